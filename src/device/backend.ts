@@ -1,0 +1,87 @@
+import type { PackedWeight, WeightSummary } from "../weights/packed-weight.ts";
+import type { KernelChoice } from "./kernel-choice.ts";
+import type { Program } from "./program.ts";
+import type { Step, StepLimits, StepResult } from "./step.ts";
+
+export type BackendName = "reference" | "cpu" | "cuda" | "webgpu";
+
+/** A way to run programs. Cheap to hold: nothing is loaded until `probe` or `open`. */
+export interface Backend {
+  readonly name: BackendName;
+  /** Says whether the backend can run here; never throws. */
+  probe(): Promise<BackendReport>;
+  /** Throws UnsupportedError with the reason of `probe` where it cannot run. */
+  open(options?: DeviceOptions): Promise<Device>;
+}
+
+export interface BackendReport {
+  readonly name: BackendName;
+  readonly available: boolean;
+  /** What was found (instruction set, device), or why the backend cannot run. */
+  readonly detail: string;
+}
+
+export type ActivationType = "f32" | "int8";
+export type CacheType = "f32" | "f16";
+
+export interface DeviceOptions {
+  /** CPU threads; absent: all physical cores that the process may use. */
+  readonly threads?: number;
+  /** How linears take their input; absent: what is fastest there. "f32" is exact everywhere. */
+  readonly activations?: ActivationType;
+  /** How keys and values are kept; absent: f32 with f32 activations, else what is fastest. */
+  readonly cacheType?: CacheType;
+}
+
+/**
+ * One opened device. It owns what it prepares and loads: dispose executables and weights before the device.
+ * All methods may be called while a step of another executable runs.
+ */
+export interface Device extends AsyncDisposable {
+  readonly backend: BackendName;
+  /** For people: "AVX-512 VNNI, 2 threads". */
+  readonly description: string;
+  readonly threads: number;
+  readonly activations: ActivationType;
+  readonly cacheType: CacheType;
+  /** Positions in a page of its caches. */
+  readonly pageSize: number;
+
+  /** The first kernel of the device's ordered list that takes a linear of these parts, with every refusal before it. */
+  chooseLinear(parts: readonly WeightSummary[]): KernelChoice;
+  /** Why these weights of one input cannot become one linear; undefined: they can. */
+  refusesToFuse(parts: readonly PackedWeight[]): string | undefined;
+  /**
+   * Brings weights into the layout of the kernel that takes them; several are stacked along outFeatures.
+   * Takes the bytes: the caller must not change them afterwards, and should drop them.
+   */
+  prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight>;
+  /** Bytes of keys and values for one page of one cache. */
+  pageBytes(cache: Program["caches"][number]): number;
+  /** Binds a program to its weights (borrowed: they must outlive the executable) and vectors, and allocates all that steps need. */
+  load(binding: ProgramBinding): Promise<Executable>;
+}
+
+/** Opaque to all but the device that made it. */
+export interface PreparedWeight extends Disposable {
+  readonly kernel: string;
+  readonly byteLength: number;
+}
+
+export interface ProgramBinding {
+  readonly program: Program;
+  readonly weights: readonly PreparedWeight[];
+  readonly vectors: readonly Float32Array[];
+  readonly limits: StepLimits;
+}
+
+export interface Executable extends AsyncDisposable {
+  readonly limits: StepLimits;
+  /** Bytes of buffers and caches. */
+  readonly byteLength: number;
+  /**
+   * Runs one step. The caller must wait for the result before it changes the step's arrays or starts another step of this executable.
+   * Throws RequestError for a step that breaks the limits or the rules of `Step`, before anything runs.
+   */
+  step(step: Step): Promise<StepResult>;
+}

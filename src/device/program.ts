@@ -1,0 +1,166 @@
+import type { WeightSummary } from "../weights/packed-weight.ts";
+
+/**
+ * A model as every backend runs it: a flat list of ops over numbered buffers (design.md section 4).
+ *
+ * Buffers hold f32 values as far as a program can tell; sizes are in terms of the step: a buffer has one row per token of the step, or one
+ * per output (a row whose logits are wanted). Ops run in order, each seeing all writes of those before it. An op over "outputs" rows
+ * does nothing in a step that wants none. Indices (`BufferId` and so on) are positions in the arrays of this object.
+ */
+export interface Program {
+  readonly buffers: readonly BufferSpec[];
+  readonly weights: readonly WeightSpec[];
+  readonly vectors: readonly VectorSpec[];
+  readonly ropes: readonly RopeSpec[];
+  /** Layers whose caches share a page table: full attention, or one sliding window. */
+  readonly pageKinds: readonly PageKind[];
+  readonly caches: readonly CacheSpec[];
+  readonly ops: readonly Op[];
+  readonly vocabSize: number;
+}
+
+export type BufferId = number;
+export type WeightId = number;
+export type VectorId = number;
+export type RopeId = number;
+export type CacheId = number;
+
+export type BufferRows = "tokens" | "outputs";
+
+export interface BufferSpec {
+  readonly name: string;
+  readonly rows: BufferRows;
+  readonly width: number;
+}
+
+/** Columns [offset, offset + width) of every row of a buffer. */
+export interface View {
+  readonly buffer: BufferId;
+  readonly offset: number;
+  readonly width: number;
+}
+
+/** A prepared weight that the program multiplies or looks up; `parts` are module names, stacked along outFeatures in this order. */
+export interface WeightSpec {
+  readonly parts: readonly string[];
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** One for every part. */
+  readonly summaries: readonly WeightSummary[];
+}
+
+/** A vector of f32: a norm's weight or a bias. */
+export interface VectorSpec {
+  readonly name: string;
+  readonly length: number;
+}
+
+/**
+ * Rotary positions: pair i of a head, that is its elements i and i + rotaryDim / 2, turns by position * inverseFrequencies[i].
+ * A sequence uses one variant throughout (LongRoPE has two, of which the step says which).
+ */
+export interface RopeSpec {
+  readonly rotaryDim: number;
+  readonly variants: readonly RopeVariant[];
+}
+
+export interface RopeVariant {
+  /** [rotaryDim / 2]. */
+  readonly inverseFrequencies: Float32Array;
+  /** Both cosine and sine are multiplied by it. */
+  readonly scale: number;
+}
+
+export interface PageKind {
+  /** A token sees its own position and the window - 1 before it; absent: all. Pages wholly outside may be given back. */
+  readonly window?: number;
+}
+
+export interface CacheSpec {
+  readonly kind: "paged";
+  readonly pageKind: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+export type Op = EmbedOp | RmsNormOp | LinearOp | GluOp | RopeWriteOp | AttentionOp | GatherOp | SampleOp;
+
+/** out[t] = table[token of t], widened to f32. */
+export interface EmbedOp {
+  readonly op: "embed";
+  readonly table: WeightId;
+  readonly out: View;
+}
+
+/**
+ * Every slice of groupWidth columns by itself: out = x / sqrt(mean(x²) + eps) * weight. `weight` has groupWidth values.
+ * groupWidth divides the width; it is the whole width for a layer's norm, the head dimension for a norm of queries or keys. `out` may be `input`.
+ */
+export interface RmsNormOp {
+  readonly op: "rms-norm";
+  readonly input: View;
+  readonly weight: VectorId;
+  readonly groupWidth: number;
+  readonly eps: number;
+  readonly out: View;
+}
+
+export type Activation = "silu";
+
+/**
+ * y[n] = sum over k of x[k] * w[n][k], + bias[n]; with `glu` then act(y[n]) * y[n + N/2] for n < N/2; + residual[n].
+ * `residual` may be `out`; `input` may not.
+ */
+export interface LinearOp {
+  readonly op: "linear";
+  readonly input: View;
+  readonly weight: WeightId;
+  readonly bias?: VectorId;
+  readonly glu?: Activation;
+  readonly residual?: View;
+  readonly out: View;
+}
+
+/** out = act(gate) * up. What `glu` of a linear does, where gate and up could not become one linear. */
+export interface GluOp {
+  readonly op: "glu";
+  readonly activation: Activation;
+  readonly gate: View;
+  readonly up: View;
+  readonly out: View;
+}
+
+/** Rotates q in place and k, and writes k and v of every token into the cache at the token's position. */
+export interface RopeWriteOp {
+  readonly op: "rope-write";
+  readonly q: View;
+  readonly k: View;
+  readonly v: View;
+  readonly rope: RopeId;
+  readonly cache: CacheId;
+}
+
+/**
+ * out[head] = sum over positions p that the token may see of softmax(scale * q[head] · k[p][head / (heads / kvHeads)]) * v[p].
+ * It sees positions up to its own, of its own sequence, as far as the cache's window.
+ */
+export interface AttentionOp {
+  readonly op: "attention";
+  readonly q: View;
+  readonly cache: CacheId;
+  readonly scale: number;
+  readonly out: View;
+}
+
+/** out[r] = input[outputs[r]]: from "tokens" rows to "outputs" rows. */
+export interface GatherOp {
+  readonly op: "gather";
+  readonly input: View;
+  readonly out: View;
+}
+
+/** Draws one token for every output by the step's sampling arrays (sampling.ts) and remembers it in the sequence's slot. */
+export interface SampleOp {
+  readonly op: "sample";
+  readonly logits: View;
+}

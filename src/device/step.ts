@@ -1,0 +1,56 @@
+import type { SamplingStep } from "./sampling.ts";
+
+/**
+ * What one run of a program works on: plain typed arrays, no pointers. T tokens of S sequences, R outputs.
+ *
+ * The tokens of a sequence are adjacent and their positions consecutive. The cache must hold all positions before the first of them.
+ */
+export interface Step {
+  /** [T] ids; a negative value ~slot stands for the last sample of that slot, which need never leave the device. */
+  readonly tokens: Int32Array;
+  /** [T]. */
+  readonly positions: Int32Array;
+  /** [S + 1] index of each sequence's first token, then T. */
+  readonly sequenceStarts: Int32Array;
+  /** [S] where a sequence's samples are remembered; below the limit `maxSequences`. */
+  readonly slots: Int32Array;
+  /** [S] variant of every RopeSpec that has more than one. */
+  readonly ropeVariants: Int32Array;
+  /** One for every page kind of the program. */
+  readonly pageTables: readonly PageTable[];
+  /** [R] rows of the step whose logits are wanted, ascending. */
+  readonly outputs: Int32Array;
+  /** Absent: the sample op does nothing. */
+  readonly sampling?: SamplingStep;
+  /** True: the result carries the logits of every output. */
+  readonly wantsLogits?: boolean;
+}
+
+export interface PageTable {
+  /** [S][stride] page of each run of pageSize positions; -1 where there is none (never read: outside the window or not reached). */
+  readonly pages: Int32Array;
+  readonly stride: number;
+}
+
+export interface StepResult {
+  /** [R] sampled ids; empty without sampling. */
+  readonly samples: Int32Array;
+  /** [R] natural log of each sample's probability before temperature and filters; empty without sampling. */
+  readonly logprobs: Float32Array;
+  /** [R][topLogprobs] the likeliest ids and their log-probabilities, best first; empty unless asked for. */
+  readonly topIds: Int32Array;
+  readonly topLogprobs: Float32Array;
+  /** [R][vocabSize], owned by the receiver; absent unless asked for. */
+  readonly logits?: Float32Array;
+}
+
+/** The largest step that an executable takes, and the caches it holds. Everything is allocated once, for these. */
+export interface StepLimits {
+  readonly maxTokens: number;
+  readonly maxSequences: number;
+  readonly maxOutputs: number;
+  /** Positions in a page. */
+  readonly pageSize: number;
+  /** Pages of each page kind. */
+  readonly pageCounts: readonly number[];
+}

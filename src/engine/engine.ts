@@ -1,0 +1,88 @@
+import type { SamplingParameters } from "../device/sampling.ts";
+
+/**
+ * Requests in, tokens out, all of it plain data that structured clone can carry: the same interface in this process
+ * (local-engine.ts) and in a child process (child-engine.node.ts). It speaks token ids and knows nothing of text.
+ */
+export interface Engine extends AsyncDisposable {
+  readonly info: EngineInfo;
+  /**
+   * Runs one request beside all others. The iterable ends after a `finished` event, and throws what a failed request failed with.
+   * Leaving it early, or aborting the signal, cancels the request: its pages are free before the next step.
+   */
+  generate(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
+  stats(): Promise<EngineStats>;
+}
+
+export interface EngineInfo {
+  readonly vocabSize: number;
+  /** Positions that one sequence may have, prompt and output together. */
+  readonly contextLength: number;
+  readonly backend: string;
+  /** Positions that all sequences together may hold. */
+  readonly cachePositions: number;
+}
+
+export interface GenerationRequest {
+  readonly promptIds: readonly number[];
+  /** 0: only read the prompt (for `wantsPromptLogits`). */
+  readonly maxTokens: number;
+  /** Generation ends after one of these, which is reported like every other token. */
+  readonly stopIds: readonly number[];
+  readonly sampling: SamplingParameters;
+  /** Reports this many of the likeliest tokens at every position, at most 20. */
+  readonly topLogprobs?: number;
+  /** Reports the logits of every position of the prompt. */
+  readonly wantsPromptLogits?: boolean;
+}
+
+export type EngineEvent = TokenEvent | PromptLogitsEvent | FinishedEvent;
+
+export interface TokenEvent {
+  readonly type: "token";
+  readonly id: number;
+  /** Natural log of its probability before temperature and filters. */
+  readonly logprob: number;
+  readonly top?: readonly { readonly id: number; readonly logprob: number }[];
+}
+
+export interface PromptLogitsEvent {
+  readonly type: "prompt-logits";
+  /** Position of the first row; events come in order without gaps. */
+  readonly position: number;
+  /** [rows][vocabSize]. */
+  readonly logits: Float32Array;
+}
+
+export interface FinishedEvent {
+  readonly type: "finished";
+  readonly reason: FinishReason;
+  readonly usage: Usage;
+  readonly timings: RequestTimings;
+}
+
+/** `stop`: a stop id; `length`: maxTokens or the end of the context; `cancelled`: the caller left. */
+export type FinishReason = "stop" | "length" | "cancelled";
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export interface RequestTimings {
+  /** From submission until the first step that held the request. */
+  readonly queuedMs: number;
+  /** From there to the first token. */
+  readonly prefillMs: number;
+  /** From the first token to the last. */
+  readonly decodeMs: number;
+}
+
+export interface EngineStats {
+  readonly waiting: number;
+  readonly running: number;
+  readonly pagesUsed: number;
+  readonly pagesTotal: number;
+  readonly preemptions: number;
+  readonly steps: number;
+}

@@ -1,0 +1,126 @@
+/** Weights as the file packed them: one type per arithmetic (design.md section 3), never one per checkpoint format. */
+export type PackedWeight = DenseWeight | AffineZeroWeight;
+
+/** How a value of a dense weight or of a scale is stored. All little-endian. */
+export type FloatType = "f32" | "f16" | "bf16";
+
+export const floatBytes: Readonly<Record<FloatType, number>> = { f32: 4, f16: 2, bf16: 2 };
+
+/** w[n][k] = values[n][k]. */
+export interface DenseWeight {
+  readonly scheme: "dense";
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly type: FloatType;
+  /** Row-major [outFeatures][inFeatures]; may start at any byte, since a file need not align its tensors. */
+  readonly values: Uint8Array;
+}
+
+export type AffineBits = 2 | 3 | 4 | 8;
+
+/**
+ * w[n][k] = (code[k][n] - zero[g][n]) * scale[g][n], in f32.
+ *
+ * The group g of input feature k is floor(k / groupSize), or floor(r / groupSize) for the r with rowOrder[r] = k
+ * where there is a row order. The last group may be short; there are ceil(inFeatures / groupSize) groups.
+ */
+export interface AffineZeroWeight {
+  readonly scheme: "affine-zero";
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly bits: AffineBits;
+  /** Inputs that share one scale; equal to inFeatures where one scale serves a whole column. */
+  readonly groupSize: number;
+  /** The file's own bytes, input features in their original order. */
+  readonly codes: Uint8Array;
+  readonly order: CodeOrder;
+  /** [group][outFeatures]. */
+  readonly scales: Uint8Array;
+  readonly scaleType: FloatType;
+  /** Absent: symmetric, every zero point is 2 ** (bits - 1). */
+  readonly zeros?: PackedZeros;
+  /** Input features in group order (act-order); absent: 0, 1, 2, … */
+  readonly rowOrder?: Uint32Array;
+}
+
+/**
+ * How codes lie in the file; drawn in docs/layouts.md.
+ * - `lsb-k`: 32-bit words [inFeatures * bits / 32][outFeatures]; each column is one stream of codes along k, least significant bits first.
+ */
+export type CodeOrder = "lsb-k";
+
+export interface PackedZeros {
+  readonly bytes: Uint8Array;
+  readonly order: ZeroOrder;
+}
+
+/**
+ * How zero points lie in the file: always words [group][outFeatures * bits / 32], a stream along n, least significant bits first.
+ * - `lsb-n`: a field is the zero point.
+ * - `lsb-n-minus-one`: the zero points' words less one in every field, by word arithmetic with borrows (2, 4 and 8 bit) or field by field
+ *   modulo 8 (3 bit). Undone the same way, because borrows do occur in real files (formats.md 1.4).
+ * - `lsb-n-minus-legacy`: 3-bit words less the constants 24924924, 92492492, 49249249, as GPTQModel before 7.0 wrote them.
+ */
+export type ZeroOrder = "lsb-n" | "lsb-n-minus-one" | "lsb-n-minus-legacy";
+
+/** A weight without its data: what kernels choose by, and what people are shown. */
+export interface WeightSummary {
+  readonly scheme: PackedWeight["scheme"];
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** Bits of one code or value. */
+  readonly bits: number;
+  /** Absent: the scheme has no groups. */
+  readonly groupSize?: number;
+  /** Absent: the scheme has no zero points. */
+  readonly symmetric?: boolean;
+  /** True: input features are permuted (act-order). */
+  readonly reordered: boolean;
+  /** The type of a dense weight's values, or of the scales. */
+  readonly type: FloatType;
+  /** Bytes that hold the weight in the file. */
+  readonly byteLength: number;
+}
+
+export function summarize(weight: PackedWeight): WeightSummary {
+  const { scheme, inFeatures, outFeatures } = weight;
+  switch (weight.scheme) {
+    case "dense":
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits: 8 * floatBytes[weight.type],
+        reordered: false,
+        type: weight.type,
+        byteLength: weight.values.byteLength,
+      };
+    case "affine-zero":
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits: weight.bits,
+        groupSize: weight.groupSize,
+        symmetric: weight.zeros === undefined,
+        reordered: weight.rowOrder !== undefined,
+        type: weight.scaleType,
+        byteLength:
+          weight.codes.byteLength +
+          weight.scales.byteLength +
+          (weight.zeros?.bytes.byteLength ?? 0) +
+          (weight.rowOrder?.byteLength ?? 0),
+      };
+  }
+}
+
+/** One line for messages: "4-bit affine-zero, groups of 128, act-order, 4096 → 6144". */
+export function describeSummary(summary: WeightSummary): string {
+  const parts = [summary.scheme === "dense" ? `dense ${summary.type}` : `${summary.bits}-bit ${summary.scheme}`];
+  if (summary.groupSize !== undefined)
+    parts.push(summary.groupSize >= summary.inFeatures ? "one group" : `groups of ${summary.groupSize}`);
+  if (summary.symmetric === false) parts.push("zero points");
+  if (summary.reordered) parts.push("act-order");
+  parts.push(`${summary.inFeatures} → ${summary.outFeatures}`);
+  return parts.join(", ");
+}
