@@ -3,7 +3,7 @@ import type { ReadOptions } from "../io/byte-source.ts";
 /**
  * Width in bits of every element type of safetensors, with the names that format uses, in the order of its `Dtype` enum:
  * writers sort tensors by it, widest last in the enum and first in the file, so that data stays naturally aligned.
- * Source: huggingface/safetensors, safetensors/src/tensor.rs, `enum Dtype`, `Dtype::bitsize` and `prepare` (release 0.6.2).
+ * Source: huggingface/safetensors, safetensors/src/tensor.rs, `enum Dtype`, `Dtype::bitsize` and `prepare`.
  */
 export const dtypeBits = {
   BOOL: 8,

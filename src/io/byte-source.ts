@@ -1,12 +1,12 @@
 import { throwIfAborted } from "../util/abort.ts";
-import { FormatError, OutOfMemoryError, RequestError } from "../util/errors.ts";
+import { FormatError, IoError, OutOfMemoryError, RequestError } from "../util/errors.ts";
 
 export interface ReadOptions {
   /** Where to put the bytes; at least `length` long. The result is then `into.subarray(0, length)`. Absent: new memory. */
   readonly into?: Uint8Array;
   /**
    * Lets a source that holds its bytes in memory (a mapped file, a memory source) return a view of them instead of a
-   * copy. Such a view is read-only by agreement and must not be touched after close(). Others ignore it, so does `into`.
+   * copy. Such a view is read-only by agreement and must not be touched after close(). Others ignore it; `into` wins.
    */
   readonly borrow?: boolean;
   readonly signal?: AbortSignal;
@@ -21,7 +21,8 @@ export interface ReadOptions {
  * - The returned bytes belong to the caller, who may keep and change them (but see `borrow`). A read that failed may
  *   have written to part of `into`; nothing is written to `into` after its promise has settled.
  * - Reads may run concurrently and finish in any order.
- * - close() waits for reads under way; what is read after it throws. Closing twice is harmless.
+ * - Whoever closes sees to it that no read matters any more: one under way may finish or fail, a later one throws
+ *   IoError. Closing twice is harmless.
  */
 export interface ByteSource extends AsyncDisposable {
   /** In bytes; does not change while the source is open. */
@@ -63,4 +64,8 @@ export function destination(length: number, into: Uint8Array | undefined, label:
     // RangeError: V8 could not allocate, or the length is beyond what one array may hold (4 GiB in Node 20).
     throw new OutOfMemoryError(`${label}: cannot allocate ${length} bytes to read into`, { cause });
   }
+}
+
+export function closedError(label: string): IoError {
+  return new IoError(`${label}: read after the source was closed`);
 }
