@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { FormatError } from "../util/errors.ts";
+import { checkWeight } from "./check-weight.ts";
+import type { AffineZeroWeight, DenseWeight } from "./packed-weight.ts";
+
+const affine: AffineZeroWeight = {
+  scheme: "affine-zero",
+  inFeatures: 64,
+  outFeatures: 32,
+  bits: 4,
+  groupSize: 48,
+  codes: new Uint8Array(1024),
+  order: "lsb-k",
+  scales: new Uint8Array(2 * 32 * 2),
+  scaleType: "f16",
+  zeros: { bytes: new Uint8Array(2 * 16), order: "lsb-n" },
+  rowOrder: Uint32Array.from({ length: 64 }, (_, r) => 63 - r),
+};
+const dense: DenseWeight = { scheme: "dense", inFeatures: 5, outFeatures: 3, type: "bf16", values: new Uint8Array(30) };
+
+describe("checkWeight", () => {
+  test.each([affine, dense])("accepts a consistent $scheme weight", (weight) => {
+    expect(() => {
+      checkWeight(weight, "layer");
+    }).not.toThrow();
+  });
+
+  const repeated = Uint32Array.from({ length: 64 }, (_, r) => Math.max(r, 1));
+  const beyond = Uint32Array.from({ length: 64 }, (_, r) => r + 1);
+  test.each([
+    ["no input", { ...dense, inFeatures: 0 }, "layer: inFeatures is 0"],
+    ["a fraction of an output", { ...dense, outFeatures: 2.5 }, "outFeatures is 2.5"],
+    ["values too few", { ...dense, values: new Uint8Array(29) }, "values take 29 bytes; the shape needs 30"],
+    ["a product beyond 2^53", { ...dense, inFeatures: 2 ** 30, outFeatures: 2 ** 30 }, "more than can be addressed"],
+    ["a group of nothing", { ...affine, groupSize: 0 }, "groupSize is 0"],
+    ["a group larger than the input", { ...affine, groupSize: 65 }, "groupSize is 65"],
+    ["codes too many", { ...affine, codes: new Uint8Array(1025) }, "codes take 1025 bytes; the shape needs 1024"],
+    ["codes that end inside a word", { ...affine, inFeatures: 60 }, "60 codes of 4 bit do not fill"],
+    ["scales of one group of two", { ...affine, scales: new Uint8Array(64) }, "scales take 64 bytes"],
+    ["zeros too few", { ...affine, zeros: { bytes: new Uint8Array(31), order: "lsb-n" } }, "zeros take 31 bytes"],
+    [
+      "legacy zeros of 4 bit",
+      { ...affine, zeros: { bytes: new Uint8Array(32), order: "lsb-n-minus-legacy" } },
+      "3 bit only",
+    ],
+    ["a row order too short", { ...affine, rowOrder: new Uint32Array(63) }, "63 entries for 64"],
+    ["a row order with a repetition", { ...affine, rowOrder: repeated }, "names input feature 1 twice"],
+    ["a row order beyond the inputs", { ...affine, rowOrder: beyond }, "rowOrder[63] is 64"],
+  ] as const)("refuses %s", (_, weight, message) => {
+    const check = (): void => {
+      checkWeight(weight, "layer");
+    };
+    expect(check).toThrow(FormatError);
+    expect(check).toThrow(message);
+  });
+});

@@ -1,0 +1,74 @@
+import { FormatError } from "../util/errors.ts";
+import { groupCount } from "./affine-groups.ts";
+import { floatBytes, type AffineZeroWeight, type PackedWeight } from "./packed-weight.ts";
+
+/** What native code can index in a dimension. */
+const maxFeatures = 2 ** 31 - 1;
+
+/**
+ * Refuses a weight whose parts contradict each other: shapes that are no positive integers or whose product is not
+ * exact, bytes that are too few or too many, a row order that is no permutation. Formats call it on what they decode,
+ * and backends before native code sees the bytes. `where` names the module in errors. Throws FormatError.
+ */
+export function checkWeight(weight: PackedWeight, where: string): void {
+  const { inFeatures, outFeatures } = weight;
+  checkInteger(inFeatures, 1, maxFeatures, `${where}: inFeatures`);
+  checkInteger(outFeatures, 1, maxFeatures, `${where}: outFeatures`);
+  if (!Number.isSafeInteger(inFeatures * outFeatures * 32)) {
+    throw new FormatError(`${where}: ${inFeatures} × ${outFeatures} weights are more than can be addressed`);
+  }
+  switch (weight.scheme) {
+    case "dense":
+      checkBytes(weight.values, inFeatures * outFeatures * floatBytes[weight.type], `${where}: values`);
+      break;
+    case "affine-zero":
+      checkAffineZero(weight, where);
+  }
+}
+
+function checkAffineZero(weight: AffineZeroWeight, where: string): void {
+  const { inFeatures, outFeatures, bits, groupSize, zeros, rowOrder } = weight;
+  checkInteger(groupSize, 1, inFeatures, `${where}: groupSize`);
+  checkWholeWords(inFeatures, bits, `${where}: inFeatures`);
+  const groups = groupCount(weight);
+  checkBytes(weight.codes, (inFeatures * outFeatures * bits) / 8, `${where}: codes`);
+  checkBytes(weight.scales, groups * outFeatures * floatBytes[weight.scaleType], `${where}: scales`);
+  if (zeros !== undefined) {
+    checkWholeWords(outFeatures, bits, `${where}: outFeatures`);
+    checkBytes(zeros.bytes, (groups * outFeatures * bits) / 8, `${where}: zeros`);
+    if (zeros.order === "lsb-n-minus-legacy" && bits !== 3) {
+      throw new FormatError(`${where}: legacy zero points exist with 3 bit only, these have ${bits}`);
+    }
+  }
+  if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
+}
+
+function checkInteger(value: number, least: number, most: number, what: string): void {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new FormatError(`${what} is ${value}; it must be an integer from ${least} to ${most}`);
+  }
+}
+
+function checkWholeWords(count: number, bits: number, what: string): void {
+  if ((count * bits) % 32 !== 0) {
+    throw new FormatError(`${what}: ${count} codes of ${bits} bit do not fill whole 32-bit words`);
+  }
+}
+
+function checkBytes(bytes: Uint8Array, expected: number, what: string): void {
+  if (bytes.byteLength !== expected) {
+    throw new FormatError(`${what} take ${bytes.byteLength} bytes; the shape needs ${expected}`);
+  }
+}
+
+function checkPermutation(order: Uint32Array, length: number, what: string): void {
+  if (order.length !== length)
+    throw new FormatError(`${what} has ${order.length} entries for ${length} input features`);
+  const seen = new Uint8Array(length);
+  for (let r = 0; r < length; r++) {
+    const k = order[r];
+    if (k >= length) throw new FormatError(`${what}[${r}] is ${k}; there are ${length} input features`);
+    if (seen[k] === 1) throw new FormatError(`${what} names input feature ${k} twice`);
+    seen[k] = 1;
+  }
+}

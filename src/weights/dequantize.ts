@@ -1,0 +1,53 @@
+import { unpackCodes } from "./affine-codes.ts";
+import { groupCount, groupOfInput } from "./affine-groups.ts";
+import { floatValues } from "./float-values.ts";
+import { floatBytes, type AffineZeroWeight, type DenseWeight, type PackedWeight } from "./packed-weight.ts";
+import { symmetricZero, unpackZeros } from "./zero-points.ts";
+
+/**
+ * The weight as f32 [outFeatures][inFeatures], input features in the model's order, computed in f32 exactly as the doc
+ * comment of its scheme says: what every kernel is held against. The weight must have passed checkWeight.
+ */
+export function dequantize(weight: PackedWeight): Float32Array {
+  return dequantizeRows(weight, 0, weight.outFeatures);
+}
+
+/** The output features `start` to `end` of `dequantize`: [end - start][inFeatures]; the caller's to keep. */
+export function dequantizeRows(weight: PackedWeight, start: number, end: number): Float32Array {
+  switch (weight.scheme) {
+    case "dense":
+      return denseRows(weight, start, end);
+    case "affine-zero":
+      return affineZeroRows(weight, start, end);
+  }
+}
+
+function denseRows({ values, type, inFeatures }: DenseWeight, start: number, end: number): Float32Array {
+  const rowBytes = inFeatures * floatBytes[type];
+  const rows = floatValues(values.subarray(start * rowBytes, end * rowBytes), type);
+  return type === "f32" ? rows.slice() : rows; // floatValues may have returned the file's own bytes
+}
+
+function affineZeroRows(weight: AffineZeroWeight, start: number, end: number): Float32Array {
+  const { inFeatures, outFeatures, bits } = weight;
+  const groups = groupCount(weight);
+  const groupOf = groupOfInput(weight);
+  const codes = unpackCodes(weight, start, end);
+  const scales = floatValues(weight.scales, weight.scaleType);
+  const zeros = weight.zeros && unpackZeros(weight.zeros, bits, groups, outFeatures);
+  const scale = new Float32Array(groups);
+  const zero = new Float32Array(groups).fill(symmetricZero(bits));
+  const values = new Float32Array(codes.length);
+  for (let n = start; n < end; n++) {
+    for (let g = 0; g < groups; g++) {
+      scale[g] = scales[g * outFeatures + n];
+      if (zeros) zero[g] = zeros[g * outFeatures + n];
+    }
+    const row = (n - start) * inFeatures;
+    for (let k = 0; k < inFeatures; k++) {
+      // The difference is an exact small integer, so the store rounds the product once, as an f32 multiply does.
+      values[row + k] = (codes[row + k] - zero[groupOf[k]]) * scale[groupOf[k]];
+    }
+  }
+  return values;
+}
