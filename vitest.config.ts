@@ -5,7 +5,6 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
     watch: false,
-    passWithNoTests: true,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ["default", "./scripts/summary-reporter.mjs"],
