@@ -1,0 +1,56 @@
+import type { Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { IoError } from "../util/errors.ts";
+import type { ByteSource } from "./byte-source.ts";
+import { openFile, type OpenFileOptions } from "./file-source.node.ts";
+import { checkFileName, type Folder } from "./folder.ts";
+
+/** Opens a directory. Its files may be symbolic links, as in the cache of the Hub. Throws IoError when it is none. */
+export async function openFolder(path: string, options: OpenFileOptions = {}): Promise<Folder> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await stat(path)).isDirectory();
+  } catch (cause) {
+    throw new IoError(`${path}: there is no such folder, or it cannot be read`, { cause });
+  }
+  if (!isFolder) throw new IoError(`${path}: is a file, not a folder`);
+  return new DiskFolder(path, options);
+}
+
+class DiskFolder implements Folder {
+  readonly label: string;
+  readonly #options: OpenFileOptions;
+
+  constructor(path: string, options: OpenFileOptions) {
+    this.label = path;
+    this.#options = options;
+  }
+
+  async list(): Promise<readonly string[]> {
+    try {
+      const entries = await readdir(this.label, { withFileTypes: true });
+      const files = await Promise.all(entries.map((entry) => this.#isFile(entry)));
+      return entries
+        .filter((_, i) => files[i])
+        .map(({ name }) => name)
+        .sort();
+    } catch (cause) {
+      throw new IoError(`${this.label}: the folder cannot be listed`, { cause });
+    }
+  }
+
+  async #isFile(entry: Dirent): Promise<boolean> {
+    if (!entry.isSymbolicLink()) return entry.isFile();
+    try {
+      return (await stat(join(this.label, entry.name))).isFile();
+    } catch {
+      return false; // a link to nowhere: an interrupted download
+    }
+  }
+
+  async open(name: string): Promise<ByteSource> {
+    checkFileName(name, this.label);
+    return openFile(join(this.label, name), this.#options);
+  }
+}
