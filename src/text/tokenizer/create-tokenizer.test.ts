@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { byteFallbackTokenizer, byteLevelTokenizer } from "../../../test/fixtures/tiny-tokenizers.ts";
+import { FormatError } from "../../util/errors.ts";
+import { createTokenizer } from "./create-tokenizer.ts";
+import { parseTokenizerDefinition } from "./tokenizer-definition.ts";
+
+const create = (json: unknown) => createTokenizer(parseTokenizerDefinition(json));
+
+describe("a byte-level tokenizer", async () => {
+  const tokenizer = await create(byteLevelTokenizer());
+
+  test("encodes and decodes", () => {
+    const text = "the 😀 a\n";
+    expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    expect(tokenizer.encode("the")).toEqual([tokenizer.tokenId("the")]);
+  });
+
+  test("knows its special tokens", () => {
+    const end = tokenizer.tokenId("<|end|>") ?? -1;
+    const tool = tokenizer.tokenId("<tool>") ?? -1;
+    expect(tokenizer.encode("a<|end|><tool>")).toEqual([97, end, tool]);
+    expect([tokenizer.isSpecial(end), tokenizer.isSpecial(tool)]).toEqual([true, false]);
+    expect(tokenizer.decode([97, end, tool])).toBe("a<|end|><tool>");
+    expect(tokenizer.decode([97, end, tool], { skipSpecial: true })).toBe("a<tool>");
+    expect(tokenizer.token(end)).toBe("<|end|>");
+    expect(tokenizer.vocabSize).toBe(tool + 1);
+  });
+
+  test("leaves out ids that have no text", () => {
+    expect(tokenizer.decode([])).toBe("");
+    expect(tokenizer.decode([97, 5000, -1, 98])).toBe("ab");
+    expect(tokenizer.token(5000)).toBeUndefined();
+  });
+});
+
+describe("a tokenizer with byte fallback", async () => {
+  const tokenizer = await create(byteFallbackTokenizer());
+
+  test("adds what begins a text, unless told not to", () => {
+    expect(tokenizer.encode("the")).toEqual([1, tokenizer.tokenId("▁the")]);
+    expect(tokenizer.encode("the", { addSpecial: false })).toEqual([tokenizer.tokenId("▁the")]);
+  });
+
+  test("spells unknown characters as bytes", () => {
+    const ids = tokenizer.encode("€", { addSpecial: false });
+    expect(ids.slice(1).map((id) => tokenizer.token(id))).toEqual(["<0xE2>", "<0x82>", "<0xAC>"]);
+    expect(tokenizer.decode(ids)).toBe("€");
+  });
+});
+
+test("parts that do not fit together are a bad file", async () => {
+  const json = { ...(byteLevelTokenizer() as object), decoder: { type: "NoSuchDecoder" } };
+  await expect(create(json)).rejects.toThrow(FormatError);
+});
+
+test("the embedded model's tokenizer", async () => {
+  const path = new URL("../../../models/smollm2-135m-instruct-gptq-int4/tokenizer.json", import.meta.url);
+  const tokenizer = await create(JSON.parse(readFileSync(path, "utf8")));
+  expect(tokenizer.vocabSize).toBe(49152);
+  // By the tokenizers library, 0.23.3.
+  for (const [text, ids] of [
+    ["<|im_start|>user\nhi<|im_end|>\n", [1, 4093, 198, 6004, 2, 198]],
+    ["text😀text 😀 text", [2692, 10813, 242, 218, 2692, 40303, 218, 1694]],
+    ["l'été c’est ‘quoted’ “double”", [92, 23, 19380, 2756, 265, 417, 381, 1551, 385, 5036, 417, 619, 21414, 573]],
+  ] as const) {
+    expect(tokenizer.encode(text)).toEqual(ids);
+    expect(tokenizer.decode(ids)).toBe(text);
+  }
+  expect(tokenizer.decode([28589, 2, 29184], { skipSpecial: true })).toBe("中文");
+});

@@ -1,0 +1,25 @@
+/** Text to token ids and back. Pure: the same input gives the same output, whatever was asked before. */
+export interface Tokenizer {
+  /** One more than the highest id. A model's vocabulary may be larger: padded rows have no text. */
+  readonly vocabSize: number;
+  /** Special tokens that are spelled out in `text` become their ids, as the reference implementation does it. */
+  encode(text: string, options?: EncodeOptions): number[];
+  /** Ids without text are left out. Bytes that are no UTF-8 become U+FFFD. */
+  decode(ids: readonly number[], options?: DecodeOptions): string;
+  /** Whether the token steers the model instead of being text: begin, end, role marks. */
+  isSpecial(id: number): boolean;
+  /** The id of the token spelled exactly so in the vocabulary. */
+  tokenId(token: string): number | undefined;
+  /** The token as the vocabulary spells it, which is not its text: a leading space may be U+2581 or U+0120. */
+  token(id: number): string | undefined;
+}
+
+export interface EncodeOptions {
+  /** Whether the tokenizer adds what it puts around a text (a begin token, say). Default true. Off for rendered chat templates. */
+  readonly addSpecial?: boolean;
+}
+
+export interface DecodeOptions {
+  /** Whether special tokens are left out. Default false. */
+  readonly skipSpecial?: boolean;
+}
