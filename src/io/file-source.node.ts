@@ -93,7 +93,7 @@ class FileSource implements ByteSource {
       );
       if (count === 0) {
         throw new FormatError(
-          `${this.label}: ends at byte ${offset + done}, but had ${this.size} bytes when it was opened; it was cut short meanwhile`,
+          `${this.label}: nothing is left at byte ${offset + done}; it had ${this.size} bytes when it was opened and was cut short meanwhile`,
         );
       }
       done += count;

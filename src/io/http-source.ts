@@ -157,8 +157,8 @@ class RemoteFile {
   async request(connection: Connection, start: number, end: number): Promise<Response> {
     const send = this.#options.fetch ?? globalThis.fetch;
     const response = await send(this.#url, {
-      // Ranges of a compressed answer would count compressed bytes.
-      headers: { "accept-encoding": "identity", ...this.#options.headers, range: `bytes=${start}-${end - 1}` },
+      // For a request with a range, fetch itself adds "accept-encoding: identity".
+      headers: { ...this.#options.headers, range: `bytes=${start}-${end - 1}` },
       signal: connection.signal,
     });
     if (transientStatuses.includes(response.status)) {
