@@ -1,0 +1,73 @@
+import type { ByteSource } from "../../io/byte-source.ts";
+import { RequestError } from "../../util/errors.ts";
+import { quote } from "../../util/quote.ts";
+import type { RawTensor, TensorReadOptions } from "../raw-tensor.ts";
+import { headerLength, lengthBytes, parseHeader, type HeaderEntry } from "./parse-header.ts";
+
+/** The tensors of one safetensors file, or of several that make up one checkpoint. Nothing is read until asked for. */
+export interface SafetensorsFile extends AsyncDisposable {
+  readonly label: string;
+  /** By name, in the order of their data. */
+  readonly tensors: ReadonlyMap<string, RawTensor>;
+  /** Free-form text, such as `format: "pt"`. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Closes the sources; the tensors cannot be read afterwards. */
+  close(): Promise<void>;
+}
+
+/** Enough for the header of a one-file model, so that a remote file opens in one request. */
+const firstReadBytes = 128 * 1024;
+
+/**
+ * Opens a safetensors file: reads and checks its header. Takes the source: closing the result closes it, and so does an
+ * error here. Throws FormatError for a malformed file, and what ByteSource.read throws.
+ */
+export async function openSafetensors(
+  source: ByteSource,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<SafetensorsFile> {
+  try {
+    const { size, label } = source;
+    const first = await source.read(0, Math.min(size, firstReadBytes), options);
+    const length = headerLength(first, size, label);
+    const end = lengthBytes + length;
+    const json =
+      end <= first.byteLength ? first.subarray(lengthBytes, end) : await source.read(lengthBytes, length, options);
+    const { entries, metadata } = parseHeader(json, size, label);
+    const tensors = new Map(entries.map((entry) => [entry.name, new StoredTensor(entry, source)]));
+    const close = (): Promise<void> => source.close();
+    return { label, tensors, metadata, close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+class StoredTensor implements RawTensor {
+  readonly name: string;
+  readonly dtype: RawTensor["dtype"];
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+  readonly #offset: number;
+  readonly #source: ByteSource;
+
+  constructor(entry: HeaderEntry, source: ByteSource) {
+    this.name = entry.name;
+    this.dtype = entry.dtype;
+    this.shape = entry.shape;
+    this.byteLength = entry.byteLength;
+    this.#offset = entry.offset;
+    this.#source = source;
+  }
+
+  async read(options: TensorReadOptions = {}): Promise<Uint8Array> {
+    const { start = 0, end = this.byteLength } = options;
+    if (!(start >= 0 && start <= end && end <= this.byteLength)) {
+      const range = `bytes ${start} to ${end}`;
+      throw new RequestError(
+        `${this.#source.label}: tensor ${quote(this.name)} has ${this.byteLength} bytes, not ${range}`,
+      );
+    }
+    return this.#source.read(this.#offset + start, end - start, options);
+  }
+}
