@@ -78,6 +78,8 @@ export interface LinearModule {
   readonly module: string;
   readonly inFeatures: number;
   readonly outFeatures: number;
+  /** What a file may hold in its place: linears whose outputs, side by side, are its own. */
+  readonly parts?: Projection;
 }
 
 /** Linears of the same input whose outputs stand side by side. */
