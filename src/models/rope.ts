@@ -1,0 +1,119 @@
+import type { RopeSpec, RopeVariant } from "../device/program.ts";
+import type { ConfigReader } from "./config-reader.ts";
+
+/** A model's rotary positions, and where LongRoPE changes over. */
+export interface ModelRope {
+  readonly spec: RopeSpec;
+  /** Sequences longer than this use variant 1; absent: there is one variant. */
+  readonly switchLength?: number;
+}
+
+const positions = { min: 1, max: 2 ** 27 };
+const factors = { min: 1e-6, max: 1e6 };
+
+/**
+ * Reads the rotary positions of a config in either style: `rope_theta` and `rope_scaling` (with `rope_type` or `type`) at the top,
+ * or all of it in `rope_parameters`.
+ *
+ * Frequencies follow transformers' modeling_rope_utils.py (5.x), each operation rounded to f32 as torch rounds it, since at position
+ * 100,000 the last bit of a frequency turns a pair by 0.006. FormatError: a key is missing or wrong; UnsupportedError: another kind of scaling.
+ */
+export function readRope(config: ConfigReader, headDim: number, contextLength: number): ModelRope {
+  const rope = config.optionalObject("rope_parameters") ?? config.optionalObject("rope_scaling");
+  const theta = { min: 1e-3, max: 1e15 };
+  const base = rope?.optionalNumber("rope_theta", theta) ?? config.number("rope_theta", theta, 10_000);
+  const share = { min: 0, max: 1 };
+  const partial =
+    rope?.optionalNumber("partial_rotary_factor", share) ?? config.number("partial_rotary_factor", share, 1);
+  const rotaryDim = Math.floor(headDim * partial);
+  if (rotaryDim === 0 || rotaryDim % 2 !== 0)
+    config.refuse("partial_rotary_factor", `what rotates an even number of a head's ${headDim} elements`, partial);
+  const frequencies = powersOf(base, rotaryDim).map((power) => 1 / power);
+  const single = (inverseFrequencies: Float32Array): ModelRope => ({
+    spec: { rotaryDim, variants: [{ inverseFrequencies, scale: 1 }] },
+  });
+
+  if (rope === undefined) return single(frequencies);
+  const typeKey = rope.optionalString("rope_type") === undefined ? "type" : "rope_type";
+  switch (rope.optionalString(typeKey)) {
+    case undefined:
+    case "default":
+      return single(frequencies);
+    case "linear":
+      return single(interpolate(frequencies, rope.number("factor", factors)));
+    case "llama3":
+      return single(llama3Frequencies(frequencies, rope, originalLength(config, rope)));
+    case "longrope":
+    case "su": // the name that the first Phi-3 configs used
+      return longRope(base, rotaryDim, rope, contextLength, originalLength(config, rope));
+    default:
+      return rope.refuse(typeKey, "default, linear, llama3, longrope");
+  }
+}
+
+/** base ** (2i / rotaryDim). */
+function powersOf(base: number, rotaryDim: number): Float32Array {
+  return Float32Array.from({ length: rotaryDim / 2 }, (_, i) =>
+    Math.pow(Math.fround(base), Math.fround((2 * i) / rotaryDim)),
+  );
+}
+
+function interpolate(frequencies: Float32Array, factor: number): Float32Array {
+  return frequencies.map((frequency) => frequency / Math.fround(factor));
+}
+
+/** The key at the top goes before that inside, as in transformers: Phi-3 files have it there. */
+function originalLength(config: ConfigReader, rope: ConfigReader): number {
+  const key = "original_max_position_embeddings";
+  return config.optionalInteger(key, positions) ?? rope.integer(key, positions);
+}
+
+/**
+ * Llama 3.1: frequencies that turn at least `high_freq_factor` times within the original length stay, those that turn at most
+ * `low_freq_factor` times are divided by `factor`, and those between are blended.
+ */
+function llama3Frequencies(frequencies: Float32Array, rope: ConfigReader, original: number): Float32Array {
+  const factor = rope.number("factor", factors);
+  const low = rope.number("low_freq_factor", factors);
+  const high = rope.number("high_freq_factor", factors);
+  if (high <= low) rope.fail("high_freq_factor", `a number above low_freq_factor, which is ${low}`);
+  const f = Math.fround;
+  return frequencies.map((frequency) => {
+    const wavelength = f(f(1 / frequency) * f(2 * Math.PI));
+    if (wavelength < f(original / high)) return frequency;
+    if (wavelength > f(original / low)) return frequency / f(factor);
+    const smooth = f(f(f(f(1 / wavelength) * original) - f(low)) / f(high - low));
+    return f(f(f(1 - smooth) * frequency) / f(factor)) + f(smooth * frequency);
+  });
+}
+
+/**
+ * LongRoPE (Phi-3): every frequency has a divisor of its own, one set for sequences within the original length, one for longer ones.
+ * Cosine and sine are scaled by sqrt(1 + ln(factor) / ln(original)), with factor = context length / original, unless the config says otherwise.
+ */
+function longRope(
+  base: number,
+  rotaryDim: number,
+  rope: ConfigReader,
+  contextLength: number,
+  original: number,
+): ModelRope {
+  const factor = rope.optionalNumber("factor", factors) ?? contextLength / original;
+  const usual = factor <= 1 || original === 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+  const scale = rope.number("attention_factor", factors, usual);
+  const powers = powersOf(base, rotaryDim);
+  const variant = (divisorsKey: string, scaleKey: string): RopeVariant => {
+    const divisors = Float32Array.from(rope.numbers(divisorsKey, rotaryDim / 2, factors));
+    return {
+      inverseFrequencies: powers.map((power, i) => 1 / Math.fround(divisors[i] * power)),
+      scale: rope.number(scaleKey, factors, scale),
+    };
+  };
+  return {
+    spec: {
+      rotaryDim,
+      variants: [variant("short_factor", "short_mscale"), variant("long_factor", "long_mscale")],
+    },
+    switchLength: original,
+  };
+}
