@@ -1,0 +1,33 @@
+import { UnsupportedError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
+import type { Architecture } from "./architecture.ts";
+import { ConfigReader } from "./config-reader.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import type { Model } from "./model.ts";
+import { phi3 } from "./phi3.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
+
+export const architectures: readonly Architecture[] = [llama, mistral, phi3, qwen2, qwen3];
+
+/**
+ * The model that a parsed config.json describes, by `architectures[0]` or, where a config names none, by `model_type`.
+ *
+ * Throws UnsupportedError for an architecture that is not in the list, FormatError for a config that makes no model.
+ */
+export function createModel(config: unknown): Model {
+  const reader = new ConfigReader(config, "config.json");
+  // A named class decides alone: a LlamaForSequenceClassification has Llama's model_type too, but no head over the vocabulary.
+  const name = reader.optionalStrings("architectures")?.[0];
+  const modelType = reader.optionalString("model_type");
+  const found = architectures.find((architecture) =>
+    name === undefined ? architecture.modelType === modelType : architecture.names.includes(name),
+  );
+  if (found !== undefined) return found.createModel(reader);
+  const label = name ?? modelType;
+  throw new UnsupportedError(
+    `config.json: architecture ${label === undefined ? "(none named)" : quote(label)} is not supported; ` +
+      `supported: ${architectures.map((architecture) => architecture.names[0]).join(", ")}`,
+  );
+}
