@@ -1,0 +1,185 @@
+import type { Device, PreparedWeight } from "../device/backend.ts";
+import type { VectorId, VectorSpec, WeightSpec } from "../device/program.ts";
+import type { LinearModule, Projection } from "../models/model.ts";
+import { throwIfAborted } from "../util/abort.ts";
+import { FormatError } from "../util/errors.ts";
+import { mapConcurrent } from "../util/map-concurrent.ts";
+import { quote } from "../util/quote.ts";
+import { summarize } from "../weights/packed-weight.ts";
+import type { BoundLinear, ModelWeights } from "./model-weights.ts";
+import type { LoadPlan, PlannedNorm } from "./plan-loads.ts";
+import type { LoadedLinear, WeightSource } from "./weight-source.ts";
+
+/** What loading needs of a device. */
+export type WeightDevice = Pick<Device, "refusesToFuse" | "prepare">;
+
+export interface LoadProgress {
+  /** Projections that are on the device. */
+  readonly loaded: number;
+  readonly total: number;
+}
+
+export interface LoadOptions {
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Projections on their way at once: one is read while the other is prepared. More would hold more of the file's bytes,
+ * and the host should never hold the model twice.
+ */
+const lookAhead = 2;
+
+/**
+ * Reads and prepares everything in the plan. Modules of a projection that the device can fuse become one weight, neighbours first.
+ *
+ * The prepared weights are the caller's. On an error those already made are disposed: FormatError for a tensor whose shape is not the
+ * model's, UnsupportedError where no kernel takes a weight, AbortedError, and whatever source and device throw.
+ */
+export async function loadWeights(
+  plan: LoadPlan,
+  source: WeightSource,
+  device: WeightDevice,
+  { onProgress, signal }: LoadOptions = {},
+): Promise<ModelWeights> {
+  const owned: PreparedWeight[] = [];
+  try {
+    let loaded = 0;
+    const projections = await mapConcurrent(plan.projections, lookAhead, async ({ modules }) => {
+      throwIfAborted(signal, "loading the model");
+      const linears = await loadProjection(modules, source, device, owned);
+      onProgress?.({ loaded: ++loaded, total: plan.projections.length });
+      return linears;
+    });
+    const norms = await mapConcurrent(plan.norms, lookAhead, (norm) => {
+      throwIfAborted(signal, "loading the model");
+      return loadNorm(norm, source);
+    });
+    return assignIds(plan, projections, norms);
+  } catch (error) {
+    for (const weight of owned) weight[Symbol.dispose]();
+    throw error;
+  }
+}
+
+interface NamedVector {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+/** A prepared weight that the program will multiply by, before it has an id. */
+interface DeviceLinear {
+  readonly spec: WeightSpec;
+  readonly prepared: PreparedWeight;
+  readonly bias?: NamedVector;
+}
+
+interface Part extends LoadedLinear {
+  readonly module: LinearModule;
+}
+
+async function loadProjection(
+  modules: Projection,
+  source: WeightSource,
+  device: WeightDevice,
+  owned: PreparedWeight[],
+): Promise<readonly DeviceLinear[]> {
+  const parts: Part[] = [];
+  for (const module of modules) {
+    const loaded = await source.linear(module.module);
+    checkShape(module, loaded);
+    parts.push({ module, ...loaded });
+  }
+  const linears: DeviceLinear[] = [];
+  for (const group of fuseNeighbours(parts, device)) {
+    const prepared = await device.prepare(group.map(({ weight }) => weight));
+    owned.push(prepared);
+    const bias = stackBiases(group);
+    linears.push({ spec: weightSpec(group), prepared, ...(bias !== undefined && { bias }) });
+  }
+  return linears;
+}
+
+function checkShape({ module, inFeatures, outFeatures }: LinearModule, { weight, bias }: LoadedLinear): void {
+  if (weight.inFeatures !== inFeatures || weight.outFeatures !== outFeatures)
+    throw new FormatError(
+      `${quote(module)}: its weight takes ${weight.inFeatures} features to ${weight.outFeatures}; ` +
+        `by config.json it must take ${inFeatures} to ${outFeatures}`,
+    );
+  if (bias !== undefined && bias.length !== outFeatures)
+    throw new FormatError(
+      `${quote(module)}: its bias has ${bias.length} values; its weight has ${outFeatures} outputs`,
+    );
+}
+
+/** Each part joins the group before it where the device can make one linear of all of them. */
+function fuseNeighbours(parts: readonly Part[], device: WeightDevice): readonly (readonly Part[])[] {
+  const groups: Part[][] = [];
+  for (const part of parts) {
+    const group = groups.at(-1);
+    const refusal = group && device.refusesToFuse([...group, part].map(({ weight }) => weight));
+    if (group !== undefined && refusal === undefined) group.push(part);
+    else groups.push([part]);
+  }
+  return groups;
+}
+
+/** The biases of a group side by side, zeros where a part has none; undefined where none has one. */
+function stackBiases(group: readonly Part[]): NamedVector | undefined {
+  const withBias = group.filter(({ bias }) => bias !== undefined);
+  if (withBias.length === 0) return undefined;
+  const values = new Float32Array(group.reduce((sum, { module }) => sum + module.outFeatures, 0));
+  let offset = 0;
+  for (const { bias, module } of group) {
+    if (bias !== undefined) values.set(bias, offset);
+    offset += module.outFeatures;
+  }
+  return { name: withBias.map(({ module }) => `${module.module}.bias`).join(" + "), values };
+}
+
+function weightSpec(group: readonly Part[]): WeightSpec {
+  return {
+    parts: group.map(({ module }) => module.module),
+    inFeatures: group[0].module.inFeatures,
+    outFeatures: group.reduce((sum, { module }) => sum + module.outFeatures, 0),
+    summaries: group.map(({ weight }) => summarize(weight)),
+  };
+}
+
+async function loadNorm({ module, length }: PlannedNorm, source: WeightSource): Promise<NamedVector> {
+  const name = `${module}.weight`;
+  const values = await source.vector(name);
+  if (values.length !== length)
+    throw new FormatError(`${quote(name)}: has ${values.length} values; by config.json it must have ${length}`);
+  return { name, values };
+}
+
+/** Gives everything its id, in the order of the plan, which does not depend on what was loaded first. */
+function assignIds(
+  plan: LoadPlan,
+  projections: readonly (readonly DeviceLinear[])[],
+  norms: readonly NamedVector[],
+): ModelWeights {
+  const linears = projections.flat();
+  const vectors: NamedVector[] = [];
+  const add = (vector: NamedVector): VectorId => vectors.push(vector) - 1;
+
+  const bound = new Map<string, readonly BoundLinear[]>();
+  let weight = 0;
+  plan.projections.forEach(({ keys }, i) => {
+    const ofProjection = projections[i].map(({ spec, bias }) => ({
+      weight: weight++,
+      outFeatures: spec.outFeatures,
+      ...(bias !== undefined && { bias: add(bias) }),
+    }));
+    for (const key of keys) bound.set(key, ofProjection);
+  });
+  const boundNorms = new Map(norms.map((norm, i) => [plan.norms[i].module, add(norm)]));
+
+  const specs = vectors.map(({ name, values }): VectorSpec => ({ name, length: values.length }));
+  return {
+    table: { weights: linears.map(({ spec }) => spec), vectors: specs, linears: bound, norms: boundNorms },
+    prepared: linears.map(({ prepared }) => prepared),
+    vectors: vectors.map(({ values }) => values),
+  };
+}
