@@ -1,0 +1,197 @@
+import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { isJsonObject, jsonType, type JsonObject, type JsonValue } from "../../util/json.ts";
+import { quote } from "../../util/quote.ts";
+import type { Evidence, FormatOverrides, TensorHead } from "../weight-format.ts";
+
+/** How zero points are stored: v1 as z - 1, v2 as z. */
+export type ZeroConvention = "gptq" | "gptq_v2";
+
+/** What a GPTQ checkpoint declares. Bits and group sizes are cross-checks: the shapes of the tensors decide. */
+export interface GptqConfig {
+  readonly zeroConvention: ZeroConvention;
+  /** True: the user said so, and neither label nor data count. */
+  readonly conventionForced: boolean;
+  /** True: every module is declared symmetric. */
+  readonly declaredSymmetric: boolean;
+  /** What modules may look like: the checkpoint's defaults first, then one variant for each `dynamic` rule. */
+  readonly declaredGroups: readonly DeclaredGroups[];
+  /** True: the writer took wrong constants off the words of 3-bit zero points. */
+  readonly legacyZeros: boolean;
+  /** The file that declares all this, for messages. */
+  readonly label: string;
+}
+
+export interface DeclaredGroups {
+  readonly bits?: number;
+  /** -1: one group for the whole of a column. */
+  readonly groupSize?: number;
+}
+
+/** Scalars that TGI's `quantize` command wrote in place of a config. */
+export const scalarNames: ReadonlySet<string> = new Set(["gptq_bits", "gptq_groupsize", "gptq_sym"]);
+
+/** Longest list of `dynamic` rules that is looked at; a rule for each module of a large model stays far below. */
+const maxRules = 65_536;
+
+/**
+ * What the checkpoint declares, undefined when it is no GPTQ. Without a config it is GPTQ when AutoGPTQ's metadata, TGI's
+ * scalars or the shapes of a packed module say so; a config without a method (early AutoGPTQ wrote such) needs the shapes.
+ * Throws UnsupportedError for packings under the name of GPTQ that are others, FormatError for values of a wrong type.
+ */
+export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides): GptqConfig | undefined {
+  const { tensors, label } = evidence;
+  const declared = evidence.declared ?? configOfMetadata(evidence.metadata);
+  const fields = new Fields(declared ?? {}, label);
+  const method = fields.string("quant_method", "method");
+  if (method !== undefined ? method.toLowerCase() !== "gptq" : !looksLikeGptq(tensors)) return undefined;
+
+  const convention = overrides.checkpointFormat ?? declaredConvention(fields, label);
+  const symmetric = new Set([symmetricOf(fields)]);
+  const groups: DeclaredGroups[] = [groupsOf(fields)];
+  for (const rule of dynamicRules(fields, label)) {
+    const override = new Fields(rule, `${label}: a rule of "dynamic"`);
+    groups.push({ ...groups[0], ...groupsOf(override) });
+    symmetric.add(symmetricOf(override) ?? symmetricOf(fields));
+  }
+  return {
+    zeroConvention: convention,
+    conventionForced: overrides.checkpointFormat !== undefined,
+    declaredSymmetric: symmetric.size === 1 && symmetric.has(true),
+    declaredGroups: groups.filter(({ bits, groupSize }) => bits !== undefined || groupSize !== undefined),
+    legacyZeros: writtenBeforeGptqModel7(fields),
+    label,
+  };
+}
+
+/** AutoGPTQ's safetensors carry the config as strings: `gptq_bits`, `gptq_group_size`, and so on. */
+function configOfMetadata(metadata: ReadonlyMap<string, string>): JsonObject | undefined {
+  if (!metadata.has("gptq_bits")) return undefined;
+  const number = (key: string): number | undefined => {
+    const text = metadata.get(key);
+    return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
+  };
+  return {
+    quant_method: metadata.get("gptq_quant_method") ?? "gptq",
+    checkpoint_format: metadata.get("gptq_checkpoint_format"),
+    bits: number("gptq_bits"),
+    group_size: number("gptq_group_size"),
+  };
+}
+
+/** A module packed along k has as many columns of words as of scales; AWQ, packed along n, has an eighth. */
+function looksLikeGptq(tensors: ReadonlyMap<string, TensorHead>): boolean {
+  for (const { name, shape } of tensors.values()) {
+    if (!name.endsWith(".qweight")) continue;
+    const scales = tensors.get(`${name.slice(0, -".qweight".length)}.scales`);
+    return shape.length === 2 && scales?.shape.length === 2 && scales.shape[1] === shape[1];
+  }
+  return false;
+}
+
+function declaredConvention(fields: Fields, label: string): ZeroConvention {
+  if (fields.boolean("is_marlin_format")) refuse(label, "Marlin");
+  const declared = fields.string("checkpoint_format", "format")?.toLowerCase() ?? "gptq";
+  switch (declared) {
+    case "gptq":
+    case "gptq_v2":
+      return declared;
+    case "gptq_p":
+      return refuse(label, "planar GPTQ (gptq_p)");
+    case "marlin":
+      return refuse(label, "Marlin");
+    case "marlin_24":
+      return refuse(label, "Marlin 2:4");
+    case "bitblas":
+      return refuse(label, "BitBLAS");
+    default:
+      return refuse(label, quote(declared));
+  }
+}
+
+function refuse(label: string, packing: string): never {
+  throw new UnsupportedError(
+    `${label}: the checkpoint is packed as ${packing}; of GPTQ, "gptq" (v1) and "gptq_v2" can be read`,
+  );
+}
+
+function symmetricOf(fields: Fields): boolean | undefined {
+  const hasZeroPoints = fields.boolean("zero_point");
+  return fields.boolean("sym") ?? (hasZeroPoints === undefined ? undefined : !hasZeroPoints);
+}
+
+function groupsOf(fields: Fields): DeclaredGroups {
+  const bits = fields.integer(1, "bits", "w_bit", "wbits");
+  const groupSize = fields.integer(-1, "group_size", "q_group_size", "groupsize");
+  return { ...(bits !== undefined && { bits }), ...(groupSize !== undefined && { groupSize }) };
+}
+
+/**
+ * The overrides of `dynamic`, without those that leave modules alone. Their patterns, regular expressions of a stranger,
+ * are never run: what they would select is told by the shapes.
+ */
+function dynamicRules(fields: Fields, label: string): JsonObject[] {
+  const dynamic = fields.get("dynamic");
+  if (dynamic === undefined || dynamic === false) return [];
+  if (!isJsonObject(dynamic))
+    throw new FormatError(`${label}: "dynamic" must be an object, found ${jsonType(dynamic)}`);
+  const rules = Object.entries(dynamic);
+  if (rules.length > maxRules) {
+    throw new FormatError(`${label}: "dynamic" has ${rules.length} rules; at most ${maxRules} are read`);
+  }
+  return rules.flatMap(([pattern, rule]) => (!pattern.startsWith("-:") && isJsonObject(rule) ? [rule] : []));
+}
+
+/** `meta.quantizer` names the writer: "gptqmodel:5.1.0", alone or in a list. */
+function writtenBeforeGptqModel7(fields: Fields): boolean {
+  const meta = fields.get("meta");
+  const quantizer = isJsonObject(meta) ? meta.quantizer : undefined;
+  const writers: readonly (JsonValue | undefined)[] = Array.isArray(quantizer)
+    ? (quantizer as readonly JsonValue[])
+    : [quantizer];
+  return writers.some((writer) => typeof writer === "string" && /^gptqmodel:[0-6]\./.test(writer));
+}
+
+/** Typed reading of keys with synonyms; null counts as absent. Throws FormatError for another type. */
+class Fields {
+  readonly #values: JsonObject;
+  readonly #label: string;
+
+  constructor(values: JsonObject, label: string) {
+    this.#values = values;
+    this.#label = label;
+  }
+
+  get(key: string): JsonValue | undefined {
+    return Object.hasOwn(this.#values, key) ? (this.#values[key] ?? undefined) : undefined;
+  }
+
+  string(...keys: readonly string[]): string | undefined {
+    return this.#first(keys, "a string", (value) => typeof value === "string");
+  }
+
+  boolean(...keys: readonly string[]): boolean | undefined {
+    return this.#first(keys, "true or false", (value) => typeof value === "boolean");
+  }
+
+  integer(least: number, ...keys: readonly string[]): number | undefined {
+    const accepted = `an integer of at least ${least}`;
+    return this.#first(keys, accepted, (value) => Number.isSafeInteger(value) && (value as number) >= least);
+  }
+
+  #first<Value extends JsonValue>(
+    keys: readonly string[],
+    accepted: string,
+    isAccepted: (value: JsonValue) => boolean,
+  ): Value | undefined {
+    for (const key of keys) {
+      const value = this.get(key);
+      if (value === undefined) continue;
+      if (!isAccepted(value)) {
+        const found = typeof value === "object" ? jsonType(value) : quote(String(value));
+        throw new FormatError(`${this.#label}: "${key}" must be ${accepted}, found ${found}`);
+      }
+      return value as Value;
+    }
+    return undefined;
+  }
+}
