@@ -1,0 +1,64 @@
+import type { WeightSource } from "../compile/weight-source.ts";
+import type { RawTensor } from "../containers/raw-tensor.ts";
+import type { FormatOverrides } from "../formats/weight-format.ts";
+import type { JsonObject } from "../util/json.ts";
+import type { Warn } from "../util/warn-once.ts";
+import type { PackedWeight } from "../weights/packed-weight.ts";
+
+export interface OpenCheckpointOptions extends FormatOverrides {
+  /** Told of contradictions that do no harm, each once. */
+  readonly warn: Warn;
+  /**
+   * The weights' file, where the folder may hold several: "model.safetensors". Of a split set, any part. Absent: found.
+   */
+  readonly file?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A model's files, opened: its configs and its weights by the names that Hugging Face gives them. Weights are read when
+ * asked for, and reads may run at the same time. Nothing can be read after close().
+ */
+export interface Checkpoint extends WeightSource, AsyncDisposable {
+  /** Path or URL, for messages. */
+  readonly label: string;
+  /** config.json; undefined for bare weights. Unchecked: a stranger's. */
+  readonly config: JsonObject | undefined;
+  /** generation_config.json, likewise. */
+  readonly generationConfig: JsonObject | undefined;
+  /** The format of the packed modules as found, "dense" when nothing is packed. */
+  readonly format: string;
+  /** The quantization config as declared. */
+  readonly declared: JsonObject | undefined;
+  /** Names of all files that lie beside the weights, sorted. */
+  readonly files: readonly string[];
+  /** Every tensor of the container, by its whole name. */
+  readonly tensors: ReadonlyMap<string, RawTensor>;
+  /** Bytes of all tensors. */
+  readonly byteLength: number;
+  /**
+   * Every weight that the model multiplies, adds or looks up, in the order of the file. Throws as WeightSource.linear does
+   * for shapes that contradict each other.
+   */
+  modules(): readonly CheckpointModule[];
+  /** The content of a text file beside the weights ("tokenizer.json"); undefined: there is none. */
+  readText(name: string): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** One weight as its shapes tell it: a packed module, or a tensor by itself. */
+export interface CheckpointModule {
+  /** Without ".weight"; a bias is a module of its own, "X.bias". */
+  readonly name: string;
+  /** [out, in] for a packed module; else as stored. */
+  readonly shape: readonly number[];
+  readonly scheme: PackedWeight["scheme"];
+  /** Bits of one code or value. */
+  readonly bits: number;
+  /** Absent: no groups, or only the data can tell. */
+  readonly groupSize?: number;
+  /** Bytes in the file, zero points, scales and all. */
+  readonly byteLength: number;
+  /** The tensor that holds the values as they are; undefined for a packed module, which `linear` reads. */
+  readonly tensor?: RawTensor;
+}

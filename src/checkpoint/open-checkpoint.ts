@@ -1,0 +1,103 @@
+import { openSafetensorsFiles, openShardedSafetensors } from "../containers/safetensors/sharded.ts";
+import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
+import { recogniseFormat } from "../formats/formats.ts";
+import type { Folder } from "../io/folder.ts";
+import { FormatError } from "../util/errors.ts";
+import { isJsonObject, jsonType, type JsonObject } from "../util/json.ts";
+import { once } from "../util/warn-once.ts";
+import type { Checkpoint, OpenCheckpointOptions } from "./checkpoint.ts";
+import { findWeights, type WeightFiles } from "./find-weights.ts";
+import { LoadedCheckpoint } from "./loaded-checkpoint.ts";
+import { readConfig, readFile } from "./read-file.ts";
+
+const maxIndexBytes = 64 * 2 ** 20;
+
+/** Where a quantization may be declared besides config.json; quantizers wrote them before config.json had a place for it. */
+const quantizationFiles = ["quantize_config.json", "quant_config.json"];
+
+/**
+ * Opens a model's folder: finds its configs and weights, reads the headers, and recognises the format. A folder without
+ * config.json opens too, for a look at its tensors. Throws IoError when there are no weights, UnsupportedError for files
+ * and formats that cannot be read, FormatError for malformed files. Nothing stays open when it throws.
+ */
+export async function openCheckpoint(folder: Folder, options: OpenCheckpointOptions): Promise<Checkpoint> {
+  const warn = once(options.warn);
+  const files = await folder.list();
+  const readIfThere = (name: string): Promise<JsonObject | undefined> =>
+    files.includes(name) ? readConfig(folder, name, options.signal) : Promise.resolve(undefined);
+  const [config, generationConfig, ...older] = await Promise.all([
+    readIfThere("config.json"),
+    readIfThere("generation_config.json"),
+    ...quantizationFiles.map(readIfThere),
+  ]);
+  const quantization = findQuantization(folder.label, config, older);
+  const baseName = quantization?.declared.model_file_base_name;
+  const weights = findWeights(files, folder.label, {
+    wanted: options.file,
+    baseName: typeof baseName === "string" ? baseName : undefined,
+  });
+  const container = await openWeights(folder, weights, options.signal);
+  try {
+    const format = recogniseFormat(
+      {
+        ...(quantization && { declared: quantization.declared }),
+        label: quantization?.label ?? container.label,
+        metadata: container.metadata,
+        tensors: container.tensors,
+      },
+      options,
+    );
+    return new LoadedCheckpoint({
+      folder,
+      files,
+      config,
+      generationConfig,
+      declared: quantization?.declared,
+      container,
+      format,
+      warn,
+    });
+  } catch (error) {
+    await container.close();
+    throw error;
+  }
+}
+
+async function openWeights(folder: Folder, weights: WeightFiles, signal?: AbortSignal): Promise<SafetensorsFile> {
+  const options = signal && { signal };
+  if ("index" in weights) {
+    const index = await readFile(folder, weights.index, { maxBytes: maxIndexBytes, signal });
+    const label = `${folder.label}/${weights.index}`;
+    return openShardedSafetensors({ index, label, open: (name) => folder.open(name), ...options });
+  }
+  // Opened one after the other: should one fail, those before it are known and closed.
+  const sources = [];
+  try {
+    for (const name of weights.files) sources.push(await folder.open(name));
+  } catch (error) {
+    for (const source of sources) await source.close();
+    throw error;
+  }
+  return openSafetensorsFiles(sources, { label: folder.label, ...options });
+}
+
+/** The declared quantization and the file that has it. Where several do, config.json counts, as for vLLM and TGI. */
+function findQuantization(
+  label: string,
+  config: JsonObject | undefined,
+  older: readonly (JsonObject | undefined)[],
+): { readonly declared: JsonObject; readonly label: string } | undefined {
+  const inConfig = config?.quantization_config ?? config?.compression_config ?? undefined;
+  if (inConfig !== undefined) {
+    if (!isJsonObject(inConfig)) {
+      throw new FormatError(
+        `${label}/config.json: "quantization_config" must be an object, found ${jsonType(inConfig)}`,
+      );
+    }
+    if (Object.keys(inConfig).length > 0) return { declared: inConfig, label: `${label}/config.json` };
+  }
+  for (const [i, declared] of older.entries()) {
+    if (declared !== undefined) return { declared, label: `${label}/${quantizationFiles[i]}` };
+  }
+  return undefined;
+}
