@@ -1,0 +1,116 @@
+// The CPU library: what TypeScript calls (src/backends/cpu), and the structures that its translation units share.
+// Whoever calls has checked every count, length and index (device/check-program.ts, device/check-step.ts, weights/check-weight.ts).
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define FB_EXPORT __declspec(dllexport)
+#else
+#define FB_EXPORT __attribute__((visibility("default")))
+#endif
+
+// Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
+#define FB_ABI 1
+
+enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
+enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2 };
+enum { FB_DENSE = 0, FB_AFFINE = 1 };
+
+// Columns of a tile, inputs of a block: the unit in which weights are packed (docs/layouts.md, "k4n16").
+#define FB_TILE 16
+#define FB_BLOCK 32
+// Positions in a page of keys and values.
+#define FB_PAGE 32
+#define FB_MAX_THREADS 256
+
+// A prepared weight. Affine codes: [tile][block][plane bytes], each tile's blocks in the order of k.
+typedef struct fb_weight {
+  int32_t kind, in, out;
+  int32_t type;         // of dense values, or of scales
+  int32_t bits;         // affine: 2, 3, 4 or 8
+  int32_t group_size;   // affine; may be any size up to `in`
+  int32_t groups, tiles, blocks;
+  int32_t span;         // affine: inputs whose 8-bit activations share a scale; 0: activations stay f32
+  uint8_t *values;      // dense: [out][in]; borrowed unless `owned` holds it
+  uint8_t *codes;       // affine: tiles * blocks * bits * 64 bytes, 64-byte aligned
+  uint8_t *scales;      // affine: [tile][group][16] of `type`
+  uint8_t *zeros;       // affine: [tile][group][16] bytes; NULL: symmetric
+  uint32_t *row_order;  // affine: [in]; row r of the tiles is input feature row_order[r]; NULL: r
+  void *owned;
+  size_t byte_length;   // of what the library allocated
+} fb_weight;
+
+typedef struct fb_device fb_device;
+typedef struct fb_executable fb_executable;
+
+FB_EXPORT int32_t fb_abi(void);
+// The best instruction set here: "avx512", "avx2", "neon" or "portable".
+FB_EXPORT const char *fb_best_isa(void);
+// 1 when the processor can run the named instruction set and this library holds it.
+FB_EXPORT int32_t fb_has_isa(const char *isa);
+
+// Threads include the caller's. NULL when memory or threads cannot be had.
+FB_EXPORT fb_device *fb_device_open(int32_t threads, const char *isa);
+FB_EXPORT void fb_device_close(fb_device *device);
+
+// An affine weight without data; its parts are put in one by one, each at a column that is a multiple of FB_TILE. `span` is a multiple of
+// FB_BLOCK, at most 128, that divides the group size unless there is one group; 0: the weight is multiplied in f32.
+FB_EXPORT fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group_size, int32_t scale_type,
+                                      int32_t has_zeros, int32_t span, const uint32_t *row_order);
+// Transcodes a part on all threads; returns 0. codes are words [in * bits / 32][out] (CodeOrder "lsb-k"), scales [groups][out], zeros words [groups][out * bits / 32].
+FB_EXPORT int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out,
+                                       const uint8_t *codes, const uint8_t *scales, const uint8_t *zeros, int32_t zero_order);
+// A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
+FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
+FB_EXPORT int32_t fb_weight_put_dense(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *values);
+FB_EXPORT double fb_weight_bytes(const fb_weight *weight);
+FB_EXPORT void fb_weight_free(fb_weight *weight);
+
+// Op records: FB_OP_WORDS int32 each. Views are (buffer, offset, width); -1 stands for "none".
+#define FB_OP_WORDS 24
+enum { FB_OP_EMBED, FB_OP_RMS_NORM, FB_OP_LINEAR, FB_OP_GLU, FB_OP_ROPE_WRITE, FB_OP_ATTENTION, FB_OP_GATHER, FB_OP_SAMPLE };
+typedef struct { int32_t buffer, offset, width; } fb_view;
+typedef struct {
+  int32_t kind;
+  fb_view a, b, c, out;  // embed: out | norm: a → out | linear: a (input), b (residual) → out | glu: a, b, c (residual) → out | rope: a, b, c = q, k, v | attention: a → out | gather: a → out | sample: a
+  int32_t weight, vector, cache, rope;
+  int32_t group_width;   // norm: columns of a group | linear: 1 with a gated activation | attention: window, 0 for none
+  float value;           // norm: eps | attention: scale
+  int32_t reserved[5];
+} fb_op;
+_Static_assert(sizeof(fb_op) == FB_OP_WORDS * sizeof(int32_t), "fb_op is what encode-program.ts writes");
+
+// Program: header of int32, then arrays one after another; see encode-program.ts.
+typedef struct {
+  int32_t ops, buffers, weights, vectors, ropes, page_kinds, caches;
+  int32_t vocab, max_tokens, max_sequences, max_outputs, cache_type, floats;
+} fb_program_header;
+
+// words: fb_program_header, then per buffer (rows: 0 tokens, 1 outputs; width), per vector (offset into floats), per rope (rotary_dim, variants, offset of
+// the first variant's [scale, rotary_dim / 2 frequencies] in floats), per page kind (pages), per cache (page_kind, kv_heads, head_dim), then the ops.
+// Copies everything but the weights. NULL when memory cannot be had.
+FB_EXPORT fb_executable *fb_executable_open(fb_device *device, const int32_t *words, const float *floats, fb_weight *const *weights);
+FB_EXPORT void fb_executable_close(fb_executable *executable);
+FB_EXPORT double fb_executable_bytes(const fb_executable *executable);
+
+// One step. Offsets are in int32 units from the start of the block; -1: absent.
+typedef struct {
+  int32_t tokens, sequences, outputs;  // T, S, R
+  int32_t tokens_at, positions_at, starts_at, slots_at, variants_at, outputs_at;
+  int32_t sampling;  // 1: draw
+  int32_t top;       // how many of the likeliest to report
+  int32_t temperature_at, top_k_at, top_p_at, min_p_at, typical_p_at, repetition_at, presence_at, frequency_at, seed_low_at, seed_high_at;
+  int32_t bias_starts_at, bias_ids_at, bias_values_at, count_starts_at, count_ids_at, output_counts_at, allowed_at;
+  int32_t samples_at, logprobs_at, top_ids_at, top_logprobs_at;  // written by the step
+  int32_t page_tables_at;  // per page kind: offset, stride
+} fb_step_header;
+
+// Runs every op of the program on all threads and returns when the last has ended. logits: [outputs][vocab] or NULL. An output whose logits are not
+// numbers gets the sample -1 and a logprob of NaN.
+FB_EXPORT void fb_step(fb_executable *executable, int32_t *block, float *logits);
+
+// What the machine can do, for `doctor` and for shares of the limit.
+FB_EXPORT double fb_measure_read(fb_device *device, double bytes, int32_t repeats);  // bytes per second, all threads; the best of the repeats
+FB_EXPORT double fb_measure_dot(fb_device *device, int32_t milliseconds);            // int8 multiply-adds * 2 per second, all threads
+FB_EXPORT double fb_measure_barrier(fb_device *device, int32_t repeats);             // seconds for one barrier of all threads

@@ -1,0 +1,3 @@
+#include "v16_avx512.h"
+
+#include "kernels_body.h"

@@ -1,0 +1,3 @@
+#include "v16_neon.h"
+
+#include "kernels_body.h"

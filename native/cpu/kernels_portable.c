@@ -1,0 +1,3 @@
+#include "v16_portable.h"
+
+#include "kernels_body.h"

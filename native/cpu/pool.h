@@ -1,0 +1,14 @@
+// A persistent pool of threads. Between runs workers spin for a short while, then sleep: an idle pool costs nothing.
+#pragma once
+#include <stdint.h>
+
+typedef struct fb_pool fb_pool;
+typedef void (*fb_task)(void *context, int32_t thread, int32_t threads);
+
+fb_pool *fb_pool_open(int32_t threads);
+void fb_pool_close(fb_pool *pool);
+int32_t fb_pool_threads(const fb_pool *pool);
+// Runs task on all threads, the caller's being thread 0, and returns when the last has ended. Callers queue.
+void fb_pool_run(fb_pool *pool, fb_task task, void *context);
+// Called by every thread of a run: returns when all have called it, and makes their writes visible to all.
+void fb_pool_barrier(fb_pool *pool);

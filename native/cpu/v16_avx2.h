@@ -1,0 +1,106 @@
+// Vectors of 16 lanes as two AVX2 registers (with FMA and F16C): the words in which kernels_body.h is written.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+#define V16_NAME avx2
+#define V16_ROWS_INT8 3  // two integer and two float registers a row, of 16
+#define V16_ROWS_F32 6
+#define V16_ROWS_DENSE 1
+#define V16_ROWS_ATTENTION 2
+
+typedef struct { __m256 a, b; } v16f;
+typedef struct { __m256i a, b; } v16i;
+typedef struct { __m256i a, b; } v64b;
+
+static inline v16f v16f_set1(float x) { __m256 v = _mm256_set1_ps(x); return (v16f){v, v}; }
+static inline v16f v16f_load(const float *p) { return (v16f){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+static inline void v16f_store(float *p, v16f x) { _mm256_storeu_ps(p, x.a); _mm256_storeu_ps(p + 8, x.b); }
+static inline v16f v16f_load_f16(const void *p) {
+  const __m128i *q = (const __m128i *)p;
+  return (v16f){_mm256_cvtph_ps(_mm_loadu_si128(q)), _mm256_cvtph_ps(_mm_loadu_si128(q + 1))};
+}
+static inline v16f v16f_load_bf16(const void *p) {
+  const __m128i *q = (const __m128i *)p;
+  return (v16f){_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(q)), 16)), _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(q + 1)), 16))};
+}
+static inline void v16f_store_f16(void *p, v16f x) {
+  __m128i *q = (__m128i *)p;
+  _mm_storeu_si128(q, _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  _mm_storeu_si128(q + 1, _mm256_cvtps_ph(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline v16f v16f_add(v16f x, v16f y) { return (v16f){_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+static inline v16f v16f_sub(v16f x, v16f y) { return (v16f){_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+static inline v16f v16f_mul(v16f x, v16f y) { return (v16f){_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+static inline v16f v16f_div(v16f x, v16f y) { return (v16f){_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+static inline v16f v16f_fma(v16f x, v16f y, v16f z) { return (v16f){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+static inline v16f v16f_max(v16f x, v16f y) { return (v16f){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+static inline v16f v16f_min(v16f x, v16f y) { return (v16f){_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+static inline v16f v16f_abs(v16f x) {
+  __m256 sign = _mm256_set1_ps(-0.0f);
+  return (v16f){_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b)};
+}
+static inline v16f v16f_round(v16f x) {
+  return (v16f){_mm256_round_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), _mm256_round_ps(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+static inline __m256 v16_pow2_half(__m256 n) {  // 2^n for whole n in -126 … 127
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
+static inline v16f v16f_times_pow2(v16f x, v16f n) { return (v16f){_mm256_mul_ps(x.a, v16_pow2_half(n.a)), _mm256_mul_ps(x.b, v16_pow2_half(n.b))}; }
+static inline v16f v16f_from_i(v16i x) { return (v16f){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+// Byte j of every lane of four, as floats.
+static inline v16f v16f_from_quad(v64b x, int j) {
+  __m256i mask = _mm256_set1_epi32(255);
+  return (v16f){_mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(x.a, 8 * j), mask)), _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(x.b, 8 * j), mask))};
+}
+static inline float v16f_sum(v16f x) {
+  __m256 eight = _mm256_add_ps(x.a, x.b);
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+static inline float v16f_largest(v16f x) {
+  __m256 eight = _mm256_max_ps(x.a, x.b);
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline v16i v16i_set1(int32_t x) { __m256i v = _mm256_set1_epi32(x); return (v16i){v, v}; }
+static inline v16i v16i_zero(void) { return v16i_set1(0); }
+static inline v16i v16i_add(v16i x, v16i y) { return (v16i){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+static inline v16i v16i_from_u8(const uint8_t *p) {
+  return (v16i){_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)), _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)))};
+}
+static inline v16f v16f_from_u8(const uint8_t *p) { return v16f_from_i(v16i_from_u8(p)); }
+static inline void v16f_store_i8(int8_t *p, v16f x) {
+  __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b));
+  packed = _mm256_permute4x64_epi64(packed, 0xd8);
+  _mm_storeu_si128((__m128i *)p, _mm_packs_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1)));
+}
+static inline v16i v16i_mul16(v16i x, v16i y) { return (v16i){_mm256_madd_epi16(x.a, y.a), _mm256_madd_epi16(x.b, y.b)}; }
+
+static inline v64b v64b_load(const void *p) { const __m256i *q = (const __m256i *)p; return (v64b){_mm256_loadu_si256(q), _mm256_loadu_si256(q + 1)}; }
+static inline v64b v64b_set1(uint8_t x) { __m256i v = _mm256_set1_epi8((char)x); return (v64b){v, v}; }
+static inline v64b v64b_and(v64b x, v64b y) { return (v64b){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
+static inline v64b v64b_or(v64b x, v64b y) { return (v64b){_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+#define v64b_shift_right(x, n) ((v64b){_mm256_srli_epi16((x).a, n), _mm256_srli_epi16((x).b, n)})
+#define v64b_shift_left(x, n) ((v64b){_mm256_slli_epi16((x).a, n), _mm256_slli_epi16((x).b, n)})
+static inline v64b v64b_repeat4(const int8_t *p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  __m256i v = _mm256_set1_epi32(four);
+  return (v64b){v, v};
+}
+// maddubs adds pairs in 16 bits: exact while w is at most 15 (127 * 15 * 2 < 2^15).
+static inline __m256i v16_dot4_half(__m256i acc, __m256i w, __m256i x) {
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+}
+static inline v16i v16i_dot4_small(v16i acc, v64b w, v64b x) { return (v16i){v16_dot4_half(acc.a, w.a, x.a), v16_dot4_half(acc.b, w.b, x.b)}; }
+// Any unsigned w: its nibbles apart, so that no pair saturates; the upper ones count 16 times.
+static inline v16i v16i_dot4(v16i acc, v64b w, v64b x) {
+  v64b low_mask = v64b_set1(15);
+  v16i high = v16i_dot4_small(v16i_zero(), v64b_and(v64b_shift_right(w, 4), low_mask), x);
+  acc = v16i_dot4_small(acc, v64b_and(w, low_mask), x);
+  return (v16i){_mm256_add_epi32(acc.a, _mm256_slli_epi32(high.a, 4)), _mm256_add_epi32(acc.b, _mm256_slli_epi32(high.b, 4))};
+}

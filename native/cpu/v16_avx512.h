@@ -1,0 +1,59 @@
+// Vectors of 16 lanes with AVX-512 (F, BW, VL, DQ) and VNNI: the words in which kernels_body.h is written.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+#define V16_NAME avx512
+#define V16_ROWS_INT8 12  // 12 integer and 12 float accumulators of 32 registers
+#define V16_ROWS_F32 12
+#define V16_ROWS_DENSE 4
+#define V16_ROWS_ATTENTION 6
+
+typedef __m512 v16f;
+typedef __m512i v16i;
+typedef __m512i v64b;  // 64 bytes
+
+static inline v16f v16f_set1(float x) { return _mm512_set1_ps(x); }
+static inline v16f v16f_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v16f_store(float *p, v16f x) { _mm512_storeu_ps(p, x); }
+static inline v16f v16f_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+static inline v16f v16f_load_bf16(const void *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16)); }
+static inline void v16f_store_f16(void *p, v16f x) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)); }
+static inline v16f v16f_add(v16f a, v16f b) { return _mm512_add_ps(a, b); }
+static inline v16f v16f_sub(v16f a, v16f b) { return _mm512_sub_ps(a, b); }
+static inline v16f v16f_mul(v16f a, v16f b) { return _mm512_mul_ps(a, b); }
+static inline v16f v16f_div(v16f a, v16f b) { return _mm512_div_ps(a, b); }
+static inline v16f v16f_fma(v16f a, v16f b, v16f c) { return _mm512_fmadd_ps(a, b, c); }
+static inline v16f v16f_max(v16f a, v16f b) { return _mm512_max_ps(a, b); }
+static inline v16f v16f_min(v16f a, v16f b) { return _mm512_min_ps(a, b); }
+static inline v16f v16f_abs(v16f a) { return _mm512_abs_ps(a); }
+static inline v16f v16f_round(v16f a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline v16f v16f_times_pow2(v16f a, v16f n) { return _mm512_scalef_ps(a, n); }  // a * 2^n for whole n
+static inline v16f v16f_from_i(v16i a) { return _mm512_cvtepi32_ps(a); }
+// Byte j of every lane of four, as floats.
+static inline v16f v16f_from_quad(v64b a, int j) { return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(a, (unsigned)(8 * j)), _mm512_set1_epi32(255))); }
+static inline float v16f_sum(v16f a) { return _mm512_reduce_add_ps(a); }
+static inline float v16f_largest(v16f a) { return _mm512_reduce_max_ps(a); }
+static inline v16f v16f_from_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+static inline void v16f_store_i8(int8_t *p, v16f x) { _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x))); }  // rounds to nearest even
+
+static inline v16i v16i_set1(int32_t x) { return _mm512_set1_epi32(x); }
+static inline v16i v16i_zero(void) { return _mm512_setzero_si512(); }
+static inline v16i v16i_add(v16i a, v16i b) { return _mm512_add_epi32(a, b); }
+static inline v16i v16i_from_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline v16i v16i_mul16(v16i a, v16i b) { return _mm512_madd_epi16(a, b); }  // 0 <= a < 2^15, |b| < 2^15
+
+static inline v64b v64b_load(const void *p) { return _mm512_loadu_si512(p); }
+static inline v64b v64b_set1(uint8_t x) { return _mm512_set1_epi8((char)x); }
+static inline v64b v64b_and(v64b a, v64b b) { return _mm512_and_si512(a, b); }
+static inline v64b v64b_or(v64b a, v64b b) { return _mm512_or_si512(a, b); }
+#define v64b_shift_right(a, n) _mm512_srli_epi16(a, n)  // bits of the upper neighbour come in: mask afterwards
+#define v64b_shift_left(a, n) _mm512_slli_epi16(a, n)
+static inline v64b v64b_repeat4(const int8_t *p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  return _mm512_set1_epi32(four);
+}
+// acc[i] += sum over j < 4 of w[4i + j] * x[4i + j]; w unsigned, at most 15 in dot4_small.
+static inline v16i v16i_dot4_small(v16i acc, v64b w, v64b x) { return _mm512_dpbusd_epi32(acc, w, x); }
+static inline v16i v16i_dot4(v16i acc, v64b w, v64b x) { return _mm512_dpbusd_epi32(acc, w, x); }

@@ -1,0 +1,84 @@
+// Vectors of 16 lanes as four NEON registers (ARMv8.2 with dot products): the words in which kernels_body.h is written.
+#pragma once
+#include <arm_neon.h>
+#include <stdint.h>
+
+#define V16_NAME neon
+#define V16_ROWS_INT8 3  // four integer and four float registers a row, of 32
+#define V16_ROWS_F32 6
+#define V16_ROWS_DENSE 1
+#define V16_ROWS_ATTENTION 3
+
+typedef struct { float32x4_t v[4]; } v16f;
+typedef struct { int32x4_t v[4]; } v16i;
+typedef struct { uint8x16_t v[4]; } v64b;
+
+#define V16_EACH(type, expression)              \
+  type r;                                       \
+  _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) r.v[i] = (expression); \
+  return r
+
+static inline v16f v16f_set1(float x) { V16_EACH(v16f, vdupq_n_f32(x)); }
+static inline v16f v16f_load(const float *p) { V16_EACH(v16f, vld1q_f32(p + 4 * i)); }
+static inline void v16f_store(float *p, v16f x) { for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, x.v[i]); }
+static inline v16f v16f_load_f16(const void *p) { V16_EACH(v16f, vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const uint8_t *)p + 8 * i)))); }
+static inline v16f v16f_load_bf16(const void *p) { V16_EACH(v16f, vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8((const uint8_t *)p + 8 * i)), 16))); }
+static inline void v16f_store_f16(void *p, v16f x) { for (int i = 0; i < 4; i++) vst1_u8((uint8_t *)p + 8 * i, vreinterpret_u8_f16(vcvt_f16_f32(x.v[i]))); }
+static inline v16f v16f_add(v16f x, v16f y) { V16_EACH(v16f, vaddq_f32(x.v[i], y.v[i])); }
+static inline v16f v16f_sub(v16f x, v16f y) { V16_EACH(v16f, vsubq_f32(x.v[i], y.v[i])); }
+static inline v16f v16f_mul(v16f x, v16f y) { V16_EACH(v16f, vmulq_f32(x.v[i], y.v[i])); }
+static inline v16f v16f_div(v16f x, v16f y) { V16_EACH(v16f, vdivq_f32(x.v[i], y.v[i])); }
+static inline v16f v16f_fma(v16f x, v16f y, v16f z) { V16_EACH(v16f, vfmaq_f32(z.v[i], x.v[i], y.v[i])); }
+static inline v16f v16f_max(v16f x, v16f y) { V16_EACH(v16f, vmaxq_f32(x.v[i], y.v[i])); }
+static inline v16f v16f_min(v16f x, v16f y) { V16_EACH(v16f, vminq_f32(x.v[i], y.v[i])); }
+static inline v16f v16f_abs(v16f x) { V16_EACH(v16f, vabsq_f32(x.v[i])); }
+static inline v16f v16f_round(v16f x) { V16_EACH(v16f, vrndnq_f32(x.v[i])); }
+static inline v16f v16f_times_pow2(v16f x, v16f n) {  // whole n in -126 … 127
+  V16_EACH(v16f, vmulq_f32(x.v[i], vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.v[i]), vdupq_n_s32(127)), 23))));
+}
+static inline v16f v16f_from_i(v16i x) { V16_EACH(v16f, vcvtq_f32_s32(x.v[i])); }
+// Byte j of every lane of four, as floats.
+static inline v16f v16f_from_quad(v64b x, int j) {
+  V16_EACH(v16f, vcvtq_f32_u32(vandq_u32(vshlq_u32(vreinterpretq_u32_u8(x.v[i]), vdupq_n_s32(-8 * j)), vdupq_n_u32(255))));
+}
+static inline float v16f_sum(v16f x) { return vaddvq_f32(vaddq_f32(vaddq_f32(x.v[0], x.v[1]), vaddq_f32(x.v[2], x.v[3]))); }
+static inline float v16f_largest(v16f x) { return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.v[0], x.v[1]), vmaxq_f32(x.v[2], x.v[3]))); }
+
+static inline v16i v16i_set1(int32_t x) { V16_EACH(v16i, vdupq_n_s32(x)); }
+static inline v16i v16i_zero(void) { return v16i_set1(0); }
+static inline v16i v16i_add(v16i x, v16i y) { V16_EACH(v16i, vaddq_s32(x.v[i], y.v[i])); }
+static inline v16i v16i_from_u8(const uint8_t *p) {
+  uint8x16_t bytes = vld1q_u8(p);
+  uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_u8(vget_high_u8(bytes));
+  return (v16i){{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(low))),
+                 vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high)))}};
+}
+static inline v16f v16f_from_u8(const uint8_t *p) { return v16f_from_i(v16i_from_u8(p)); }
+static inline void v16f_store_i8(int8_t *p, v16f x) {
+  int16x4_t part[4];
+  for (int i = 0; i < 4; i++) part[i] = vqmovn_s32(vcvtnq_s32_f32(x.v[i]));
+  vst1q_s8(p, vcombine_s8(vqmovn_s16(vcombine_s16(part[0], part[1])), vqmovn_s16(vcombine_s16(part[2], part[3]))));
+}
+static inline v16i v16i_mul16(v16i x, v16i y) { V16_EACH(v16i, vmulq_s32(x.v[i], y.v[i])); }
+
+static inline v64b v64b_load(const void *p) { V16_EACH(v64b, vld1q_u8((const uint8_t *)p + 16 * i)); }
+static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, vdupq_n_u8(x)); }
+static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, vandq_u8(x.v[i], y.v[i])); }
+static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, vorrq_u8(x.v[i], y.v[i])); }
+static inline v64b v64b_shift_right(v64b x, int n) { V16_EACH(v64b, vshlq_u8(x.v[i], vdupq_n_s8((int8_t)-n))); }
+static inline v64b v64b_shift_left(v64b x, int n) { V16_EACH(v64b, vshlq_u8(x.v[i], vdupq_n_s8((int8_t)n))); }
+static inline v64b v64b_repeat4(const int8_t *p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  V16_EACH(v64b, vreinterpretq_u8_s32(vdupq_n_s32(four)));
+}
+static inline v16i v16i_dot4_small(v16i acc, v64b w, v64b x) {
+  V16_EACH(v16i, vdotq_s32(acc.v[i], vreinterpretq_s8_u8(w.v[i]), vreinterpretq_s8_u8(x.v[i])));
+}
+// The instruction takes signed bytes: the uppermost bit of w apart, counting 128 times.
+static inline v16i v16i_dot4(v16i acc, v64b w, v64b x) {
+  v64b top = v64b_shift_right(w, 7);
+  v16i high = v16i_dot4_small(v16i_zero(), top, x);
+  acc = v16i_dot4_small(acc, v64b_and(w, v64b_set1(127)), x);
+  V16_EACH(v16i, vaddq_s32(acc.v[i], vshlq_n_s32(high.v[i], 7)));
+}

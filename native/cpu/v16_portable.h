@@ -1,0 +1,79 @@
+// Vectors of 16 lanes in plain C, for any processor: the words in which kernels_body.h is written.
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "half.h"
+
+#define V16_NAME portable
+#define V16_ROWS_INT8 2
+#define V16_ROWS_F32 2
+#define V16_ROWS_DENSE 1
+#define V16_ROWS_ATTENTION 1
+
+typedef struct { float v[16]; } v16f;
+typedef struct { int32_t v[16]; } v16i;
+typedef struct { uint8_t v[64]; } v64b;
+
+#define V16_EACH(type, count, expression) \
+  type r;                                 \
+  for (int i = 0; i < (count); i++) r.v[i] = (expression); \
+  return r
+
+static inline v16f v16f_set1(float x) { V16_EACH(v16f, 16, x); }
+static inline v16f v16f_load(const float *p) { v16f r; memcpy(r.v, p, 64); return r; }
+static inline void v16f_store(float *p, v16f x) { memcpy(p, x.v, 64); }
+static inline uint16_t v16_u16(const void *p, int i) { uint16_t h; memcpy(&h, (const uint8_t *)p + 2 * i, 2); return h; }
+static inline v16f v16f_load_f16(const void *p) { V16_EACH(v16f, 16, fb_half_to_float(v16_u16(p, i))); }
+static inline v16f v16f_load_bf16(const void *p) { V16_EACH(v16f, 16, fb_bfloat16_to_float(v16_u16(p, i))); }
+static inline void v16f_store_f16(void *p, v16f x) { for (int i = 0; i < 16; i++) { uint16_t h = fb_float_to_half(x.v[i]); memcpy((uint8_t *)p + 2 * i, &h, 2); } }
+static inline v16f v16f_add(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] + y.v[i]); }
+static inline v16f v16f_sub(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] - y.v[i]); }
+static inline v16f v16f_mul(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] * y.v[i]); }
+static inline v16f v16f_div(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] / y.v[i]); }
+static inline v16f v16f_fma(v16f x, v16f y, v16f z) { V16_EACH(v16f, 16, x.v[i] * y.v[i] + z.v[i]); }
+static inline v16f v16f_max(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] > y.v[i] ? x.v[i] : y.v[i]); }
+static inline v16f v16f_min(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] < y.v[i] ? x.v[i] : y.v[i]); }
+static inline v16f v16f_abs(v16f x) { V16_EACH(v16f, 16, fabsf(x.v[i])); }
+static inline v16f v16f_round(v16f x) { V16_EACH(v16f, 16, rintf(x.v[i])); }
+static inline v16f v16f_times_pow2(v16f x, v16f n) { V16_EACH(v16f, 16, ldexpf(x.v[i], (int)n.v[i])); }
+static inline v16f v16f_from_i(v16i x) { V16_EACH(v16f, 16, (float)x.v[i]); }
+// Byte j of every lane of four, as floats.
+static inline v16f v16f_from_quad(v64b x, int j) { V16_EACH(v16f, 16, (float)x.v[4 * i + j]); }
+static inline float v16f_sum(v16f x) {
+  for (int width = 8; width; width /= 2)
+    for (int i = 0; i < width; i++) x.v[i] += x.v[i + width];
+  return x.v[0];
+}
+static inline float v16f_largest(v16f x) {
+  for (int i = 1; i < 16; i++) x.v[0] = x.v[i] > x.v[0] ? x.v[i] : x.v[0];
+  return x.v[0];
+}
+
+static inline v16i v16i_set1(int32_t x) { V16_EACH(v16i, 16, x); }
+static inline v16i v16i_zero(void) { return v16i_set1(0); }
+static inline v16i v16i_add(v16i x, v16i y) { V16_EACH(v16i, 16, x.v[i] + y.v[i]); }
+static inline v16i v16i_from_u8(const uint8_t *p) { V16_EACH(v16i, 16, p[i]); }
+static inline v16f v16f_from_u8(const uint8_t *p) { V16_EACH(v16f, 16, p[i]); }
+static inline void v16f_store_i8(int8_t *p, v16f x) {
+  for (int i = 0; i < 16; i++) {
+    float rounded = rintf(x.v[i]);
+    p[i] = (int8_t)(rounded > 127 ? 127 : rounded < -128 ? -128 : rounded);
+  }
+}
+static inline v16i v16i_mul16(v16i x, v16i y) { V16_EACH(v16i, 16, x.v[i] * y.v[i]); }
+
+static inline v64b v64b_load(const void *p) { v64b r; memcpy(r.v, p, 64); return r; }
+static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, 64, x); }
+static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] & y.v[i]); }
+static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] | y.v[i]); }
+static inline v64b v64b_shift_right(v64b x, int n) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] >> n)); }
+static inline v64b v64b_shift_left(v64b x, int n) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] << n)); }
+static inline v64b v64b_repeat4(const int8_t *p) { V16_EACH(v64b, 64, (uint8_t)p[i & 3]); }
+static inline v16i v16i_dot4(v16i acc, v64b w, v64b x) {
+  for (int i = 0; i < 16; i++)
+    for (int j = 0; j < 4; j++) acc.v[i] += (int32_t)w.v[4 * i + j] * (int8_t)x.v[4 * i + j];
+  return acc;
+}
+static inline v16i v16i_dot4_small(v16i acc, v64b w, v64b x) { return v16i_dot4(acc, w, x); }

@@ -1,0 +1,174 @@
+// Packs weights into the tiles that the kernels read: "k4n16" of docs/layouts.md.
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+
+static size_t type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
+static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
+
+fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group_size, int32_t scale_type, int32_t has_zeros, int32_t span, const uint32_t *row_order) {
+  fb_weight *w = calloc(1, sizeof *w);
+  if (!w) return NULL;
+  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = scale_type, .bits = bits, .group_size = group_size, .span = span};
+  w->groups = (in + group_size - 1) / group_size;
+  w->tiles = (out + FB_TILE - 1) / FB_TILE;
+  w->blocks = (in + FB_BLOCK - 1) / FB_BLOCK;
+  const size_t columns = (size_t)w->tiles * FB_TILE, codes = (size_t)w->tiles * (size_t)w->blocks * (size_t)bits * 64;
+  const size_t scales = round_up(columns * (size_t)w->groups * type_bytes(scale_type)), zeros = has_zeros ? round_up(columns * (size_t)w->groups) : 0;
+  const size_t order = row_order ? round_up((size_t)in * sizeof *row_order) : 0;
+  w->byte_length = codes + scales + zeros + order;
+  w->owned = aligned_alloc(64, w->byte_length);
+  if (!w->owned) {
+    free(w);
+    return NULL;
+  }
+  w->codes = w->owned;
+  w->scales = w->codes + codes;
+  if (has_zeros) w->zeros = w->scales + scales;
+  if (row_order) {
+    w->row_order = (uint32_t *)(void *)(w->scales + scales + zeros);
+    memcpy(w->row_order, row_order, (size_t)in * sizeof *row_order);
+  }
+  return w;
+}
+
+typedef struct {
+  fb_weight *weight;
+  int32_t column, out;
+  const uint8_t *codes, *scales, *zeros;
+  int32_t zero_order;
+  atomic_int next;
+} packing;
+
+static uint32_t load_word(const uint8_t *words, size_t index) {
+  uint32_t word;
+  memcpy(&word, words + 4 * index, 4);
+  return word;
+}
+
+// Writes eight quads of 16 columns, codes[32][16], as the planes of one block.
+static void pack_block(uint8_t codes[FB_BLOCK][FB_TILE], int32_t bits, uint8_t *to) {
+  memset(to, 0, (size_t)bits * 64);
+  for (int32_t q = 0; q < 8; q++) {
+    for (int32_t c = 0; c < FB_TILE; c++) {
+      for (int32_t j = 0; j < 4; j++) {
+        const uint8_t code = codes[4 * q + j][c];
+        const int32_t at = 4 * c + j;
+        if (bits == 8) {
+          to[64 * q + at] = code;
+        } else if (bits == 4) {
+          to[64 * (q / 2) + at] |= (uint8_t)(code << 4 * (q % 2));
+        } else {
+          to[64 * (q / 4) + at] |= (uint8_t)((code & 3) << 2 * (q % 4));
+          if (bits == 3) to[128 + at] |= (uint8_t)((code >> 2) << q);
+        }
+      }
+    }
+  }
+}
+
+// The bits of input k for 16 columns: words [in * bits / 32][out], a stream along k in every column.
+static void load_codes(const packing *work, int32_t k, int32_t column, int32_t count, uint8_t to[FB_TILE]) {
+  const int32_t bits = work->weight->bits, offset = k * bits % 32;
+  const size_t row = (size_t)k * (size_t)bits / 32;
+  const uint32_t mask = (1u << bits) - 1;
+  const uint8_t *words = work->codes + 4 * (row * (size_t)work->out + (size_t)column);
+  uint32_t word[FB_TILE] = {0}, next[FB_TILE] = {0};
+  memcpy(word, words, 4 * (size_t)count);
+  if (offset + bits > 32) {
+    memcpy(next, words + 4 * (size_t)work->out, 4 * (size_t)count);
+    for (int32_t c = 0; c < FB_TILE; c++) to[c] = (uint8_t)((word[c] >> offset | next[c] << (32 - offset)) & mask);
+  } else {
+    for (int32_t c = 0; c < FB_TILE; c++) to[c] = (uint8_t)(word[c] >> offset & mask);
+  }
+}
+
+// Added to a word to undo "minus one" in every field: 2, 4 and 8 bit by word arithmetic, carries and all.
+static uint32_t ones_of(int32_t bits) { return bits == 2 ? 0x55555555u : bits == 4 ? 0x11111111u : 0x01010101u; }
+
+static uint8_t load_zero(const packing *work, int32_t group, int32_t n) {
+  static const uint32_t legacy[3] = {0x24924924u, 0x92492492u, 0x49249249u};
+  const int32_t bits = work->weight->bits;
+  const size_t words = (size_t)work->out * (size_t)bits / 32, row = (size_t)group * words;
+  const size_t at = (size_t)n * (size_t)bits, index = at / 32;
+  const int32_t offset = (int32_t)(at % 32);
+  uint32_t word = load_word(work->zeros, row + index), next = offset + bits > 32 ? load_word(work->zeros, row + index + 1) : 0;
+  if (work->zero_order == FB_ZEROS_MINUS_ONE && bits != 3) word += ones_of(bits);
+  if (work->zero_order == FB_ZEROS_MINUS_LEGACY) {
+    word += legacy[index % 3];
+    next += legacy[(index + 1) % 3];
+  }
+  uint32_t field = word >> offset;
+  if (offset + bits > 32) field |= next << (32 - offset);
+  if (work->zero_order == FB_ZEROS_MINUS_ONE && bits == 3) field++;
+  return (uint8_t)(field & ((1u << bits) - 1));
+}
+
+static void pack_tiles(void *context, int32_t thread, int32_t threads) {
+  (void)thread;
+  (void)threads;
+  packing *work = context;
+  fb_weight *w = work->weight;
+  const int32_t tiles = (work->out + FB_TILE - 1) / FB_TILE, first = work->column / FB_TILE;
+  const size_t width = type_bytes(w->type);
+  for (int32_t tile; (tile = atomic_fetch_add(&work->next, 1)) < tiles;) {
+    const int32_t column = tile * FB_TILE, count = work->out - column < FB_TILE ? work->out - column : FB_TILE;
+    uint8_t *to = w->codes + (size_t)(first + tile) * (size_t)w->blocks * (size_t)w->bits * 64;
+    uint8_t codes[FB_BLOCK][FB_TILE];
+    for (int32_t block = 0; block < w->blocks; block++, to += (size_t)w->bits * 64) {
+      for (int32_t i = 0; i < FB_BLOCK; i++) {
+        const int32_t r = block * FB_BLOCK + i;
+        if (r < w->in) load_codes(work, w->row_order ? (int32_t)w->row_order[r] : r, column, count, codes[i]);
+        else memset(codes[i], 0, FB_TILE);
+      }
+      pack_block(codes, w->bits, to);
+    }
+    uint8_t *scales = w->scales + (size_t)(first + tile) * (size_t)w->groups * FB_TILE * width;
+    for (int32_t group = 0; group < w->groups; group++, scales += FB_TILE * width) {
+      memset(scales, 0, FB_TILE * width);
+      memcpy(scales, work->scales + ((size_t)group * (size_t)work->out + (size_t)column) * width, (size_t)count * width);
+    }
+    if (!w->zeros) continue;
+    uint8_t *zeros = w->zeros + (size_t)(first + tile) * (size_t)w->groups * FB_TILE;
+    for (int32_t group = 0; group < w->groups; group++, zeros += FB_TILE) {
+      memset(zeros, 0, FB_TILE);
+      for (int32_t c = 0; c < count; c++) zeros[c] = load_zero(work, group, column + c);
+    }
+  }
+}
+
+int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *codes, const uint8_t *scales, const uint8_t *zeros, int32_t zero_order) {
+  packing work = {.weight = weight, .column = column, .out = out, .codes = codes, .scales = scales, .zeros = zeros, .zero_order = zero_order};
+  fb_pool_run(device->pool, pack_tiles, &work);
+  return 0;
+}
+
+fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values) {
+  fb_weight *w = calloc(1, sizeof *w);
+  if (!w) return NULL;
+  *w = (fb_weight){.kind = FB_DENSE, .in = in, .out = out, .type = type, .bits = 8 * (int32_t)type_bytes(type), .tiles = (out + FB_TILE - 1) / FB_TILE, .values = values};
+  if (values) return w;
+  w->byte_length = round_up((size_t)in * (size_t)out * type_bytes(type));
+  w->values = w->owned = aligned_alloc(64, w->byte_length);
+  if (w->values) return w;
+  free(w);
+  return NULL;
+}
+
+int32_t fb_weight_put_dense(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *values) {
+  (void)device;
+  const size_t row = (size_t)weight->in * type_bytes(weight->type);
+  memcpy(weight->values + (size_t)column * row, values, (size_t)out * row);
+  return 0;
+}
+
+double fb_weight_bytes(const fb_weight *weight) {
+  return (double)(weight->owned ? weight->byte_length : (size_t)weight->in * (size_t)weight->out * type_bytes(weight->type));
+}
+
+void fb_weight_free(fb_weight *weight) {
+  free(weight->owned);
+  free(weight);
+}

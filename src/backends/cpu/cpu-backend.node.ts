@@ -1,0 +1,49 @@
+import type { Backend, BackendReport, DeviceOptions } from "../../device/backend.ts";
+import { FewbitError, RequestError, UnsupportedError } from "../../util/errors.ts";
+import { CpuDevice } from "./cpu-device.node.ts";
+import { defaultThreads } from "./default-threads.node.ts";
+import { loadNativeLibrary, type NativeLibrary } from "./native-library.node.ts";
+
+export interface CpuBackendOptions {
+  /** Absent: FEWBIT_CPU_ISA, else the best that the processor has. */
+  readonly isa?: "avx512" | "avx2" | "neon" | "portable";
+}
+
+/** FB_MAX_THREADS of native/cpu/fewbit_cpu.h. */
+const maxThreads = 256;
+
+/** C kernels on this machine's processor. */
+export function createCpuBackend(options: CpuBackendOptions = {}): Backend {
+  return {
+    name: "cpu",
+    probe: async () => probe(options),
+    open: async (deviceOptions = {}) => open(options, deviceOptions),
+  };
+}
+
+function probe(options: CpuBackendOptions): BackendReport {
+  try {
+    const library = loadNativeLibrary();
+    return { name: "cpu", available: true, detail: `${chooseIsa(library, options)}, ${defaultThreads()} threads` };
+  } catch (error) {
+    const detail = error instanceof FewbitError ? error.message : `the native library does not load: ${String(error)}`;
+    return { name: "cpu", available: false, detail };
+  }
+}
+
+function open(options: CpuBackendOptions, deviceOptions: DeviceOptions): CpuDevice {
+  const { threads = defaultThreads(), activations = "int8" } = deviceOptions;
+  const { cacheType = activations === "f32" ? "f32" : "f16" } = deviceOptions;
+  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
+    throw new RequestError(`cpu: ${threads} threads; from 1 to ${maxThreads} are accepted`);
+  const library = loadNativeLibrary();
+  return new CpuDevice(library, { isa: chooseIsa(library, options), threads, activations, cacheType });
+}
+
+function chooseIsa(library: NativeLibrary, options: CpuBackendOptions): string {
+  const isa = options.isa ?? process.env.FEWBIT_CPU_ISA ?? library.bestIsa();
+  if (library.hasIsa(isa) === 1) return isa;
+  throw new UnsupportedError(
+    `cpu: this processor and library do not run "${isa}"; the best they run is "${library.bestIsa()}"`,
+  );
+}

@@ -1,0 +1,216 @@
+import type {
+  ActivationType,
+  CacheType,
+  Device,
+  Executable,
+  PreparedWeight,
+  ProgramBinding,
+} from "../../device/backend.ts";
+import { checkBinding } from "../../device/check-program.ts";
+import type { KernelChoice } from "../../device/kernel-choice.ts";
+import type { CacheSpec } from "../../device/program.ts";
+import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
+import { checkWeight } from "../../weights/check-weight.ts";
+import {
+  summarize,
+  type AffineZeroWeight,
+  type DenseWeight,
+  type PackedWeight,
+  type WeightSummary,
+  type ZeroOrder,
+} from "../../weights/packed-weight.ts";
+import { CpuExecutable } from "./cpu-executable.node.ts";
+import { CpuWeight } from "./cpu-weight.node.ts";
+import { encodeProgram, floatTypeCodes } from "./encode-program.ts";
+import { activationSpan, chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
+import type { NativeLibrary, Pointer } from "./native-library.node.ts";
+
+/** FB_TILE and FB_PAGE of native/cpu/fewbit_cpu.h. */
+const tileOutputs = 16;
+const pagePositions = 32;
+
+/** FB_ZEROS_* of native/cpu/fewbit_cpu.h. */
+const zeroOrderCodes: Readonly<Record<ZeroOrder, number>> = {
+  "lsb-n": 0,
+  "lsb-n-minus-one": 1,
+  "lsb-n-minus-legacy": 2,
+};
+
+export interface CpuDeviceSettings {
+  readonly isa: string;
+  readonly threads: number;
+  readonly activations: ActivationType;
+  readonly cacheType: CacheType;
+}
+
+/** Threads and kernels of one instruction set. All arithmetic happens in native/cpu; what reaches it has been checked here. */
+export class CpuDevice implements Device {
+  readonly backend = "cpu";
+  readonly description: string;
+  readonly threads: number;
+  readonly activations: ActivationType;
+  readonly cacheType: CacheType;
+  readonly pageSize = pagePositions;
+  readonly #library: NativeLibrary;
+  #pointer: Pointer;
+
+  /** Throws OutOfMemoryError where the threads cannot be started. */
+  constructor(library: NativeLibrary, { isa, threads, activations, cacheType }: CpuDeviceSettings) {
+    this.#library = library;
+    this.threads = threads;
+    this.activations = activations;
+    this.cacheType = cacheType;
+    this.description = `${isa}, ${threads} thread${threads === 1 ? "" : "s"}`;
+    this.#pointer = library.deviceOpen(threads, isa);
+    if (this.#pointer === 0n) throw new OutOfMemoryError(`cpu: ${threads} threads could not be started`);
+  }
+
+  chooseLinear(parts: readonly WeightSummary[]): KernelChoice {
+    return chooseLinearKernel(parts, this.activations);
+  }
+
+  refusesToFuse(parts: readonly PackedWeight[]): string | undefined {
+    const [first, ...others] = parts.map(summarize);
+    const ragged = parts.slice(0, -1).find(({ outFeatures }) => outFeatures % tileOutputs !== 0);
+    if (ragged !== undefined) return `a part has ${ragged.outFeatures} outputs, not a multiple of ${tileOutputs}`;
+    for (const other of others)
+      for (const key of ["inFeatures", "scheme", "bits", "groupSize", "symmetric", "type"] as const)
+        if (other[key] !== first[key]) return `${key} differs: ${String(first[key])} and ${String(other[key])}`;
+    if (parts.some((part) => !haveSameRowOrder(part, parts[0]))) return "the parts permute their inputs differently";
+    return undefined;
+  }
+
+  async prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight> {
+    if (parts.length === 0) throw new RequestError("prepare: there are no parts");
+    parts.forEach((part, i) => checkWeight(part, `part ${i}`));
+    const refusal = this.refusesToFuse(parts);
+    if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
+    const kernel = this.chooseLinear(parts.map(summarize)).kernel as LinearKernelName;
+    const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
+    return parts.every((part) => part.scheme === "dense")
+      ? this.#prepareDense(parts, outFeatures, kernel)
+      : this.#prepareAffine(
+          parts.filter((part) => part.scheme === "affine-zero"),
+          outFeatures,
+          kernel,
+        );
+  }
+
+  pageBytes({ kvHeads, headDim }: CacheSpec): number {
+    const valueStride = Math.ceil(headDim / 16) * 16;
+    return kvHeads * pagePositions * (headDim + valueStride) * (this.cacheType === "f32" ? 4 : 2);
+  }
+
+  async load(binding: ProgramBinding): Promise<Executable> {
+    checkBinding(binding, pagePositions);
+    const { program, vectors, limits } = binding;
+    const weights = binding.weights.map((weight, i) => this.#ownWeight(weight, program.weights[i], i));
+    for (const op of program.ops)
+      if (op.op === "embed" && !weights[op.table].shape.isDense)
+        throw new UnsupportedError(
+          `cpu: the embedding ${program.weights[op.table].parts.join(" + ")} is quantized; only dense ones can be looked up`,
+        );
+    const { words, floats } = encodeProgram(program, vectors, limits, this.cacheType);
+    const pointers = BigUint64Array.from(weights, ({ pointer }) => pointer);
+    const pointer = this.#library.executableOpen(this.#pointer, words, floats, pointers);
+    if (pointer === 0n) throw new OutOfMemoryError("cpu: the program's buffers and caches cannot be allocated");
+    return new CpuExecutable(this.#library, pointer, program, limits, weights);
+  }
+
+  /** Read bandwidth in bytes, and 8-bit multiply-adds times two, per second, of all threads. Takes about half a second. */
+  async measure(): Promise<{ readonly readRate: number; readonly dotRate: number; readonly barrierSeconds: number }> {
+    return {
+      readRate: await this.#library.measureRead(this.#pointer, 2 ** 28, 8),
+      dotRate: await this.#library.measureDot(this.#pointer, 200),
+      barrierSeconds: await this.#library.measureBarrier(this.#pointer, 2000),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#pointer === 0n) return;
+    this.#library.deviceClose(this.#pointer);
+    this.#pointer = 0n;
+  }
+
+  async #prepareDense(
+    parts: readonly DenseWeight[],
+    outFeatures: number,
+    kernel: LinearKernelName,
+  ): Promise<PreparedWeight> {
+    const [{ inFeatures, type, values }] = parts;
+    // One part stays where it is: an embedding that serves as head too would otherwise be in memory twice while it loads.
+    const borrowed = parts.length === 1 ? values : undefined;
+    const pointer = this.#library.weightDense(inFeatures, outFeatures, floatTypeCodes[type], borrowed ?? null);
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: true }, borrowed);
+    if (borrowed === undefined) {
+      let column = 0;
+      for (const part of parts) {
+        await this.#library.weightPutDense(this.#pointer, pointer, column, part.outFeatures, part.values);
+        column += part.outFeatures;
+      }
+    }
+    return weight;
+  }
+
+  async #prepareAffine(
+    parts: readonly AffineZeroWeight[],
+    outFeatures: number,
+    kernel: LinearKernelName,
+  ): Promise<PreparedWeight> {
+    const [{ inFeatures, bits, groupSize, scaleType, zeros, rowOrder }] = parts;
+    const span = kernel === "linear_affine_int8" ? activationSpan(groupSize, inFeatures) : 0;
+    const pointer = this.#library.weightAffine(
+      inFeatures,
+      outFeatures,
+      bits,
+      groupSize,
+      floatTypeCodes[scaleType],
+      zeros === undefined ? 0 : 1,
+      span,
+      rowOrder ?? null,
+    );
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: false });
+    let column = 0;
+    for (const part of parts) {
+      await this.#library.weightPutAffine(
+        this.#pointer,
+        pointer,
+        column,
+        part.outFeatures,
+        part.codes,
+        part.scales,
+        part.zeros?.bytes ?? null,
+        zeroOrderCodes[part.zeros?.order ?? "lsb-n"],
+      );
+      column += part.outFeatures;
+    }
+    return weight;
+  }
+
+  #own(pointer: Pointer, kernel: LinearKernelName, shape: CpuWeight["shape"], borrowed?: Uint8Array): CpuWeight {
+    if (pointer === 0n)
+      throw new OutOfMemoryError(`cpu: a weight ${shape.inFeatures} → ${shape.outFeatures} cannot be allocated`);
+    return new CpuWeight(this, this.#library, kernel, shape, pointer, borrowed);
+  }
+
+  #ownWeight(
+    weight: PreparedWeight,
+    spec: { readonly inFeatures: number; readonly outFeatures: number },
+    index: number,
+  ): CpuWeight {
+    if (!(weight instanceof CpuWeight) || weight.owner !== this)
+      throw new RequestError(`load: weight ${index} was prepared by another device`);
+    const { inFeatures, outFeatures } = weight.shape;
+    if (inFeatures !== spec.inFeatures || outFeatures !== spec.outFeatures)
+      throw new RequestError(
+        `load: weight ${index} is ${inFeatures} → ${outFeatures}, the program has ${spec.inFeatures} → ${spec.outFeatures}`,
+      );
+    return weight;
+  }
+}
+
+function haveSameRowOrder(a: PackedWeight, b: PackedWeight): boolean {
+  const [x, y] = [a, b].map((weight) => (weight.scheme === "affine-zero" ? weight.rowOrder : undefined));
+  if (x === undefined || y === undefined) return x === y;
+  return x.length === y.length && x.every((row, i) => row === y[i]);
+}

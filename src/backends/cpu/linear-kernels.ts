@@ -1,0 +1,51 @@
+import type { ActivationType } from "../../device/backend.ts";
+import { chooseKernel, type Kernel, type KernelChoice } from "../../device/kernel-choice.ts";
+import { describeSummary, type WeightSummary } from "../../weights/packed-weight.ts";
+
+export type LinearKernelName = "linear_affine_int8" | "linear_affine_f32" | "linear_dense_f32";
+
+/** A linear whose parts have the same scheme, and how its input may be taken. */
+interface LinearRequest {
+  readonly parts: readonly WeightSummary[];
+  readonly activations: ActivationType;
+}
+
+/** Inputs that the tiles of native/cpu hold together. */
+const blockInputs = 32;
+
+/** Best first. The names say how the input is taken: in 8 bits per span of a group, or in f32. */
+const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKernelName })[] = [
+  {
+    name: "linear_affine_int8",
+    refuses: ({ parts, activations }) => {
+      if (activations !== "int8") return `takes activations as int8, they are to be ${activations}`;
+      const [{ scheme, groupSize = 0, inFeatures }] = parts;
+      if (scheme !== "affine-zero") return `takes affine-zero, got ${scheme}`;
+      if (groupSize < inFeatures && groupSize % blockInputs !== 0)
+        return `takes groups of a multiple of ${blockInputs}, or one group, got groups of ${groupSize}`;
+      return undefined;
+    },
+  },
+  {
+    name: "linear_affine_f32",
+    refuses: ({ parts: [{ scheme }] }) => (scheme === "affine-zero" ? undefined : `takes affine-zero, got ${scheme}`),
+  },
+  {
+    name: "linear_dense_f32",
+    refuses: ({ parts: [{ scheme }] }) => (scheme === "dense" ? undefined : `takes dense, got ${scheme}`),
+  },
+];
+
+export function chooseLinearKernel(parts: readonly WeightSummary[], activations: ActivationType): KernelChoice {
+  return chooseKernel(linearKernels, { parts, activations }, parts.map(describeSummary).join(" + "));
+}
+
+/**
+ * Inputs whose 8-bit activations share a scale: the group where it is at most 128, else its largest divisor among 128, 96, 64 and 32.
+ * Without groups it is 128.
+ */
+export function activationSpan(groupSize: number, inFeatures: number): number {
+  if (groupSize >= inFeatures) return 128;
+  if (groupSize <= 128) return groupSize;
+  return [128, 96, 64].find((span) => groupSize % span === 0) ?? blockInputs;
+}

@@ -1,0 +1,151 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type * as Koffi from "koffi";
+import { UnsupportedError } from "../../util/errors.ts";
+
+/** An address in the library's memory; 0n is none. */
+export type Pointer = bigint;
+
+/** An argument that the library reads or writes in place: the memory of a typed array, or nothing. */
+type Memory = NodeJS.TypedArray | null;
+
+/** Runs on a thread of the pool that Node keeps for such work, so that the event loop goes on. */
+type Async<Arguments extends unknown[], Result> = (...values: Arguments) => Promise<Result>;
+
+/** The functions of native/cpu/fewbit_cpu.h; that header says what they do. */
+export interface NativeLibrary {
+  readonly path: string;
+  bestIsa(): string;
+  hasIsa(isa: string): number;
+  deviceOpen(threads: number, isa: string): Pointer;
+  deviceClose(device: Pointer): void;
+  weightAffine(
+    inFeatures: number,
+    outFeatures: number,
+    bits: number,
+    groupSize: number,
+    scaleType: number,
+    hasZeros: number,
+    span: number,
+    rowOrder: Memory,
+  ): Pointer;
+  weightPutAffine: Async<
+    [
+      device: Pointer,
+      weight: Pointer,
+      column: number,
+      outFeatures: number,
+      codes: Memory,
+      scales: Memory,
+      zeros: Memory,
+      zeroOrder: number,
+    ],
+    number
+  >;
+  weightDense(inFeatures: number, outFeatures: number, type: number, values: Memory): Pointer;
+  weightPutDense: Async<
+    [device: Pointer, weight: Pointer, column: number, outFeatures: number, values: Memory],
+    number
+  >;
+  weightBytes(weight: Pointer): number;
+  weightFree(weight: Pointer): void;
+  executableOpen(device: Pointer, words: Memory, floats: Memory, weights: Memory): Pointer;
+  executableClose(executable: Pointer): void;
+  executableBytes(executable: Pointer): number;
+  step: Async<[executable: Pointer, block: Memory, logits: Memory], void>;
+  measureRead: Async<[device: Pointer, bytes: number, repeats: number], number>;
+  measureDot: Async<[device: Pointer, milliseconds: number], number>;
+  measureBarrier: Async<[device: Pointer, repeats: number], number>;
+}
+
+/** FB_ABI of native/cpu/fewbit_cpu.h. */
+const abi = 1;
+
+let loaded: NativeLibrary | undefined;
+
+/** Loads the library once a process. Throws UnsupportedError saying why it cannot be had and what to do. */
+export function loadNativeLibrary(): NativeLibrary {
+  return (loaded ??= load(findLibrary()));
+}
+
+/** The library lies in build/native of the package, whether this runs from its sources or from its bundle. */
+function findLibrary(): string {
+  const extension = { darwin: "dylib", win32: "dll" }[process.platform as string] ?? "so";
+  const file = `build/native/${process.platform}-${process.arch}/libfewbit-cpu.${extension}`;
+  const override = process.env.FEWBIT_CPU_LIBRARY;
+  const candidates = override
+    ? [override]
+    : ["..", "../../.."].map((up) => fileURLToPath(new URL(`${up}/${file}`, import.meta.url)));
+  const found = candidates.find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new UnsupportedError(
+    override
+      ? `FEWBIT_CPU_LIBRARY names ${override}, which does not exist`
+      : `there is no native library for ${process.platform}-${process.arch} (${file}); with a C compiler installed, "npm run build:native" makes it`,
+  );
+}
+
+function load(path: string): NativeLibrary {
+  // koffi is CommonJS with a binary of its own; required here, so that whoever never opens the backend does not load it.
+  const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
+  const library = koffi.load(path);
+  const bind = (name: string, result: string, ...types: string[]) => library.func(name, result, types);
+  const bindAsync = <Arguments extends unknown[], Result>(name: string, result: string, ...types: string[]) => {
+    const call = library.func(name, result, types);
+    return (...values: Arguments): Promise<Result> =>
+      new Promise((resolve, reject) => {
+        call.async(...values, (error: Error | null, value: Result) => (error ? reject(error) : resolve(value)));
+      });
+  };
+  const pointer = "void *";
+
+  const found = (bind("fb_abi", "int32") as () => number)();
+  if (found !== abi)
+    throw new UnsupportedError(
+      `${path} has interface version ${found}, this program needs ${abi}: build it anew ("npm run build:native")`,
+    );
+  return {
+    path,
+    bestIsa: bind("fb_best_isa", "str") as NativeLibrary["bestIsa"],
+    hasIsa: bind("fb_has_isa", "int32", "str") as NativeLibrary["hasIsa"],
+    deviceOpen: bind("fb_device_open", pointer, "int32", "str") as NativeLibrary["deviceOpen"],
+    deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
+    weightAffine: bind(
+      "fb_weight_affine",
+      pointer,
+      ...Array<string>(7).fill("int32"),
+      pointer,
+    ) as NativeLibrary["weightAffine"],
+    weightPutAffine: bindAsync(
+      "fb_weight_put_affine",
+      "int32",
+      pointer,
+      pointer,
+      "int32",
+      "int32",
+      pointer,
+      pointer,
+      pointer,
+      "int32",
+    ),
+    weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
+    weightPutDense: bindAsync("fb_weight_put_dense", "int32", pointer, pointer, "int32", "int32", pointer),
+    weightBytes: bind("fb_weight_bytes", "double", pointer) as NativeLibrary["weightBytes"],
+    weightFree: bind("fb_weight_free", "void", pointer) as NativeLibrary["weightFree"],
+    executableOpen: bind(
+      "fb_executable_open",
+      pointer,
+      pointer,
+      pointer,
+      pointer,
+      pointer,
+    ) as NativeLibrary["executableOpen"],
+    executableClose: bind("fb_executable_close", "void", pointer) as NativeLibrary["executableClose"],
+    executableBytes: bind("fb_executable_bytes", "double", pointer) as NativeLibrary["executableBytes"],
+    step: bindAsync("fb_step", "void", pointer, pointer, pointer),
+    measureRead: bindAsync("fb_measure_read", "double", pointer, "double", "int32"),
+    measureDot: bindAsync("fb_measure_dot", "double", pointer, "int32"),
+    measureBarrier: bindAsync("fb_measure_barrier", "double", pointer, "int32"),
+  };
+}
