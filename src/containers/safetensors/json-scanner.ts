@@ -10,6 +10,8 @@ import { quote } from "../../util/quote.ts";
 export class JsonScanner {
   readonly #text: string;
   readonly #label: string;
+  /** The keys that lead to the value being read, for messages: quoted only when there is one. */
+  readonly #path: string[] = [];
   #at = 0;
 
   /** `bytes` must be UTF-8 without a byte order mark; `label` names the file in errors. */
@@ -33,7 +35,9 @@ export class JsonScanner {
       if (seen.has(key)) this.fail(`${what} has the key ${quote(key)} twice`);
       seen.add(key);
       this.#expect(":", what);
+      this.#path.push(key);
       field(key);
+      this.#path.pop();
     } while (this.#accept(","));
     this.#expect("}", what);
   }
@@ -71,22 +75,26 @@ export class JsonScanner {
   string(what: string, maxLength: number): string {
     this.#skipSpace();
     if (this.#code() !== 0x22) this.fail(`${what} must be a string`);
-    const start = ++this.#at;
+    const start = this.#at + 1;
+    let end = this.#text.indexOf('"', start);
     let escaped = false;
-    for (; ; this.#at++) {
-      const code = this.#code();
-      if (code === 0x22) break;
-      if (Number.isNaN(code)) this.fail(`${what} is not closed`);
-      if (code < 0x20) this.fail(`${what} has a control character`);
+    for (let at = start; at < end; at++) {
+      const code = this.#text.charCodeAt(at);
       if (code === 0x5c) {
         escaped = true;
-        this.#at++; // so that \" does not end the string; JSON.parse judges the rest
+        at++; // what follows is part of the escape; JSON.parse judges it
+        if (at === end) end = this.#text.indexOf('"', end + 1);
+      } else if (code < 0x20) {
+        this.fail(`${what} has a control character`);
       }
+      // An escape takes six characters at most. Checked here so that a long string costs no more than a short one.
+      if (at - start > maxLength * 6) break;
     }
-    const end = this.#at++;
-    if (end - start > maxLength * (escaped ? 6 : 1)) this.fail(`${what} is longer than ${maxLength} characters`);
-    const text = escaped ? this.#unescape(start, end, what) : this.#text.slice(start, end);
+    if (end < 0) this.fail(`${what} is not closed`);
+    const tooLong = end - start > maxLength * (escaped ? 6 : 1);
+    const text = tooLong || !escaped ? this.#text.slice(start, end) : this.#unescape(start, end, what);
     if (text.length > maxLength) this.fail(`${what} is longer than ${maxLength} characters`);
+    this.#at = end + 1;
     return text;
   }
 
@@ -134,7 +142,8 @@ export class JsonScanner {
   }
 
   fail(problem: string): never {
-    throw new FormatError(`${this.#label}: ${problem} (character ${this.#at} of the JSON)`);
+    const place = this.#path.map((key) => `${quote(key)}, `).join("");
+    throw new FormatError(`${this.#label}: ${problem} (at ${place}character ${this.#at} of the JSON)`);
   }
 
   #expect(char: string, what: string): void {

@@ -31,6 +31,7 @@ export const maxHeaderBytes = 64 * 2 ** 20;
 const maxTensorCount = 2 ** 18;
 const maxRank = 8;
 const maxNameLength = 1024;
+const maxMetadataCount = 2 ** 16;
 
 /** The length H of the JSON, from the first 8 bytes of a file of `fileSize`. Throws when it does not fit in there. */
 export function headerLength(prefix: Uint8Array, fileSize: number, label: string): number {
@@ -70,7 +71,8 @@ export function parseHeader(json: Uint8Array, fileSize: number, label: string): 
   const scanner = new JsonScanner(json, label);
   scanner.object("the header", maxNameLength, (key) => {
     if (key === "__metadata__") {
-      scanner.object("__metadata__", maxHeaderBytes, (name) => {
+      scanner.object("__metadata__", maxNameLength, (name) => {
+        if (metadata.size === maxMetadataCount) scanner.fail(`there are more than ${maxMetadataCount} entries`);
         metadata.set(name, scanner.string("a value of __metadata__", maxHeaderBytes));
       });
     } else {
@@ -84,29 +86,30 @@ export function parseHeader(json: Uint8Array, fileSize: number, label: string): 
 }
 
 function readEntry(scanner: JsonScanner, name: string, dataStart: number, label: string): HeaderEntry {
-  const what = `tensor ${quote(name)}`;
   let dtype: string | undefined;
   let shape: readonly number[] | undefined;
   let offsets: readonly number[] | undefined;
-  scanner.object(what, maxNameLength, (key) => {
-    if (key === "dtype") dtype = scanner.string(`dtype of ${what}`, 64);
-    else if (key === "shape") shape = scanner.integers(`shape of ${what}`, maxRank);
-    else if (key === "data_offsets") offsets = scanner.integers(`data_offsets of ${what}`, 2);
-    else scanner.fail(`${what} has the key ${quote(key)}; only dtype, shape and data_offsets are known`);
+  scanner.object("a tensor", maxNameLength, (key) => {
+    if (key === "dtype") dtype = scanner.string("dtype", 64);
+    else if (key === "shape") shape = scanner.integers("shape", maxRank);
+    else if (key === "data_offsets") offsets = scanner.integers("data_offsets", 2);
+    else scanner.fail("a tensor has only dtype, shape and data_offsets");
   });
   if (dtype === undefined || shape === undefined || offsets?.length !== 2) {
-    return scanner.fail(`${what} must have dtype, shape and data_offsets [begin, end]`);
+    return scanner.fail("a tensor must have dtype, shape and data_offsets [begin, end]");
   }
   if (!isDtype(dtype)) {
     const known = Object.keys(dtypeBits).join(", ");
-    throw new UnsupportedError(`${label}: ${what} has the unknown dtype ${quote(dtype)}; known are ${known}`);
+    throw new UnsupportedError(
+      `${label}: tensor ${quote(name)} has the unknown dtype ${quote(dtype)}; known are ${known}`,
+    );
   }
   const [begin, end] = offsets;
-  if (begin > end) scanner.fail(`${what} begins at ${begin}, after its end at ${end}`);
+  if (begin > end) scanner.fail(`the tensor begins at ${begin}, after its end at ${end}`);
   const needed = tensorByteLength(dtype, shape);
   if (needed !== end - begin) {
     const needs = needed === undefined ? "is no whole number of bytes below 2^53" : `needs ${needed} bytes`;
-    scanner.fail(`${what}: ${dtype} of shape [${shape.join(", ")}] ${needs}, its range has ${end - begin}`);
+    scanner.fail(`${dtype} of shape [${shape.join(", ")}] ${needs}, its range has ${end - begin}`);
   }
   return { name, dtype, shape, offset: dataStart + begin, byteLength: needed };
 }

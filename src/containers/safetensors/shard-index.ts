@@ -21,18 +21,21 @@ export function parseShardIndex(json: Uint8Array, label: string): ReadonlyMap<st
   const fileNames = new Map<string, string>();
   const scanner = new JsonScanner(json, label);
   scanner.object("the index", maxNameLength, (key) => {
-    if (key !== "weight_map") return scanner.skip(`${quote(key)} of the index`, 8);
+    if (key !== "weight_map") return scanner.skip("a value", 8);
     const found = new Map<string, string>();
     fileOfTensor = found;
     scanner.object("weight_map", maxNameLength, (tensor) => {
-      const fileName = scanner.string(`the file of tensor ${quote(tensor)}`, maxNameLength);
-      if (!isPlainFileName(fileName)) {
-        scanner.fail(`tensor ${quote(tensor)} is said to be in ${quote(fileName)}; only plain file names are accepted`);
+      const fileName = scanner.string("a file name", maxNameLength);
+      let known = fileNames.get(fileName);
+      if (known === undefined) {
+        if (!isPlainFileName(fileName))
+          scanner.fail(`${quote(fileName)} is refused: only plain file names are accepted`);
+        if (fileNames.size === maxFileCount) scanner.fail(`there are more than ${maxFileCount} files`);
+        fileNames.set(fileName, fileName);
+        known = fileName;
       }
-      if (!fileNames.has(fileName)) fileNames.set(fileName, fileName);
-      found.set(tensor, fileNames.get(fileName) ?? fileName);
-      if (found.size > maxTensorCount) scanner.fail(`weight_map has more than ${maxTensorCount} tensors`);
-      if (fileNames.size > maxFileCount) scanner.fail(`weight_map has more than ${maxFileCount} files`);
+      if (found.size === maxTensorCount) scanner.fail(`there are more than ${maxTensorCount} tensors`);
+      found.set(tensor, known);
     });
   });
   scanner.end();
