@@ -1,0 +1,70 @@
+import { bytesOf } from "../../src/util/bytes.ts";
+import { narrowToBfloat16, narrowToHalf } from "../../src/util/float16.ts";
+import { packCodes } from "../../src/weights/affine-codes.ts";
+import { groupCount } from "../../src/weights/affine-groups.ts";
+import type {
+  AffineBits,
+  AffineZeroWeight,
+  DenseWeight,
+  FloatType,
+  ZeroOrder,
+} from "../../src/weights/packed-weight.ts";
+import { packZeros } from "../../src/weights/zero-points.ts";
+import type { Random } from "./random.ts";
+
+export interface Shape {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
+
+export interface AffineShape extends Shape {
+  readonly bits: AffineBits;
+  readonly groupSize: number;
+  /** Absent: symmetric. */
+  readonly zeros?: ZeroOrder;
+  readonly reordered?: boolean;
+  readonly scaleType?: FloatType;
+}
+
+export function storeFloats(values: Float32Array, type: FloatType): Uint8Array {
+  switch (type) {
+    case "f32":
+      return bytesOf(values);
+    case "f16":
+      return bytesOf(narrowToHalf(values));
+    case "bf16":
+      return bytesOf(narrowToBfloat16(values));
+  }
+}
+
+/** Rows of about unit length, as trained weights have. */
+export function randomDense(random: Random, { inFeatures, outFeatures }: Shape, type: FloatType): DenseWeight {
+  const values = random.normals(inFeatures * outFeatures, 1 / Math.sqrt(inFeatures));
+  return { scheme: "dense", inFeatures, outFeatures, type, values: storeFloats(values, type) };
+}
+
+/** Codes from the whole range, zero points from the whole range: among them 0, which borrows in most orders. */
+export function randomAffine(random: Random, shape: AffineShape): AffineZeroWeight {
+  const { inFeatures, outFeatures, bits, zeros, scaleType = "f16" } = shape;
+  const groupSize = Math.min(shape.groupSize, inFeatures);
+  const groups = groupCount({ inFeatures, groupSize });
+  const field = (): number => random.below(2 ** bits);
+  const codes = Uint8Array.from({ length: inFeatures * outFeatures }, field);
+  const step = 1 / (2 ** bits * Math.sqrt(inFeatures));
+  const scales = Float32Array.from({ length: groups * outFeatures }, () => step * (0.5 + random.uniform()));
+  return {
+    scheme: "affine-zero",
+    inFeatures,
+    outFeatures,
+    bits,
+    groupSize,
+    codes: packCodes(codes, bits, inFeatures, outFeatures, "lsb-k"),
+    order: "lsb-k",
+    scales: storeFloats(scales, scaleType),
+    scaleType,
+    ...(zeros !== undefined && {
+      zeros: packZeros(Uint8Array.from({ length: groups * outFeatures }, field), bits, groups, outFeatures, zeros),
+    }),
+    ...(shape.reordered === true && { rowOrder: random.permutation(inFeatures) }),
+  };
+}
