@@ -42,7 +42,7 @@ export function checkBinding({ program, weights, vectors, limits }: ProgramBindi
     expectEqual(`vector ${name}: values bound`, vectors[i].length, length),
   );
   checkLimits(program, limits);
-  expectEqual("limits.pageSize, which is the device's,", limits.pageSize, pageSize);
+  expectEqual("limits.pageSize, which is the device's", limits.pageSize, pageSize);
 }
 
 function checkLimits(program: Program, limits: StepLimits): void {
@@ -234,7 +234,7 @@ function checkIndex(what: string, index: number, length: number): void {
 }
 
 function expectEqual(what: string, found: number, wanted: number): void {
-  if (found !== wanted) fail(`${what} ${found === 1 ? "is" : "are"} ${found}, not ${wanted}`);
+  if (found !== wanted) fail(`${what}: ${found} instead of ${wanted}`);
 }
 
 function fail(reason: string): never {
