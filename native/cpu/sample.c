@@ -115,6 +115,7 @@ static int32_t filter(fb_candidate *c, int32_t count, const scoring *scores, int
 }
 
 static void report_likeliest(const float *logits, int32_t vocab, int32_t top, double log_total, int32_t *ids, float *logprobs) {
+  if (top == 0) return;
   int32_t count = 0;
   for (int32_t id = 0; id < vocab; id++) {
     if (count == top && logits[id] <= logits[ids[count - 1]]) continue;
