@@ -1,5 +1,5 @@
 /** What a caller may switch on; one per class below. The strings are stable, messages are not. */
-export type ErrorCode = "bad-file" | "unsupported" | "out-of-memory" | "bad-request" | "aborted" | "io";
+export type ErrorCode = "bad-file" | "unsupported" | "out-of-memory" | "bad-request" | "aborted" | "io" | "crashed";
 
 /**
  * Base of every error that fewbit throws on purpose. There are few subclasses, one for each *reaction* of the caller,
@@ -56,5 +56,13 @@ export class IoError extends FewbitError {
   override readonly code = "io";
   static {
     this.prototype.name = "IoError";
+  }
+}
+
+/** The process that ran the engine died or stopped answering. Reaction: start it again and submit once more. */
+export class CrashError extends FewbitError {
+  override readonly code = "crashed";
+  static {
+    this.prototype.name = "CrashError";
   }
 }
