@@ -1,0 +1,282 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { greedySampling } from "../device/sampling.ts";
+import { RequestError } from "../util/errors.ts";
+import { collect, expectIdle, nullEngine, request, runAlone, vocabSize } from "./engine-test-kit.ts";
+
+describe("a request", () => {
+  test("yields its tokens, then why it ended, what it used and how long it took", async () => {
+    await using engine = nullEngine();
+    const { ids, logprobs, finished } = await collect(engine.generate(request({ promptLength: 20, maxTokens: 3 })));
+    expect(ids).toHaveLength(3);
+    expect(logprobs.every((logprob) => logprob < 0)).toBe(true);
+    expect(finished).toMatchObject({ reason: "length", usage: { promptTokens: 20, completionTokens: 3 } });
+    const { queuedMs, prefillMs, decodeMs } = finished.timings;
+    expect(Math.min(queuedMs, prefillMs, decodeMs)).toBeGreaterThan(0);
+    expect((await engine.stats()).steps).toBe(4); // two chunks of prompt, two tokens after the first
+    await expectIdle(engine);
+  });
+
+  test("ends after a stop id, which is reported", async () => {
+    const { ids } = await runAlone(request({ maxTokens: 20 }));
+    const stop = ids[7];
+    const stopped = await runAlone(request({ maxTokens: 20, stopIds: [stop, (stop + 1) % vocabSize] }));
+    expect(stopped.finished.reason).toBe("stop");
+    expect(stopped.ids).toEqual(ids.slice(0, stopped.ids.length));
+    expect([stop, (stop + 1) % vocabSize]).toContain(stopped.ids.at(-1));
+  });
+
+  test("ends where the context does", async () => {
+    await using engine = nullEngine({ contextLength: 9 });
+    const { ids, finished } = await collect(engine.generate(request({ promptLength: 5, maxTokens: 100 })));
+    expect([ids.length, finished.reason]).toEqual([4, "length"]);
+    await expect(collect(engine.generate(request({ promptLength: 9 })))).rejects.toThrow(RequestError);
+    expect(engine.info.contextLength).toBe(9);
+  });
+
+  test("reports the likeliest tokens, as many as it asked for, whatever its neighbours ask for", async () => {
+    await using engine = nullEngine();
+    const tops = await Promise.all(
+      [0, 2, 5].map(async (topLogprobs) => {
+        const counts: number[] = [];
+        for await (const event of engine.generate(request({ maxTokens: 2, topLogprobs }))) {
+          if (event.type !== "token") continue;
+          counts.push(event.top?.length ?? 0);
+          // The null executable is greedy here: the likeliest token is the one drawn.
+          if (event.top !== undefined) expect(event.top[0]).toEqual({ id: event.id, logprob: event.logprob });
+        }
+        return counts;
+      }),
+    );
+    expect(tops).toEqual([[0, 0], [2, 2], [5, 5]]); // prettier-ignore
+  });
+
+  test("gets the logits of every position of its prompt, in order, and only its own", async () => {
+    await using engine = nullEngine();
+    const asked = request({ promptLength: 21, maxTokens: 2, wantsPromptLogits: true });
+    const [{ ids, promptLogits }] = await Promise.all([
+      collect(engine.generate(asked)),
+      collect(engine.generate(request({ promptLength: 3, maxTokens: 9 }))),
+      collect(engine.generate(request({ promptLength: 4, maxTokens: 0, wantsPromptLogits: true }))),
+    ]);
+    let position = 0;
+    for (const event of promptLogits) {
+      expect(event.position).toBe(position);
+      position += event.logits.length / vocabSize;
+    }
+    expect(position).toBe(21);
+    expect(promptLogits.length).toBeGreaterThan(2); // 8 outputs a step
+    const last = promptLogits.at(-1)!.logits.slice(-vocabSize);
+    expect(last.indexOf(Math.max(...last))).toBe(ids[0]);
+    const alone = await runAlone({ ...asked, wantsPromptLogits: false });
+    expect(ids).toEqual(alone.ids);
+  });
+
+  test("for nothing but logits ends with the prompt", async () => {
+    await using engine = nullEngine();
+    const only = await collect(engine.generate(request({ promptLength: 12, maxTokens: 0, wantsPromptLogits: true })));
+    expect([only.ids.length, only.finished.reason]).toEqual([0, "length"]);
+    expect(only.promptLogits.reduce((rows, { logits }) => rows + logits.length / vocabSize, 0)).toBe(12);
+  });
+
+  test("that is wrong throws where it is read, and leaves nothing behind", async () => {
+    await using engine = nullEngine();
+    await expect(collect(engine.generate(request({ promptIds: [vocabSize] })))).rejects.toThrow("promptIds[0] is 50");
+    await expectIdle(engine);
+  });
+});
+
+describe("requests side by side", () => {
+  test("say what they would say alone", async () => {
+    const requests = [3, 30, 7, 16, 1, 22].map((promptLength, i) =>
+      request({
+        promptLength,
+        maxTokens: 5 + 3 * i,
+        sampling: { ...greedySampling, temperature: i % 2, seed: i * 2 ** 33, frequencyPenalty: i % 3 },
+      }),
+    );
+    await using engine = nullEngine();
+    const together = await Promise.all(requests.map((each) => collect(engine.generate(each))));
+    for (const [i, each] of requests.entries()) expect(together[i].ids).toEqual((await runAlone(each)).ids);
+    await expectIdle(engine);
+  });
+
+  test("a seed decides what is drawn", async () => {
+    const drawn = async (seed: number) =>
+      (await runAlone(request({ sampling: { ...greedySampling, temperature: 5, seed } }))).ids;
+    expect(await drawn(1)).toEqual(await drawn(1));
+    expect(await drawn(1)).not.toEqual(await drawn(2));
+    expect(await drawn(1)).not.toEqual(await drawn(1 + 2 ** 32));
+  });
+
+  test("submitted together, start in one step", async () => {
+    const sizes: number[] = [];
+    await using engine = nullEngine({ beforeStep: ({ slots }) => void sizes.push(slots.length) });
+    await Promise.all([1, 2, 3].map(() => collect(engine.generate(request({ maxTokens: 1 })))));
+    expect(sizes).toEqual([3]);
+  });
+
+  test("a sequence that crosses the rope switch says the same beside others", async () => {
+    const long = { ropeSwitchLength: 12 };
+    const crossing = request({ promptLength: 8, maxTokens: 20 });
+    const without = await runAlone(crossing);
+    const alone = await runAlone(crossing, long);
+    // Five tokens are known before the cache holds more than 12 positions; from there on the variants differ.
+    expect(alone.ids.slice(0, 5)).toEqual(without.ids.slice(0, 5));
+    expect(alone.ids.slice(5)).not.toEqual(without.ids.slice(5));
+    await using engine = nullEngine({ ...long, pageCounts: [12] });
+    const together = await Promise.all(
+      [8, 30, 8].map((promptLength) =>
+        collect(engine.generate({ ...crossing, ...request({ promptLength, maxTokens: 20 }) })),
+      ),
+    );
+    expect(together[0].ids).toEqual(alone.ids);
+    expect(together[2].ids).toEqual(alone.ids);
+    await expectIdle(engine);
+  });
+
+  test("more of them than pages: some are pre-empted, none says anything else for it", async () => {
+    await using engine = nullEngine({ pageCounts: [10] });
+    const requests = [4, 5, 6, 7].map((promptLength) => request({ promptLength, maxTokens: 25 }));
+    const together = await Promise.all(requests.map((each) => collect(engine.generate(each))));
+    for (const [i, each] of requests.entries()) expect(together[i].ids).toEqual((await runAlone(each)).ids);
+    expect((await engine.stats()).preemptions).toBeGreaterThan(0);
+    await expectIdle(engine);
+  });
+});
+
+describe("cancelling", () => {
+  test("by leaving the loop frees the pages at once", async () => {
+    await using engine = nullEngine();
+    let count = 0;
+    for await (const _ of engine.generate(request({ maxTokens: 100 }))) if (++count === 3) break;
+    await expectIdle(engine);
+    expect(engine.checkIntegrity()).toBe(true);
+  });
+
+  test("by a signal ends with a cancelled event, also while a step runs", async () => {
+    const abort = new AbortController();
+    await using engine = nullEngine({
+      beforeStep: async ({ positions }) => {
+        if (positions[0] < 7) return;
+        abort.abort();
+        await expectIdle(engine); // while the step still runs
+      },
+    });
+    const { ids, finished } = await collect(engine.generate(request({ promptLength: 5 }), abort.signal));
+    expect([ids.length, finished.reason]).toEqual([3, "cancelled"]);
+    expect(finished.usage).toEqual({ promptTokens: 5, completionTokens: 3 });
+    await expectIdle(engine);
+  });
+
+  test("by a signal that has fired before runs nothing", async () => {
+    await using engine = nullEngine();
+    const { finished } = await collect(engine.generate(request(), AbortSignal.abort()));
+    expect(finished.reason).toBe("cancelled");
+    expect((await engine.stats()).steps).toBe(0);
+  });
+
+  test("leaves the neighbours alone", async () => {
+    const abort = new AbortController();
+    await using engine = nullEngine({ beforeStep: ({ positions }) => void (positions[0] === 8 && abort.abort()) });
+    const [cancelled, other] = await Promise.all([
+      collect(engine.generate(request(), abort.signal)),
+      collect(engine.generate(request({ promptLength: 6 }))),
+    ]);
+    expect(cancelled.finished.reason).toBe("cancelled");
+    expect(other.ids).toEqual((await runAlone(request({ promptLength: 6 }))).ids);
+  });
+});
+
+describe("the step loop", () => {
+  test("a failing step fails the requests in it, and the engine goes on", async () => {
+    let failsNext = false;
+    await using engine = nullEngine({
+      maxSequences: 2,
+      beforeStep: () => {
+        if (!failsNext) return;
+        failsNext = false;
+        throw new Error("device lost its way");
+      },
+    });
+    const waiting = [0, 1, 2].map((i) => engine.generate(request({ promptLength: 4 + i }))[Symbol.asyncIterator]());
+    await waiting[0].next();
+    failsNext = true;
+    const ends = await Promise.allSettled(
+      waiting.map(async (events) => {
+        for (let event = await events.next(); !event.done; event = await events.next());
+      }),
+    );
+    expect(ends.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
+    expect(ends[0]).toMatchObject({ reason: new Error("device lost its way") });
+    await expectIdle(engine);
+    expect((await collect(engine.generate(request()))).ids).toEqual((await runAlone(request())).ids);
+  });
+
+  test("a sample outside the vocabulary fails its request", async () => {
+    await using engine = nullEngine({ vocabSize: 3 }); // the executable draws from 50
+    const wrong = request({ promptIds: [1], maxTokens: 50 });
+    await expect(collect(engine.generate(wrong))).rejects.toThrow(/the device sampled id \d+ of a vocabulary of 3/);
+    await expectIdle(engine);
+  });
+
+  test("leaves the event loop its turn between steps", async () => {
+    await using engine = nullEngine();
+    let turns = 0;
+    let isDone = false;
+    const turn = () => {
+      turns++;
+      if (!isDone) setImmediate(turn);
+    };
+    turn();
+    await collect(engine.generate(request({ maxTokens: 50 })));
+    isDone = true;
+    expect(turns).toBeGreaterThanOrEqual(50);
+  });
+
+  test("a request that comes just as the loop ends is run", async () => {
+    await using engine = nullEngine();
+    for (let i = 0; i < 50; i++) {
+      await collect(engine.generate(request({ maxTokens: 1 })));
+      // Some microtasks later each time, across the moment at which the loop finds nothing to do.
+      for (let j = 0; j < i; j++) await Promise.resolve();
+    }
+    await expectIdle(engine);
+  });
+
+  test("makes no steps when idle", async () => {
+    await using engine = nullEngine();
+    await collect(engine.generate(request({ maxTokens: 2 })));
+    const { steps } = await engine.stats();
+    await delay(20);
+    expect((await engine.stats()).steps).toBe(steps);
+  });
+});
+
+describe("disposing", () => {
+  test("cancels what runs, waits for the step in flight, then releases, once", async () => {
+    const log: string[] = [];
+    const engine = nullEngine({
+      beforeStep: async () => {
+        log.push("step begins");
+        await delay(20);
+        log.push("step ends");
+      },
+      release: async () => {
+        await delay(1);
+        log.push("released");
+      },
+    });
+    const running = collect(engine.generate(request()));
+    while (log.length === 0) await delay(1);
+    await Promise.all([engine[Symbol.asyncDispose](), engine[Symbol.asyncDispose]()]);
+    expect(log).toEqual(["step begins", "step ends", "released"]);
+    expect((await running).finished.reason).toBe("cancelled");
+    await expect(collect(engine.generate(request()))).rejects.toThrow("the engine has been disposed");
+  });
+});
+
+test("cache positions are those of the kind that keeps all", () => {
+  expect(nullEngine({ pageCounts: [30, 5], pageKinds: [{}, { window: 4 }] }).info.cachePositions).toBe(120);
+  expect(nullEngine({ pageCounts: [5], pageKinds: [{ window: 4 }] }).info.cachePositions).toBe(20);
+});

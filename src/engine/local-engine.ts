@@ -1,0 +1,230 @@
+import type { Executable } from "../device/backend.ts";
+import type { PageKind } from "../device/program.ts";
+import type { StepResult } from "../device/step.ts";
+import { RequestError } from "../util/errors.ts";
+import type { Batch, Chunk } from "./batch.ts";
+import type {
+  Engine,
+  EngineDevice,
+  EngineEvent,
+  EngineInfo,
+  EngineStats,
+  FinishReason,
+  GenerationRequest,
+} from "./engine.ts";
+import { EventQueue } from "./event-queue.ts";
+import { RequestClock } from "./request-clock.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { Sequence } from "./sequence.ts";
+import { StepBuilder } from "./step-builder.ts";
+import { validateRequest } from "./validate-request.ts";
+import { yieldToLoop } from "./yield-to-loop.ts";
+
+export interface LocalEngineOptions {
+  readonly vocabSize: number;
+  readonly pageKinds: readonly PageKind[];
+  /** Positions that one sequence may have, prompt and output together; less where the pages hold less. */
+  readonly contextLength: number;
+  /** As Model.ropeSwitchLength. */
+  readonly ropeSwitchLength?: number;
+  readonly device: EngineDevice;
+  /** Called once, when the last step is over: where the owner lets go of executable, weights and device. */
+  readonly release?: () => Promise<void>;
+}
+
+/** An engine in this process. Borrows the executable; its limits say how large a step is and how many sequences run at once. */
+export function createLocalEngine(executable: Executable, options: LocalEngineOptions): LocalEngine {
+  return new LocalEngine(executable, options);
+}
+
+/** The step loop: it runs while there is work, leaves the event loop its turn after every step, and is nothing at all when idle. */
+export class LocalEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly #executable: Executable;
+  readonly #scheduler: Scheduler;
+  readonly #builder: StepBuilder;
+  readonly #release: () => Promise<void>;
+  readonly #active = new Map<Sequence, ActiveRequest>();
+  #loop: Promise<void> | undefined;
+  #disposal: Promise<void> | undefined;
+  #steps = 0;
+
+  constructor(executable: Executable, options: LocalEngineOptions) {
+    const { limits } = executable;
+    const { vocabSize, pageKinds, device, release = () => Promise.resolve() } = options;
+    this.#executable = executable;
+    this.#scheduler = new Scheduler({ ...options, limits });
+    this.#builder = new StepBuilder(limits);
+    this.#release = release;
+    this.info = {
+      vocabSize,
+      device,
+      contextLength: this.#scheduler.contextLength,
+      cachePositions: limits.pageSize * leastPages(pageKinds, limits.pageCounts),
+    };
+  }
+
+  generate(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<EngineEvent> {
+    let sequence: Sequence | undefined;
+    const cancel = () => {
+      if (sequence !== undefined) this.#finish(sequence, "cancelled");
+    };
+    const clock = new RequestClock();
+    const events = new EventQueue<EngineEvent>(cancel);
+    try {
+      if (this.#disposal !== undefined)
+        throw new RequestError("the engine has been disposed; it takes no more requests");
+      validateRequest(request, this.info.vocabSize);
+      sequence = this.#scheduler.add(request);
+    } catch (error) {
+      events.fail(error);
+      return events;
+    }
+    signal?.addEventListener("abort", cancel);
+    const onEnd = () => signal?.removeEventListener("abort", cancel);
+    this.#active.set(sequence, { events, clock, onEnd });
+    if (signal?.aborted) cancel();
+    else this.#wake();
+    return events;
+  }
+
+  stats(): Promise<EngineStats> {
+    const { waiting, running, pool, preemptions } = this.#scheduler;
+    return Promise.resolve({
+      waiting: waiting.length,
+      running: running.length,
+      pagesUsed: pool.used,
+      pagesTotal: pool.total,
+      preemptions,
+      steps: this.#steps,
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    return this.#disposal;
+  }
+
+  /** Ends all requests as cancelled, and waits for the step in flight: the device still writes to what is about to be freed. */
+  async #dispose(): Promise<void> {
+    for (const sequence of [...this.#active.keys()]) this.#finish(sequence, "cancelled");
+    await this.#loop;
+    await this.#release();
+  }
+
+  /** True, or throws what is wrong. Holds at any time. */
+  checkIntegrity(): true {
+    const { waiting, running } = this.#scheduler;
+    const known = [...waiting, ...running].filter((sequence) => this.#active.has(sequence)).length;
+    if (known !== this.#active.size || known !== waiting.length + running.length)
+      throw new Error(`${this.#active.size} active requests, ${waiting.length} waiting and ${running.length} running`);
+    return this.#scheduler.checkIntegrity();
+  }
+
+  #wake(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // Before the first step too: requests that are submitted together start together.
+    for (await yieldToLoop(); this.#scheduler.hasWork; await yieldToLoop()) await this.#step();
+    // At once, not when the promise settles: a request that comes in between must start another loop.
+    this.#loop = undefined;
+  }
+
+  /** Never throws: what goes wrong in a step fails the requests in it, and the others go on. */
+  async #step(): Promise<void> {
+    let batch: Batch | undefined;
+    try {
+      batch = this.#scheduler.nextBatch();
+      if (batch === undefined) return;
+      for (const { sequence } of batch.chunks) this.#active.get(sequence)?.clock.start();
+      const result = await this.#executable.step(this.#builder.build(batch));
+      this.#steps++;
+      this.#deliver(batch, result);
+    } catch (error) {
+      const sequences = batch?.chunks.map(({ sequence }) => sequence) ?? [...this.#active.keys()];
+      for (const sequence of sequences) this.#fail(sequence, error);
+    }
+  }
+
+  #deliver({ chunks }: Batch, result: StepResult): void {
+    let firstRow = 0;
+    for (const chunk of chunks) {
+      // A request that was cancelled while the step ran has no pages any more, and nobody who listens.
+      if (chunk.sequence.state === "running") this.#deliverChunk(chunk, firstRow, result);
+      firstRow += chunk.end - chunk.firstOutput;
+    }
+  }
+
+  #deliverChunk(chunk: Chunk, firstRow: number, result: StepResult): void {
+    const { sequence, end, firstOutput, samples } = chunk;
+    const { request, promptLength } = sequence;
+    const active = this.#active.get(sequence)!;
+    const promptRows = request.wantsPromptLogits ? Math.min(end, promptLength) - firstOutput : 0;
+    if (promptRows > 0) {
+      const from = firstRow * this.info.vocabSize;
+      const logits = result.logits!.slice(from, from + promptRows * this.info.vocabSize);
+      active.events.push({ type: "prompt-logits", position: firstOutput, logits });
+    }
+    this.#scheduler.complete(chunk);
+    if (samples) this.#deliverToken(sequence, active, firstRow + end - 1 - firstOutput, result);
+    else if (sequence.maxTokens === 0 && sequence.remaining === 0) this.#finish(sequence, "length");
+  }
+
+  #deliverToken(sequence: Sequence, { events, clock }: ActiveRequest, row: number, result: StepResult): void {
+    const id = result.samples[row];
+    if (!(id >= 0 && id < this.info.vocabSize)) {
+      this.#fail(sequence, new Error(`the device sampled id ${id} of a vocabulary of ${this.info.vocabSize}`));
+      return;
+    }
+    clock.token();
+    const token = { type: "token", id, logprob: result.logprobs[row] } as const;
+    const top = topOf(result, row, sequence.request.topLogprobs ?? 0);
+    events.push(top.length > 0 ? { ...token, top } : token);
+    const reason = sequence.accept(id);
+    if (reason !== undefined) this.#finish(sequence, reason);
+  }
+
+  #finish(sequence: Sequence, reason: FinishReason): void {
+    const active = this.#retire(sequence);
+    const usage = { promptTokens: sequence.promptLength, completionTokens: sequence.outputLength };
+    active?.events.push({ type: "finished", reason, usage, timings: active.clock.timings() });
+    active?.events.end();
+  }
+
+  #fail(sequence: Sequence, error: unknown): void {
+    this.#retire(sequence)?.events.fail(error);
+  }
+
+  /** Frees what the sequence holds. Undefined: it has been retired before. */
+  #retire(sequence: Sequence): ActiveRequest | undefined {
+    const active = this.#active.get(sequence);
+    if (active === undefined) return undefined;
+    this.#active.delete(sequence);
+    this.#scheduler.finish(sequence);
+    active.onEnd();
+    return active;
+  }
+}
+
+interface ActiveRequest {
+  readonly events: EventQueue<EngineEvent>;
+  readonly clock: RequestClock;
+  onEnd(): void;
+}
+
+/** The likeliest tokens of one row; a step reports as many as its greediest request wants, for all rows. */
+function topOf({ samples, topIds, topLogprobs }: StepResult, row: number, count: number) {
+  const stride = topIds.length / samples.length;
+  return Array.from({ length: count }, (_, i) => ({
+    id: topIds[row * stride + i],
+    logprob: topLogprobs[row * stride + i],
+  }));
+}
+
+/** Pages of the kind that runs out first: of those that keep every position, if there are such. */
+function leastPages(kinds: readonly PageKind[], pageCounts: readonly number[]): number {
+  const keepsAll = kinds.some(({ window }) => window === undefined);
+  return Math.min(...pageCounts.filter((_, kind) => !keepsAll || kinds[kind].window === undefined));
+}

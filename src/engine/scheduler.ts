@@ -1,0 +1,272 @@
+import type { PageKind } from "../device/program.ts";
+import type { StepLimits } from "../device/step.ts";
+import { pageDemand, positionCapacity } from "../kv-cache/page-demand.ts";
+import { PagePool } from "../kv-cache/page-pool.ts";
+import { SequenceCache } from "../kv-cache/sequence-cache.ts";
+import { RequestError } from "../util/errors.ts";
+import type { Batch, Chunk } from "./batch.ts";
+import type { GenerationRequest } from "./engine.ts";
+import { Sequence } from "./sequence.ts";
+
+export interface SchedulerOptions {
+  /** Of the executable that runs the batches. `maxTokens` is the token budget of a step. */
+  readonly limits: StepLimits;
+  readonly pageKinds: readonly PageKind[];
+  /** Positions that one sequence may have, prompt and output together. */
+  readonly contextLength: number;
+  /** Sequences with more tokens than this use rope variant 1 for all of them (Model.ropeSwitchLength). */
+  readonly ropeSwitchLength?: number;
+}
+
+/**
+ * Decides what every step runs: waiting -> running -> finished, with pages as the resource.
+ *
+ * - Decoding sequences come first, one token each; what is left of the budget goes to prompts, in chunks, in order of arrival.
+ * - A waiting sequence is admitted when pages are free for all its tokens, beside all that running ones still need for theirs and one
+ *   page more for each of these to go on. Only the first in line is looked at, so a large prompt is never overtaken for good.
+ * - Where a decoding sequence finds no page, the youngest running sequence is pre-empted: it gives its pages back, returns to the
+ *   front of the line, and is computed again later from its prompt and what it has said.
+ *
+ * All running sequences are older than all waiting ones, both lists in order of arrival; hence the oldest always gets on, alone if
+ * need be, since `add` refuses what would not fit alone.
+ */
+export class Scheduler {
+  readonly contextLength: number;
+  readonly pool: PagePool;
+  readonly #limits: StepLimits;
+  readonly #pageKinds: readonly PageKind[];
+  readonly #ropeSwitchLength: number;
+  readonly #waiting: Sequence[] = [];
+  readonly #running: Sequence[] = [];
+  readonly #freeSlots: number[];
+  #preemptions = 0;
+
+  constructor({ limits, pageKinds, contextLength, ropeSwitchLength = Infinity }: SchedulerOptions) {
+    const { maxTokens, maxSequences, maxOutputs, pageSize, pageCounts } = limits;
+    if (pageCounts.length !== pageKinds.length)
+      throw new RequestError(
+        `${pageCounts.length} page counts for ${pageKinds.length} page kinds; there must be one for each`,
+      );
+    if (maxSequences < 1 || maxTokens < maxSequences || maxOutputs < maxSequences)
+      throw new RequestError(
+        `a step of ${maxTokens} tokens and ${maxOutputs} outputs cannot decode ${maxSequences} sequences; ` +
+          "tokens and outputs must be at least the sequences, and these at least 1",
+      );
+    const capacity = positionCapacity(pageKinds, pageSize, pageCounts);
+    if (capacity < 1) throw new RequestError(`page counts ${pageCounts.join(", ")} hold no position`);
+    this.#limits = limits;
+    this.#pageKinds = pageKinds;
+    this.contextLength = Math.min(contextLength, capacity);
+    this.#ropeSwitchLength = ropeSwitchLength;
+    this.pool = new PagePool(pageCounts);
+    this.#freeSlots = Array.from({ length: maxSequences }, (_, i) => maxSequences - 1 - i);
+  }
+
+  get waiting(): readonly Sequence[] {
+    return this.#waiting;
+  }
+
+  get running(): readonly Sequence[] {
+    return this.#running;
+  }
+
+  get preemptions(): number {
+    return this.#preemptions;
+  }
+
+  get hasWork(): boolean {
+    return this.#running.length + this.#waiting.length > 0;
+  }
+
+  /** Takes a valid request into the line. Throws RequestError for one that could not run even alone. */
+  add(request: GenerationRequest): Sequence {
+    const promptLength = request.promptIds.length;
+    const room = this.contextLength - promptLength;
+    if (room < 0 || (room === 0 && request.maxTokens > 0))
+      throw new RequestError(
+        `the prompt has ${promptLength} tokens and wants up to ${request.maxTokens} more; ` +
+          `prompt and output together may have ${this.contextLength} here ` +
+          `(pages for each kind: ${this.#limits.pageCounts.join(", ")}, of ${this.#limits.pageSize} positions)`,
+      );
+    const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize);
+    const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache);
+    this.#waiting.push(sequence);
+    return sequence;
+  }
+
+  /**
+   * What the next step is to run, with pages for all of it; undefined when there is nothing to do. The caller runs it, calls
+   * `complete` with every chunk whose sequence has not finished meanwhile, and only then asks again.
+   */
+  nextBatch(): Batch | undefined {
+    if (!this.hasWork) return undefined;
+    const draft: Draft = {
+      chunks: [],
+      tokensLeft: this.#limits.maxTokens,
+      outputsLeft: this.#limits.maxOutputs,
+    };
+    const preemptionsBefore = this.#preemptions;
+    for (const sequence of this.#running) this.#switchRope(sequence);
+    // Both loops look at the length each time round: pre-emption takes from the end, where nothing is planned yet.
+    for (let i = 0; i < this.#running.length; i++)
+      if (this.#running[i].remaining === 1) this.#planDecode(draft, this.#running[i]);
+    for (let i = 0; i < this.#running.length; i++)
+      if (this.#running[i].remaining > 1) this.#planPrefill(draft, this.#running[i]);
+    if (this.#preemptions === preemptionsBefore) this.#admit(draft);
+    if (draft.chunks.length === 0) throw new Error("no sequence can go on, though each would fit alone");
+    return {
+      chunks: draft.chunks,
+      tokenCount: this.#limits.maxTokens - draft.tokensLeft,
+      outputCount: this.#limits.maxOutputs - draft.outputsLeft,
+    };
+  }
+
+  /** The chunk's tokens are in the cache now. */
+  complete({ sequence, end }: Chunk): void {
+    sequence.computed = end;
+    if (sequence.request.wantsPromptLogits)
+      sequence.promptLogitsDone = Math.max(sequence.promptLogitsDone, Math.min(end, sequence.promptLength));
+  }
+
+  /** Takes the sequence out, whatever its state; its pages are free at once. */
+  finish(sequence: Sequence): void {
+    if (sequence.state === "running") this.#stop(sequence);
+    else if (sequence.state === "waiting") this.#waiting.splice(this.#waiting.indexOf(sequence), 1);
+    sequence.state = "finished";
+  }
+
+  /** A sequence that has outgrown variant 0 is computed again: cached keys are rotated by one variant throughout. */
+  #switchRope(sequence: Sequence): void {
+    const variant = sequence.tokens.length > this.#ropeSwitchLength ? 1 : 0;
+    if (variant === sequence.ropeVariant) return;
+    sequence.ropeVariant = variant;
+    sequence.cache.release();
+    sequence.computed = 0;
+  }
+
+  #planDecode(draft: Draft, sequence: Sequence): void {
+    sequence.cache.slide();
+    while (!sequence.cache.grow(sequence.computed + 1)) if (this.#preemptYoungest() === sequence) return;
+    this.#plan(draft, sequence, 1);
+  }
+
+  #planPrefill(draft: Draft, sequence: Sequence): void {
+    const wanted = this.#chunkLength(draft, sequence);
+    if (wanted === 0) return;
+    sequence.cache.slide();
+    let count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
+    // While others get on, their pages come back some day; pre-empting for a prompt would only waste what they have computed.
+    while (count === 0 && draft.chunks.length === 0) {
+      if (this.#preemptYoungest() === sequence) return;
+      count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
+    }
+    if (count === 0) return;
+    sequence.cache.grow(sequence.computed + count);
+    this.#plan(draft, sequence, count);
+  }
+
+  /** Tokens of the sequence that the step has room for; the outputs they would ask for count too. */
+  #chunkLength(draft: Draft, sequence: Sequence): number {
+    const count = Math.min(sequence.remaining, draft.tokensLeft);
+    const end = sequence.computed + count;
+    const excess = end - firstOutputOf(sequence, end) - draft.outputsLeft;
+    return Math.max(0, count - Math.max(0, excess));
+  }
+
+  #plan(draft: Draft, sequence: Sequence, count: number): void {
+    const start = sequence.computed;
+    const end = start + count;
+    const firstOutput = firstOutputOf(sequence, end);
+    const samples = end === sequence.tokens.length && sequence.maxTokens > 0;
+    draft.chunks.push({ sequence, start, end, firstOutput, samples });
+    draft.tokensLeft -= count;
+    draft.outputsLeft -= end - firstOutput;
+  }
+
+  #admit(draft: Draft): void {
+    while (this.#waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
+      const sequence = this.#waiting[0];
+      if (this.#chunkLength(draft, sequence) === 0 || !this.#hasPagesFor(sequence)) return;
+      this.#waiting.shift();
+      this.#running.push(sequence);
+      sequence.state = "running";
+      sequence.slot = this.#freeSlots.pop()!;
+      this.#switchRope(sequence);
+      this.#planPrefill(draft, sequence);
+    }
+  }
+
+  #hasPagesFor(sequence: Sequence): boolean {
+    if (this.#running.length === 0) return true;
+    for (let kind = 0; kind < this.#pageKinds.length; kind++) {
+      let spare = this.pool.free(kind) - this.#demand(kind, sequence) - this.#running.length;
+      for (const other of this.#running) spare -= Math.max(0, this.#demand(kind, other) - other.cache.held(kind));
+      if (spare < 0) return false;
+    }
+    return true;
+  }
+
+  /** Pages that the sequence needs for the tokens that it has now. */
+  #demand(kind: number, { tokens, remaining }: Sequence): number {
+    const chunk = Math.min(remaining, this.#limits.maxTokens);
+    return pageDemand(this.#pageKinds[kind], this.#limits.pageSize, tokens.length, chunk);
+  }
+
+  #preemptYoungest(): Sequence {
+    const sequence = this.#running.at(-1)!;
+    this.#stop(sequence);
+    sequence.state = "waiting";
+    sequence.computed = 0;
+    this.#waiting.unshift(sequence);
+    this.#preemptions++;
+    return sequence;
+  }
+
+  #stop(sequence: Sequence): void {
+    sequence.cache.release();
+    this.#running.splice(this.#running.indexOf(sequence), 1);
+    this.#freeSlots.push(sequence.slot);
+    sequence.slot = -1;
+  }
+
+  /** True, or throws what is wrong. Holds between steps and while one runs. */
+  checkIntegrity(): true {
+    this.pool.checkIntegrity();
+    const owners = this.#pageKinds.map(() => new Set<number>());
+    const slots = new Set(this.#freeSlots);
+    for (const sequence of this.#running) {
+      sequence.cache.checkIntegrity(owners);
+      if (sequence.state !== "running") throw new Error(`a ${sequence.state} sequence is in the running list`);
+      if (slots.has(sequence.slot)) throw new Error(`slot ${sequence.slot} has two owners`);
+      slots.add(sequence.slot);
+      if (sequence.computed > sequence.cache.positions || sequence.remaining < 0)
+        throw new Error(`${sequence.computed} tokens computed, with pages for ${sequence.cache.positions}`);
+    }
+    if (slots.size !== this.#limits.maxSequences || !slots.has(0)) throw new Error("a slot was lost or invented");
+    for (const sequence of this.#waiting)
+      if (sequence.state !== "waiting" || sequence.slot !== -1 || sequence.cache.positions !== 0)
+        throw new Error(`a ${sequence.state} sequence in line holds slot ${sequence.slot} or pages`);
+    const owned = owners.reduce((sum, { size }) => sum + size, 0);
+    if (owned !== this.pool.used) throw new Error(`${this.pool.used} pages are taken, running sequences hold ${owned}`);
+    return true;
+  }
+}
+
+/** A batch in the making. */
+interface Draft {
+  readonly chunks: Chunk[];
+  tokensLeft: number;
+  outputsLeft: number;
+}
+
+/**
+ * The first position whose logits are wanted when tokens up to `end` are computed: of the prompt where its logits are asked for, else
+ * the last known token's, of which the next is sampled. Prompt logits are all handed out before the first token is sampled, so the
+ * wanted positions are always the last of the chunk.
+ */
+function firstOutputOf(sequence: Sequence, end: number): number {
+  const { request, promptLength, promptLogitsDone, computed } = sequence;
+  if (request.wantsPromptLogits && promptLogitsDone < promptLength)
+    return Math.min(end, Math.max(computed, promptLogitsDone));
+  return end === sequence.tokens.length && sequence.maxTokens > 0 ? end - 1 : end;
+}

@@ -1,0 +1,54 @@
+import { maxTopLogprobs } from "../device/check-step.ts";
+import type { SamplingParameters } from "../device/sampling.ts";
+import { RequestError } from "../util/errors.ts";
+import type { GenerationRequest } from "./engine.ts";
+
+/** Throws RequestError for a request that no engine of this vocabulary could run. */
+export function validateRequest(request: GenerationRequest, vocabSize: number): void {
+  const { promptIds, maxTokens, stopIds, topLogprobs = 0, sampling } = request;
+  check("promptIds", `${promptIds.length} tokens`, promptIds.length > 0, "at least one token");
+  for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
+  for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
+  check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 0, "an integer, at least 0");
+  const mostTop = Math.min(maxTopLogprobs, vocabSize);
+  const hasLegalTop = Number.isInteger(topLogprobs) && topLogprobs >= 0 && topLogprobs <= mostTop;
+  check("topLogprobs", topLogprobs, hasLegalTop, `an integer from 0 to ${mostTop}`);
+  validateSampling(sampling, vocabSize);
+}
+
+function validateSampling(sampling: SamplingParameters, vocabSize: number): void {
+  const { temperature, topK, topP, minP, typicalP, repetitionPenalty, seed, logitBias } = sampling;
+  const { presencePenalty, frequencyPenalty } = sampling;
+  check("temperature", temperature, isFinite32(temperature) && temperature >= 0, "finite and at least 0");
+  check("topK", topK, Number.isInteger(topK) && topK >= 0 && topK < 2 ** 31, "an integer from 0 to 2147483647");
+  check("topP", topP, topP >= 0 && topP <= 1, "from 0 to 1");
+  check("minP", minP, minP >= 0 && minP <= 1, "from 0 to 1");
+  check("typicalP", typicalP, typicalP >= 0 && typicalP <= 1, "from 0 to 1");
+  const dividesSafely = isFinite32(repetitionPenalty) && Math.fround(repetitionPenalty) > 0;
+  check("repetitionPenalty", repetitionPenalty, dividesSafely, "finite and above 0");
+  check("presencePenalty", presencePenalty, isFinite32(presencePenalty), "finite");
+  check("frequencyPenalty", frequencyPenalty, isFinite32(frequencyPenalty), "finite");
+  check("seed", seed, Number.isSafeInteger(seed), "a safe integer");
+  const seen = new Set<number>();
+  for (const [i, [id, bias]] of logitBias.entries()) {
+    requireId(`logitBias[${i}]`, id, vocabSize);
+    check(`logitBias[${i}]`, bias, isFinite32(bias), "finite");
+    // A device may add them all at once: two biases of one id would not mean the same everywhere.
+    check(`logitBias[${i}]`, id, !seen.has(id), "a token that no other entry names");
+    seen.add(id);
+  }
+}
+
+function requireId(name: string, id: number, vocabSize: number): void {
+  const isId = Number.isInteger(id) && id >= 0 && id < vocabSize;
+  check(name, id, isId, `a token id, an integer from 0 to ${vocabSize - 1}`);
+}
+
+function check(name: string, found: unknown, isAccepted: boolean, accepted: string): void {
+  if (!isAccepted) throw new RequestError(`${name} is ${String(found)}; it must be ${accepted}`);
+}
+
+/** Devices read these numbers as f32. */
+function isFinite32(value: number): boolean {
+  return typeof value === "number" && Number.isFinite(Math.fround(value));
+}
