@@ -160,6 +160,17 @@ describe("a read", () => {
     expect(ranges.length).toBe(3);
   });
 
+  test("gives up, too, on answers that end early again and again", async () => {
+    await using source = await openThen(
+      ({ response }) =>
+        // Without a length this is a proper end, which fetch has nothing to say against.
+        response.writeHead(206, { "content-range": `bytes 0-9/${content.length}`, etag: '"v1"' }).end(),
+      { attempts: 2 },
+    );
+    await expect(source.read(0, 10)).rejects.toThrow(/closed 10 bytes early/);
+    expect(ranges.length).toBe(2);
+  });
+
   test.each([429, 500, 502, 503, 504])("tries again after %i", async (status) => {
     await using source = await openThen((call) => {
       if (call.count < 2) call.response.writeHead(status).end("later");

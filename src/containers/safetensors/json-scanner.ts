@@ -56,13 +56,10 @@ export class JsonScanner {
   }
 
   #integer(what: string): number {
-    this.#skipSpace();
-    plainInteger.lastIndex = this.#at;
-    const found = plainInteger.exec(this.#text);
-    if (found === null) this.fail(`${what} must hold plain non-negative integers`);
+    const found = this.take(plainInteger);
+    if (found === undefined) this.fail(`${what} must hold plain non-negative integers`);
     const value = Number(found[0]);
     if (value > Number.MAX_SAFE_INTEGER) this.fail(`${what} has a number above 2^53`);
-    this.#at += found[0].length;
     return value;
   }
 
@@ -107,6 +104,15 @@ export class JsonScanner {
     return text;
   }
 
+  /** Passes over what matches the sticky `pattern` here, if it does: for values that are mostly spelled in one way. */
+  take(pattern: RegExp): RegExpExecArray | undefined {
+    this.#skipSpace();
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text) ?? undefined;
+    if (found !== undefined) this.#at += found[0].length;
+    return found;
+  }
+
   /** Passes over a value of any type, no deeper than `maxDepth` objects and arrays. */
   skip(what: string, maxDepth: number): void {
     this.#skipSpace();
@@ -124,11 +130,8 @@ export class JsonScanner {
       }
     } else if (next === '"') {
       this.string(what, Infinity);
-    } else {
-      literal.lastIndex = this.#at;
-      const found = literal.exec(this.#text);
-      if (found === null) this.fail(`${what} is not valid JSON`);
-      this.#at += found[0].length;
+    } else if (this.take(literal) === undefined) {
+      this.fail(`${what} is not valid JSON`);
     }
   }
 

@@ -20,6 +20,18 @@ describe("accepts", () => {
     ]);
   });
 
+  test("any spelling of the same JSON, with the same result as the usual one", () => {
+    const fields = ['"dtype":"F16"', '"shape":[2,3]', '"data_offsets":[0,12]'];
+    const usual = parse(`{"a":{${fields.join(",")}}}`.padEnd(200), 12);
+    for (const text of [
+      `{"a":{${fields.reverse().join(",")}}}`,
+      `{ "a" : {\n${fields.join(" ,\t")}\r} }`,
+      `{"\\u0061":{"\\u0064type":"F\\u00316",${fields.slice(0, 2).join(",")}}}`,
+    ]) {
+      expect(parse(text.padEnd(200), 12)).toEqual(usual);
+    }
+  });
+
   test("no tensors at all", () => {
     expect(parse("{}", 0).entries).toEqual([]);
   });
@@ -73,6 +85,8 @@ describe("refuses", () => {
     ["one offset", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}}`, 1, /must have/],
     ["three offsets", `{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}`, 1, /more than 2/],
     ["a negative dimension", `{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}`, 1, /non-negative/],
+    ["a dimension with a leading zero", `{"a":{"dtype":"U8","shape":[01],"data_offsets":[0,1]}}`, 1, /non-negative/],
+    ["a dimension of 2^53", `{"a":{"dtype":"U8","shape":[9007199254740992],"data_offsets":[0,1]}}`, 1, /above 2\^53/],
     ["a fraction", `{"a":{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}}`, 1, /non-negative/],
     ["nine dimensions", `{"a":${tensor("U8", [1, 1, 1, 1, 1, 1, 1, 1, 1], 0, 1)}}`, 1, /more than 8/],
     ["begin after end", `{"a":${tensor("F32", [4], 16, 0)}}`, 16, /begins at 16, after its end at 0/],

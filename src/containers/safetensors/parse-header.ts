@@ -85,7 +85,29 @@ export function parseHeader(json: Uint8Array, fileSize: number, label: string): 
   return { entries, metadata };
 }
 
-function readEntry(scanner: JsonScanner, name: string, dataStart: number, label: string): HeaderEntry {
+/**
+ * A tensor exactly as the reference writer spells it: nearly every tensor there is. Matched in one go it takes a fifth
+ * of the time. Fewer digits than 2^53 and at most 8 dimensions, so that what matches needs no other check than the
+ * rest; all else, legal or not, is for the scanner.
+ */
+const usualTensor = (() => {
+  const integer = "(?:0|[1-9][0-9]{0,14})";
+  const shape = `\\[((?:${integer}(?:,${integer}){0,${maxRank - 1}})?)\\]`;
+  return new RegExp(`{"dtype":"(\\w{1,16})","shape":${shape},"data_offsets":\\[(${integer}),(${integer})\\]}`, "y");
+})();
+
+interface TensorFields {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly offsets: readonly number[];
+}
+
+function readFields(scanner: JsonScanner): TensorFields {
+  const usual = scanner.take(usualTensor);
+  if (usual !== undefined) {
+    const [, dtype, shape, begin, end] = usual;
+    return { dtype, shape: shape === "" ? [] : shape.split(",").map(Number), offsets: [Number(begin), Number(end)] };
+  }
   let dtype: string | undefined;
   let shape: readonly number[] | undefined;
   let offsets: readonly number[] | undefined;
@@ -98,6 +120,11 @@ function readEntry(scanner: JsonScanner, name: string, dataStart: number, label:
   if (dtype === undefined || shape === undefined || offsets?.length !== 2) {
     return scanner.fail("a tensor must have dtype, shape and data_offsets [begin, end]");
   }
+  return { dtype, shape, offsets };
+}
+
+function readEntry(scanner: JsonScanner, name: string, dataStart: number, label: string): HeaderEntry {
+  const { dtype, shape, offsets } = readFields(scanner);
   if (!isDtype(dtype)) {
     const known = Object.keys(dtypeBits).join(", ");
     throw new UnsupportedError(
