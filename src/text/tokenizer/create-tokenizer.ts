@@ -49,14 +49,10 @@ class WrappedTokenizer implements Tokenizer {
   readonly #library: LibraryTokenizer;
   readonly #special: ReadonlySet<number>;
 
-  constructor(library: LibraryTokenizer, { model, addedTokens }: TokenizerDefinition) {
+  constructor(library: LibraryTokenizer, { addedTokens, vocabSize }: TokenizerDefinition) {
+    this.vocabSize = vocabSize;
     this.#library = library;
     this.#special = new Set(addedTokens.filter(({ special }) => special).map(({ id }) => id));
-    const { vocab } = model;
-    let highest = Array.isArray(vocab) ? vocab.length - 1 : -1;
-    if (!Array.isArray(vocab)) for (const id of Object.values(vocab) as number[]) highest = Math.max(highest, id);
-    for (const { id } of addedTokens) highest = Math.max(highest, id);
-    this.vocabSize = highest + 1;
   }
 
   encode(text: string, { addSpecial = true }: EncodeOptions = {}): number[] {

@@ -5,6 +5,8 @@ import { quote } from "../../util/quote.ts";
 export interface TokenizerDefinition {
   readonly model: TokenizerModel;
   readonly addedTokens: readonly AddedToken[];
+  /** One more than the highest id of both. */
+  readonly vocabSize: number;
   readonly normalizer: Component | null;
   readonly preTokenizer: Component | null;
   readonly postProcessor: Component | null;
@@ -43,9 +45,12 @@ export function parseTokenizerDefinition(json: unknown): TokenizerDefinition {
   const { added_tokens: added = [] } = root;
   if (!Array.isArray(added)) throw malformed("added_tokens is not a list");
   if (added.length > maxVocabSize) throw malformed(`${added.length} added tokens, more than ${maxVocabSize}`);
+  const { model, size } = parseModel(root.model);
+  const addedTokens = added.map(parseAddedToken);
   return {
-    model: parseModel(root.model),
-    addedTokens: added.map(parseAddedToken),
+    model,
+    addedTokens,
+    vocabSize: addedTokens.reduce((most, { id }) => Math.max(most, id + 1), size),
     normalizer: component(root, "normalizer"),
     preTokenizer: component(root, "pre_tokenizer"),
     postProcessor: component(root, "post_processor"),
@@ -53,7 +58,7 @@ export function parseTokenizerDefinition(json: unknown): TokenizerDefinition {
   };
 }
 
-function parseModel(value: unknown): TokenizerModel {
+function parseModel(value: unknown): { readonly model: TokenizerModel; readonly size: number } {
   const model = object(value, "model");
   const { type = guessType(model), vocab } = model;
   if (!modelTypes.some((known) => known === type)) {
@@ -61,10 +66,9 @@ function parseModel(value: unknown): TokenizerModel {
       `tokenizer.json: model type ${quote(String(type))}; supported are ${modelTypes.join(", ")}`,
     );
   }
-  if (type === "Unigram") checkScores(vocab);
-  else checkIds(vocab);
+  const size = type === "Unigram" ? checkScores(vocab) : checkIds(vocab);
   if (type === "BPE") checkMerges(model.merges);
-  return { ...model, type, vocab } as TokenizerModel;
+  return { model: { ...model, type, vocab } as TokenizerModel, size };
 }
 
 /** Files from before tokenizers 0.9 name no type. */
@@ -73,17 +77,22 @@ function guessType(model: Readonly<Record<string, unknown>>): string {
   return model.merges === undefined ? "WordPiece" : "BPE";
 }
 
-function checkIds(vocab: unknown): void {
+/** Returns one more than the highest id. */
+function checkIds(vocab: unknown): number {
   const entries = Object.values(object(vocab, "model.vocab"));
   if (entries.length > maxVocabSize) throw malformed(`${entries.length} tokens, more than ${maxVocabSize}`);
-  for (const id of entries) checkId(id, "model.vocab");
+  let size = 0;
+  for (const id of entries) size = Math.max(size, checkId(id, "model.vocab") + 1);
+  return size;
 }
 
-function checkScores(vocab: unknown): void {
+/** Returns how many there are; a token's id is its place. */
+function checkScores(vocab: unknown): number {
   const isEntry = (entry: unknown): boolean =>
     Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1] === "number";
   if (!Array.isArray(vocab) || !vocab.every(isEntry)) throw malformed("model.vocab is not a list of [token, score]");
   if (vocab.length > maxVocabSize) throw malformed(`${vocab.length} tokens, more than ${maxVocabSize}`);
+  return vocab.length;
 }
 
 /** "a b", or ["a", "b"] since tokenizers 0.20; one kind throughout. */
@@ -102,10 +111,9 @@ function parseAddedToken(value: unknown, index: number): AddedToken {
   const token = object(value, where);
   const { content, id } = token;
   if (typeof content !== "string" || content === "") throw malformed(`${where}.content is not a text`);
-  checkId(id, `${where}.id`);
   const flag = (name: string): boolean => token[name] === true;
   return {
-    id: id as number,
+    id: checkId(id, `${where}.id`),
     content,
     special: flag("special"),
     normalized: flag("normalized"),
@@ -115,10 +123,11 @@ function parseAddedToken(value: unknown, index: number): AddedToken {
   };
 }
 
-function checkId(id: unknown, where: string): void {
+function checkId(id: unknown, where: string): number {
   if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= maxVocabSize) {
     throw malformed(`${where} holds ${JSON.stringify(id)}; an id is an integer from 0 to ${maxVocabSize - 1}`);
   }
+  return id as number;
 }
 
 function component(root: Readonly<Record<string, unknown>>, name: string): Component | null {
