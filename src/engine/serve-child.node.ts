@@ -1,0 +1,33 @@
+import type { ChildMessage, ParentMessage } from "./child-wire.ts";
+import type { Engine } from "./engine.ts";
+import { ipcPort } from "./ipc-port.node.ts";
+import { serveEngine } from "./serve-engine.ts";
+import { encodeError, type EngineCommand } from "./wire.ts";
+
+/**
+ * The main program of a child process that startChildEngine has forked: opens the engine with the parent's options, serves it, and
+ * exits when it is disposed of. Exits as well when the parent goes away, however that happens: the channel closes with it.
+ *
+ * `open` gets whatever the parent passed as `options`; the two modules agree on its type.
+ */
+export function serveChild(open: (options: never) => Promise<Engine>): void {
+  if (process.send === undefined) throw new Error("this module runs only as a child process with an IPC channel");
+  // Ctrl-C in a terminal reaches children too; the parent decides what it means.
+  process.on("SIGINT", () => undefined);
+  process.on("disconnect", () => process.exit());
+
+  const port = ipcPort<ParentMessage, ChildMessage>(process);
+  let handleCommand: (command: EngineCommand) => void = () => undefined;
+  const serve = async (options: unknown) => {
+    const engine = await open(options as never);
+    await serveEngine(engine, { post: port.post, onMessage: (handler) => (handleCommand = handler) });
+  };
+  port.onMessage((message) => {
+    if (message.type !== "open") handleCommand(message);
+    else
+      serve(message.options)
+        .catch((error: unknown) => port.post({ type: "open-failed", error: encodeError(error) }))
+        // Closing the channel sends what is in it first, and leaves the process nothing to wait for.
+        .finally(() => setImmediate(() => process.disconnect()));
+  });
+}
