@@ -45,8 +45,9 @@ function affineZeroRows(weight: AffineZeroWeight, start: number, end: number): F
     }
     const row = (n - start) * inFeatures;
     for (let k = 0; k < inFeatures; k++) {
+      const g = groupOf[k];
       // The difference is an exact small integer, so the store rounds the product once, as an f32 multiply does.
-      values[row + k] = (codes[row + k] - zero[groupOf[k]]) * scale[groupOf[k]];
+      values[row + k] = (codes[row + k] - zero[g]) * scale[g];
     }
   }
   return values;
