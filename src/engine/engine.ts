@@ -18,9 +18,22 @@ export interface EngineInfo {
   readonly vocabSize: number;
   /** Positions that one sequence may have, prompt and output together. */
   readonly contextLength: number;
-  readonly backend: string;
   /** Positions that all sequences together may hold. */
   readonly cachePositions: number;
+  readonly device: EngineDevice;
+}
+
+/** What an engine runs on; for people and reports. */
+export interface EngineDevice {
+  /** The backend's name. */
+  readonly backend: string;
+  /** As the device describes itself: "AVX-512 VNNI, 2 threads". */
+  readonly description: string;
+  /** How many weights each kernel multiplies with. */
+  readonly kernels: Readonly<Record<string, number>>;
+  readonly weightBytes: number;
+  /** Bytes of caches and of the buffers of one step. */
+  readonly stepBytes: number;
 }
 
 export interface GenerationRequest {
