@@ -384,7 +384,9 @@ static void run_sample(fb_executable *e, const fb_op *op, int32_t thread, int32_
     if (e->logits) memcpy(e->logits + (size_t)r * (size_t)e->header.vocab, logits, (size_t)e->header.vocab * sizeof *logits);
     if (!h->sampling) continue;
     const int32_t token = outputs[r], sample = fb_sample_row(e->device->kernels, logits, e->header.vocab, positions[token] + 1, r, e->block, &e->sampling[thread]);
-    e->last_samples[slots[e->token_sequence[token]]] = sample < 0 ? 0 : sample;
+    // Other threads sample other rows: the last output of a sequence is the one that its slot remembers.
+    const int32_t sequence = e->token_sequence[token], is_last = r + 1 == h->outputs || e->token_sequence[outputs[r + 1]] != sequence;
+    if (is_last) e->last_samples[slots[sequence]] = sample < 0 ? 0 : sample;
   }
 }
 

@@ -37,19 +37,26 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
   int8_t *codes = to->codes + (size_t)row * (size_t)to->stride;
   float gathered[128];  // the longest span
   for (int32_t span = 0; span < to->spans; span++) {
-    int32_t start = span * to->span, end = start + to->span < to->stride ? start + to->span : to->stride, count = end - start;
-    int32_t valid = in - start < count ? in - start : count;
-    for (int32_t i = 0; i < valid; i++) gathered[i] = x[row_order ? row_order[start + i] : (uint32_t)(start + i)];
-    for (int32_t i = valid; i < count; i++) gathered[i] = 0;
+    const int32_t start = span * to->span, end = start + to->span < to->stride ? start + to->span : to->stride, count = end - start;
+    const float *from = x + start;
+    if (row_order || end > in) {
+      const int32_t valid = in - start < count ? in - start : count;
+      for (int32_t i = 0; i < valid; i++) gathered[i] = x[row_order ? row_order[start + i] : (uint32_t)(start + i)];
+      for (int32_t i = valid; i < count; i++) gathered[i] = 0;
+      from = gathered;
+    }
     v16f most = v16f_set1(0);
-    for (int32_t i = 0; i < count; i += 16) most = v16f_max(most, v16f_abs(v16f_load(gathered + i)));
-    float largest = v16f_largest(most), scale = largest / 127, inverse = largest > 0 ? 127 / largest : 0;
-    v16f factor = v16f_set1(inverse);
-    for (int32_t i = 0; i < count; i += 16) v16f_store_i8(codes + start + i, v16f_mul(v16f_load(gathered + i), factor));
-    int32_t sum = 0;
-    for (int32_t i = 0; i < count; i++) sum += codes[start + i];
-    to->scales[(size_t)row * (size_t)to->spans + (size_t)span] = scale;
-    to->sums[(size_t)row * (size_t)to->spans + (size_t)span] = -sum;
+    for (int32_t i = 0; i < count; i += 16) most = v16f_max(most, v16f_abs(v16f_load(from + i)));
+    const float largest = v16f_largest(most);
+    const v16f factor = v16f_set1(largest > 0 ? 127 / largest : 0);
+    v16f sums = v16f_set1(0);  // whole numbers far below 2^24: exact
+    for (int32_t i = 0; i < count; i += 16) {
+      const v16f rounded = v16f_round(v16f_mul(v16f_load(from + i), factor));
+      v16f_store_i8(codes + start + i, rounded);
+      sums = v16f_add(sums, rounded);
+    }
+    to->scales[(size_t)row * (size_t)to->spans + (size_t)span] = largest / 127;
+    to->sums[(size_t)row * (size_t)to->spans + (size_t)span] = -(int32_t)v16f_sum(sums);
   }
 }
 
@@ -473,11 +480,8 @@ static uint64_t read_all(const uint8_t *bytes, size_t length) {
 static int64_t dot_peak(int64_t rounds) {
   v16i sum[12];
   for (int i = 0; i < 12; i++) sum[i] = v16i_set1(i);
-  v64b w = v64b_set1(3), x = v64b_set1(5);
-  for (int64_t round = 0; round < rounds; round++) {
-    UNROLL for (int i = 0; i < 12; i++) sum[i] = v16i_dot4_small(sum[i], w, x);
-    __asm__ __volatile__("" : "+m"(w));
-  }
+  const v64b w = v64b_set1(3), x = v64b_set1(5);
+  for (int64_t round = 0; round < rounds; round++) UNROLL for (int i = 0; i < 12; i++) sum[i] = v16i_dot4_small(sum[i], w, x);
   volatile float keep = 0;
   for (int i = 0; i < 12; i++) keep += v16f_sum(v16f_from_i(sum[i]));
   (void)keep;

@@ -78,8 +78,8 @@ static void key_by_logit(fb_candidate *c, int32_t count, const float *logits) {
 
 // Temperature, top-k, top-p, min-p, typical-p; leaves the survivors in front, ids ascending, and returns how many.
 static int32_t filter(fb_candidate *c, int32_t count, const scoring *scores, int32_t top_k, float top_p, float min_p, float typical_p) {
-  const int32_t all = count;
-  if (top_k > 0 && top_k < count) {
+  const int by_top_k = top_k > 0 && top_k < count;
+  if (by_top_k) {
     key_by_logit(c, count, scores->adjusted);
     select_first(c, count, top_k);
     double least = -INFINITY;
@@ -110,7 +110,7 @@ static int32_t filter(fb_candidate *c, int32_t count, const scoring *scores, int
     for (int32_t i = 0; i < count; i++) c[i].key = fabs(log_total - score(scores, c[i].id) - expected);
     count = count_to_reach(c, count, (double)typical_p, probability_weight, scores);
   }
-  if (count < all) qsort(c, (size_t)count, sizeof *c, compare_ids);
+  if (by_top_k || top_p < 1 || typical_p < 1) qsort(c, (size_t)count, sizeof *c, compare_ids);
   return count;
 }
 

@@ -48,29 +48,23 @@ static uint32_t load_word(const uint8_t *words, size_t index) {
   return word;
 }
 
-// Writes eight quads of 16 columns, codes[32][16], as the planes of one block.
-static void pack_block(uint8_t codes[FB_BLOCK][FB_TILE], int32_t bits, uint8_t *to) {
-  memset(to, 0, (size_t)bits * 64);
+// The eight quads of a block: quads[q][c] holds inputs 4q … 4q + 3 of column c, one a byte, the first lowest.
+typedef uint32_t quads_of_block[8][FB_TILE];
+
+// Writes a block's quads as planes. Every loop over the 16 columns is one or two vector instructions.
+static void pack_quads(quads_of_block quads, int32_t bits, uint8_t *to) {
+  uint32_t planes[8][FB_TILE] = {{0}};
+  const int32_t low_bits = bits == 3 ? 2 : bits, in_word = 8 / low_bits;  // quads that share a vector
   for (int32_t q = 0; q < 8; q++) {
-    for (int32_t c = 0; c < FB_TILE; c++) {
-      for (int32_t j = 0; j < 4; j++) {
-        const uint8_t code = codes[4 * q + j][c];
-        const int32_t at = 4 * c + j;
-        if (bits == 8) {
-          to[64 * q + at] = code;
-        } else if (bits == 4) {
-          to[64 * (q / 2) + at] |= (uint8_t)(code << 4 * (q % 2));
-        } else {
-          to[64 * (q / 4) + at] |= (uint8_t)((code & 3) << 2 * (q % 4));
-          if (bits == 3) to[128 + at] |= (uint8_t)((code >> 2) << q);
-        }
-      }
-    }
+    for (int32_t c = 0; c < FB_TILE; c++) planes[q / in_word][c] |= (bits == 3 ? quads[q][c] & 0x03030303u : quads[q][c]) << low_bits * (q % in_word);
+    if (bits == 3)
+      for (int32_t c = 0; c < FB_TILE; c++) planes[2][c] |= (quads[q][c] >> 2 & 0x01010101u) << q;
   }
+  memcpy(to, planes, (size_t)bits * 64);
 }
 
-// The bits of input k for 16 columns: words [in * bits / 32][out], a stream along k in every column.
-static void load_codes(const packing *work, int32_t k, int32_t column, int32_t count, uint8_t to[FB_TILE]) {
+// The codes of input k for `count` columns: words [in * bits / 32][out], a stream along k in every column.
+static void load_codes(const packing *work, int32_t k, int32_t column, int32_t count, uint32_t to[FB_TILE]) {
   const int32_t bits = work->weight->bits, offset = k * bits % 32;
   const size_t row = (size_t)k * (size_t)bits / 32;
   const uint32_t mask = (1u << bits) - 1;
@@ -79,9 +73,50 @@ static void load_codes(const packing *work, int32_t k, int32_t column, int32_t c
   memcpy(word, words, 4 * (size_t)count);
   if (offset + bits > 32) {
     memcpy(next, words + 4 * (size_t)work->out, 4 * (size_t)count);
-    for (int32_t c = 0; c < FB_TILE; c++) to[c] = (uint8_t)((word[c] >> offset | next[c] << (32 - offset)) & mask);
+    for (int32_t c = 0; c < FB_TILE; c++) to[c] = (word[c] >> offset | next[c] << (32 - offset)) & mask;
   } else {
-    for (int32_t c = 0; c < FB_TILE; c++) to[c] = (uint8_t)(word[c] >> offset & mask);
+    for (int32_t c = 0; c < FB_TILE; c++) to[c] = word[c] >> offset & mask;
+  }
+}
+
+// Any row order and any width, one input at a time.
+static void pack_block_by_rows(const packing *work, int32_t block, int32_t column, int32_t count, uint8_t *to) {
+  const fb_weight *w = work->weight;
+  quads_of_block quads = {{0}};
+  for (int32_t i = 0; i < FB_BLOCK; i++) {
+    const int32_t r = block * FB_BLOCK + i;
+    if (r >= w->in) break;
+    uint32_t codes[FB_TILE];
+    load_codes(work, w->row_order ? (int32_t)w->row_order[r] : r, column, count, codes);
+    for (int32_t c = 0; c < FB_TILE; c++) quads[i / 4][c] |= codes[c] << 8 * (i % 4);
+  }
+  pack_quads(quads, w->bits, to);
+}
+
+// The bytes of two quads from a word of eight 4-bit codes: byte j gets code j below and code 4 + j above.
+static uint32_t spread_nibbles(uint32_t x) {
+  x = (x | x << 8) & 0x00ff00ffu;
+  return (x | x << 4) & 0x0f0f0f0fu;
+}
+// The 4 × 4 fields of 2 bits of a word transposed: byte j gets codes j, 4 + j, 8 + j, 12 + j.
+static uint32_t transpose_pairs(uint32_t x) {
+  uint32_t t = (x >> 12 ^ x) & 0x0000f0f0u;
+  x ^= t ^ t << 12;
+  t = (x >> 6 ^ x) & 0x00cc00ccu;
+  return x ^ t ^ t << 6;
+}
+
+// A whole block in the file's order, of a width whose words hold whole quads: word by word.
+static void pack_block_by_words(const packing *work, int32_t block, int32_t column, int32_t count, uint8_t *to) {
+  const int32_t bits = work->weight->bits;
+  for (int32_t row = 0; row < bits; row++) {
+    uint32_t words[FB_TILE] = {0};
+    memcpy(words, work->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->out + (size_t)column), 4 * (size_t)count);
+    if (bits == 4)
+      for (int32_t c = 0; c < FB_TILE; c++) words[c] = spread_nibbles(words[c] & 0xffffu) | spread_nibbles(words[c] >> 16) << 4;
+    if (bits == 2)
+      for (int32_t c = 0; c < FB_TILE; c++) words[c] = transpose_pairs(words[c]);
+    memcpy(to + 64 * row, words, 64);
   }
 }
 
@@ -116,14 +151,10 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
   for (int32_t tile; (tile = atomic_fetch_add(&work->next, 1)) < tiles;) {
     const int32_t column = tile * FB_TILE, count = work->out - column < FB_TILE ? work->out - column : FB_TILE;
     uint8_t *to = w->codes + (size_t)(first + tile) * (size_t)w->blocks * (size_t)w->bits * 64;
-    uint8_t codes[FB_BLOCK][FB_TILE];
     for (int32_t block = 0; block < w->blocks; block++, to += (size_t)w->bits * 64) {
-      for (int32_t i = 0; i < FB_BLOCK; i++) {
-        const int32_t r = block * FB_BLOCK + i;
-        if (r < w->in) load_codes(work, w->row_order ? (int32_t)w->row_order[r] : r, column, count, codes[i]);
-        else memset(codes[i], 0, FB_TILE);
-      }
-      pack_block(codes, w->bits, to);
+      const int whole = (block + 1) * FB_BLOCK <= w->in;
+      if (whole && !w->row_order && w->bits != 3) pack_block_by_words(work, block, column, count, to);
+      else pack_block_by_rows(work, block, column, count, to);
     }
     uint8_t *scales = w->scales + (size_t)(first + tile) * (size_t)w->groups * FB_TILE * width;
     for (int32_t group = 0; group < w->groups; group++, scales += FB_TILE * width) {
