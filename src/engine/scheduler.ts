@@ -105,14 +105,13 @@ export class Scheduler {
       tokensLeft: this.#limits.maxTokens,
       outputsLeft: this.#limits.maxOutputs,
     };
-    const preemptionsBefore = this.#preemptions;
     for (const sequence of this.#running) this.#switchRope(sequence);
     // Both loops look at the length each time round: pre-emption takes from the end, where nothing is planned yet.
     for (let i = 0; i < this.#running.length; i++)
       if (this.#running[i].remaining === 1) this.#planDecode(draft, this.#running[i]);
     for (let i = 0; i < this.#running.length; i++)
       if (this.#running[i].remaining > 1) this.#planPrefill(draft, this.#running[i]);
-    if (this.#preemptions === preemptionsBefore) this.#admit(draft);
+    this.#admit(draft);
     if (draft.chunks.length === 0) throw new Error("no sequence can go on, though each would fit alone");
     return {
       chunks: draft.chunks,
