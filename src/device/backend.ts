@@ -60,6 +60,20 @@ export interface Device extends AsyncDisposable {
   pageBytes(cache: Program["caches"][number]): number;
   /** Binds a program to its weights (borrowed: they must outlive the executable) and vectors, and allocates all that steps need. */
   load(binding: ProgramBinding): Promise<Executable>;
+  /** Measures what bounds a program's speed on it, in about half a second, with nothing else running. Absent: it has no way to. */
+  measure?(): Promise<DeviceRates>;
+}
+
+/** The limits that speeds are held against. */
+export interface DeviceRates {
+  /** Bytes per second that all threads together read from memory. */
+  readonly readRate: number;
+  /** 8-bit operations per second of all threads together; a multiply-add is two. */
+  readonly dotRate: number;
+  /** What it takes for all threads to wait for each other once: every op of a program ends so. */
+  readonly barrierSeconds: number;
+  /** From JavaScript to the device's threads and back, with nothing done there: every step costs it. */
+  readonly callSeconds: number;
 }
 
 /** Opaque to all but the device that made it. */

@@ -2,6 +2,7 @@ import type {
   ActivationType,
   CacheType,
   Device,
+  DeviceRates,
   Executable,
   PreparedWeight,
   ProgramBinding,
@@ -117,13 +118,20 @@ export class CpuDevice implements Device {
     return new CpuExecutable(this.#library, pointer, program, limits, weights);
   }
 
-  /** Read bandwidth in bytes, and 8-bit multiply-adds times two, per second, of all threads. Takes about half a second. */
-  async measure(): Promise<{ readonly readRate: number; readonly dotRate: number; readonly barrierSeconds: number }> {
+  async measure(): Promise<DeviceRates> {
     return {
       readRate: await this.#library.measureRead(this.#pointer, 2 ** 28, 8),
       dotRate: await this.#library.measureDot(this.#pointer, 200),
       barrierSeconds: await this.#library.measureBarrier(this.#pointer, 2000),
+      callSeconds: await this.#measureCall(),
     };
+  }
+
+  async #measureCall(): Promise<number> {
+    const calls = 200;
+    const start = performance.now();
+    for (let i = 0; i < calls; i++) await this.#library.measureBarrier(this.#pointer, 1);
+    return (performance.now() - start) / 1000 / calls;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
