@@ -1,0 +1,35 @@
+import type { ActivationType, Backend, Device } from "../../src/device/backend.ts";
+import { createReferenceBackend } from "../../src/backends/reference/reference-backend.ts";
+
+/** One way to run programs, in one precision: what a suite is run on. */
+export interface Implementation {
+  readonly label: string;
+  readonly activations: ActivationType;
+  /** `threads`: absent: 2 where there are threads. Keys and values are f32 unless said otherwise. */
+  open(options?: { readonly threads?: number; readonly cacheType?: "f32" | "f16" }): Promise<Device>;
+}
+
+export const reference: Implementation = {
+  label: "reference",
+  activations: "f32",
+  open: () => createReferenceBackend().open(),
+};
+
+/** All that run here. What does not is named once, with the reason. */
+export async function availableImplementations(): Promise<readonly Implementation[]> {
+  const implementations = [reference];
+  for (const isa of ["portable", "neon", "avx2", "avx512"] as const) {
+    const { createCpuBackend } = await import("../../src/backends/cpu/cpu-backend.node.ts");
+    const backend: Backend = createCpuBackend({ isa });
+    const { available, detail } = await backend.probe();
+    if (!available) console.log(`skipped: cpu ${isa}: ${detail}`);
+    else
+      for (const activations of ["f32", "int8"] as const)
+        implementations.push({
+          label: `cpu ${isa} ${activations}`,
+          activations,
+          open: ({ threads = 2, cacheType = "f32" } = {}) => backend.open({ threads, activations, cacheType }),
+        });
+  }
+  return implementations;
+}

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Device } from "../../src/device/backend.ts";
+import type { PackedWeight, ZeroOrder } from "../../src/weights/packed-weight.ts";
+import { availableImplementations, reference } from "./backends.ts";
+import { evaluate, type Build } from "./evaluate.ts";
+import { normalisedError } from "./normalised-error.ts";
+import { randomAffine, randomDense, type AffineShape } from "./random-weight.ts";
+import { Random } from "./random.ts";
+import { linearTolerances } from "./tolerances.ts";
+
+interface LinearCase {
+  readonly label: string;
+  readonly parts: readonly PackedWeight[];
+  readonly rows: number;
+  readonly bias?: boolean;
+  readonly residual?: "in place" | "elsewhere";
+  readonly glu?: boolean;
+}
+
+const random = new Random(2024);
+const affine = (shape: AffineShape): PackedWeight => randomAffine(random, shape);
+
+const zeroOrders: readonly (ZeroOrder | undefined)[] = [undefined, "lsb-n", "lsb-n-minus-one"];
+
+/** Every width of code and group, with every way of zero points; in 128 of 256 groups the last is ragged. */
+function* affineCases(): Generator<LinearCase> {
+  for (const bits of [2, 3, 4, 8] as const)
+    for (const groupSize of [16, 32, 64, 128, 160, Infinity]) {
+      const legacy: readonly (ZeroOrder | undefined)[] = bits === 3 && groupSize === 64 ? ["lsb-n-minus-legacy"] : [];
+      for (const zeros of [...zeroOrders, ...legacy])
+        for (const reordered of [false, true]) {
+          const shape = { inFeatures: 416, outFeatures: 96, bits, groupSize, reordered, ...(zeros && { zeros }) };
+          const scaleType = (["f16", "bf16", "f32"] as const)[random.below(3)];
+          const rows = [1, 2, 4, 7, 17][random.below(5)];
+          yield {
+            label: `${bits} bit, groups of ${groupSize}, zeros ${zeros ?? "symmetric"}, scales ${scaleType}${reordered ? ", act-order" : ""}, ${rows} rows`,
+            parts: [affine({ ...shape, scaleType })],
+            rows,
+          };
+        }
+    }
+}
+
+/** Where a kernel for more rows takes over, and one past it. */
+function* rowCases(): Generator<LinearCase> {
+  for (const rows of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 24, 25, 31, 33, 64, 67]) {
+    const shape = { inFeatures: 256, outFeatures: 128, groupSize: 64 };
+    yield { label: `4 bit, ${rows} rows`, parts: [affine({ ...shape, bits: 4, zeros: "lsb-n" })], rows };
+    yield { label: `8 bit, ${rows} rows`, parts: [affine({ ...shape, bits: 8 })], rows };
+    yield { label: `dense f16, ${rows} rows`, parts: [randomDense(random, shape, "f16")], rows };
+  }
+}
+
+/** Sizes around the tiles of 8, 16, 32 and 64 that kernels have. A code's bits times its count must fill words. */
+function* shapeCases(): Generator<LinearCase> {
+  for (const [inFeatures, outFeatures] of [
+    [8, 1],
+    [24, 3],
+    [40, 15],
+    [72, 17],
+    [136, 33],
+    [200, 50],
+    [1000, 100],
+  ] as const)
+    // prettier-ignore
+    for (const rows of [1, 9]) {
+      const shape = { inFeatures, outFeatures };
+      for (const type of ["f32", "f16", "bf16"] as const)
+        yield { label: `dense ${type} ${inFeatures} → ${outFeatures}, ${rows} rows`, parts: [randomDense(random, shape, type)], rows }; // prettier-ignore
+      for (const bits of [4, 8] as const)
+        for (const groupSize of [32, 128])
+          yield {
+            label: `${bits} bit ${inFeatures} → ${outFeatures}, groups of ${groupSize}, ${rows} rows`,
+            parts: [affine({ ...shape, bits, groupSize })],
+            rows,
+          };
+    }
+  for (const [bits, inFeatures, outFeatures] of [
+    [2, 48, 16],
+    [3, 96, 32],
+    [3, 32, 64],
+    [4, 24, 8],
+    [8, 20, 4],
+  ] as const)
+    // prettier-ignore
+    yield {
+      label: `${bits} bit ${inFeatures} → ${outFeatures} with zero points`,
+      parts: [affine({ inFeatures, outFeatures, bits, groupSize: 32, zeros: "lsb-n-minus-one" })],
+      rows: 3,
+    };
+}
+
+function* epilogueCases(): Generator<LinearCase> {
+  for (const bias of [false, true])
+    for (const residual of [undefined, "in place", "elsewhere"] as const)
+      for (const glu of [false, true])
+        for (const rows of [1, 5, 40])
+          for (const scheme of ["affine", "dense"]) {
+            const shape = { inFeatures: 128, outFeatures: 72 };
+            const part = scheme === "dense" ? randomDense(random, shape, "bf16") : affine({ ...shape, bits: 4, groupSize: 64 }); // prettier-ignore
+            const label = `${scheme}${bias ? ", bias" : ""}${residual ? `, residual ${residual}` : ""}${glu ? ", glu" : ""}, ${rows} rows`;
+            yield { label, parts: [part], rows, bias, glu, ...(residual && { residual }) };
+          }
+}
+
+function* fusedCases(): Generator<LinearCase> {
+  const inFeatures = 192;
+  const rowOrder = random.permutation(inFeatures);
+  for (const rows of [1, 6, 20]) {
+    const shape = { inFeatures, bits: 4, groupSize: 64, zeros: "lsb-n-minus-one" } as const;
+    yield {
+      label: `three 4-bit parts, bias, ${rows} rows`,
+      parts: [96, 32, 32].map((outFeatures) => affine({ ...shape, outFeatures })),
+      rows,
+      bias: true,
+    };
+    yield {
+      label: `two 4-bit parts of one act-order, glu, ${rows} rows`,
+      parts: [80, 80].map((outFeatures) => ({ ...randomAffine(random, { ...shape, outFeatures }), rowOrder })),
+      rows,
+      glu: true,
+    };
+    yield {
+      label: `two dense parts, glu and bias, ${rows} rows`,
+      parts: [48, 48].map((outFeatures) => randomDense(random, { inFeatures, outFeatures }, "f16")),
+      rows,
+      bias: true,
+      glu: true,
+    };
+    yield {
+      label: `parts of other outputs than tiles have, ${rows} rows`,
+      parts: [40, 8].map((outFeatures) => affine({ ...shape, outFeatures })),
+      rows,
+    };
+  }
+}
+
+const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
+  ["codes, groups and zero points", [...affineCases()]],
+  ["rows", [...rowCases()]],
+  ["shapes", [...shapeCases()]],
+  ["epilogues", [...epilogueCases()]],
+  ["fused parts", [...fusedCases()]],
+];
+
+function build({ parts, rows, bias, glu, residual }: LinearCase): Build {
+  const data = new Random(7);
+  const [{ inFeatures }] = parts;
+  const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
+  const width = glu === true ? outFeatures / 2 : outFeatures;
+  const x = data.normals(rows * inFeatures);
+  const biases = data.normals(outFeatures);
+  const residuals = data.normals(rows * width);
+  return (program) => {
+    const weight = program.weight(...parts);
+    const input = program.input(x, inFeatures);
+    const added = residual && program.input(residuals, width);
+    const out = residual === "in place" && added ? added : program.buffer(width);
+    program.op({
+      op: "linear",
+      input,
+      weight,
+      out,
+      ...(bias === true && { bias: program.vector(biases) }),
+      ...(glu === true && { glu: "silu" }),
+      ...(added && { residual: added }),
+    });
+    return out;
+  };
+}
+
+const expected = new Map<LinearCase, Float32Array>();
+beforeAll(async () => {
+  await using device = await reference.open();
+  for (const [, cases] of suites)
+    for (const each of cases) expected.set(each, await evaluate(device, build(each), { lengths: [each.rows] }));
+});
+
+for (const implementation of (await availableImplementations()).slice(1))
+  describe(`linear on ${implementation.label}`, () => {
+    let device: Device;
+    beforeAll(async () => (device = await implementation.open()));
+    afterAll(() => device[Symbol.asyncDispose]());
+
+    describe.each(suites)("%s", (_, cases) => {
+      test.each(cases)("$label", async (each) => {
+        const refusal = device.refusesToFuse(each.parts);
+        if (refusal !== undefined) {
+          // The compile step keeps such parts apart; all that is promised is that they are not multiplied wrongly.
+          await expect(device.prepare(each.parts)).rejects.toThrow(refusal);
+          return;
+        }
+        const found = await evaluate(device, build(each), { lengths: [each.rows] });
+        const { nmse } = linearTolerances[each.parts[0].scheme][implementation.activations];
+        expect(normalisedError(found, expected.get(each) ?? new Float32Array(0))).toBeLessThan(nmse);
+      });
+    });
+  });
