@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Device } from "../../src/device/backend.ts";
+import type { View } from "../../src/device/program.ts";
+import { UnsupportedError } from "../../src/util/errors.ts";
+import { availableImplementations, reference } from "./backends.ts";
+import { evaluate, type Build } from "./evaluate.ts";
+import { normalisedError } from "./normalised-error.ts";
+import { randomAffine, randomDense } from "./random-weight.ts";
+import { Random } from "./random.ts";
+import { f32Tolerance } from "./tolerances.ts";
+
+interface OpCase {
+  readonly label: string;
+  readonly rows: number;
+  readonly build: Build;
+}
+
+/** Ops that widen and copy give the oracle's very bits; sums and exponentials may round otherwise. */
+const exact = { nmse: Number.MIN_VALUE, why: "no arithmetic: nothing may differ" };
+
+const random = new Random(99);
+
+function slice(view: View, offset: number, width: number): View {
+  return { ...view, offset: view.offset + offset, width };
+}
+
+const embedCases: readonly OpCase[] = [
+  ...(["f32", "f16", "bf16"] as const).flatMap((type) =>
+    [1, 17, 64].map((width): OpCase => {
+      const table = randomDense(random, { inFeatures: width, outFeatures: 70 }, type);
+      return {
+        label: `embed ${type}, rows of ${width}`,
+        rows: 70,
+        build: (program) => {
+          const out = program.buffer(width);
+          program.op({ op: "embed", table: program.weight(table), out });
+          return out;
+        },
+      };
+    }),
+  ),
+  {
+    label: "embed 4-bit affine-zero",
+    rows: 64,
+    build: (program) => {
+      const out = program.buffer(64);
+      const table = randomAffine(new Random(1), {
+        inFeatures: 64,
+        outFeatures: 64,
+        bits: 4,
+        groupSize: 32,
+        zeros: "lsb-n",
+      });
+      program.op({ op: "embed", table: program.weight(table), out });
+      return out;
+    },
+  },
+];
+
+const gatherCases: readonly OpCase[] = [1, 5, 100].map((rows) => {
+  const x = random.normals(rows * 33);
+  return { label: `gather of ${rows} rows`, rows, build: (program) => slice(program.input(x, 33), 5, 28) };
+});
+
+const normCases: readonly OpCase[] = (
+  [
+    [1, 1],
+    [16, 16],
+    [17, 17],
+    [576, 576],
+    [896, 896],
+    [192, 64],
+    [120, 40],
+    [80, 16],
+    [4096, 4096],
+  ] as const
+).flatMap(
+  // prettier-ignore
+  ([width, groupWidth]) =>
+    [1, 3, 20].flatMap((rows) =>
+      [true, false].map((inPlace): OpCase => {
+        const x = random.normals(rows * width, 10 ** (random.below(5) - 2));
+        const weight = random.normals(groupWidth);
+        return {
+          label: `rms-norm of ${width} by ${groupWidth}, ${rows} rows${inPlace ? ", in place" : ""}`,
+          rows,
+          build: (program) => {
+            const input = program.input(x, width);
+            const out = inPlace ? input : program.buffer(width);
+            program.op({ op: "rms-norm", input, weight: program.vector(weight), groupWidth, eps: 1e-6, out });
+            return out;
+          },
+        };
+      }),
+    ),
+);
+
+const zeros: OpCase = {
+  label: "rms-norm of zeros and of tiny numbers",
+  rows: 2,
+  build: (program) => {
+    const x = program.input(
+      Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? 0 : 1e-20 * (i - 40))),
+      32,
+    );
+    const weight = program.vector(new Float32Array(32).fill(1));
+    program.op({ op: "rms-norm", input: x, weight, groupWidth: 32, eps: 1e-5, out: x });
+    return x;
+  },
+};
+
+const gluCases: readonly OpCase[] = [1, 16, 33, 1536].flatMap((width) =>
+  [1, 6].flatMap((rows) =>
+    (["gate", "up", "elsewhere"] as const).map((where): OpCase => {
+      const gates = random.normals(rows * width, 8);
+      const ups = random.normals(rows * width);
+      return {
+        label: `glu of ${width}, ${rows} rows, out ${where}`,
+        rows,
+        build: (program) => {
+          const both = program.buffer(2 * width);
+          const gate = program.input(gates, width, slice(both, 0, width));
+          const up = program.input(ups, width, slice(both, width, width));
+          const out = { gate, up, elsewhere: program.buffer(width) }[where];
+          program.op({ op: "glu", activation: "silu", gate, up, out });
+          return out;
+        },
+      };
+    }),
+  ),
+);
+
+const extremes: OpCase = {
+  label: "glu of gates that saturate",
+  rows: 1,
+  build: (program) => {
+    const gates = Float32Array.of(0, -0, 1e-30, 20, -20, 88, -88, 89, -89, 104, -104, 1e4, -1e4, 1e30, -1e30, 3);
+    const gate = program.input(gates, 16);
+    const ups = gates.map((x) => 1 / Math.max(1, Math.abs(x))); // so that every product weighs the same in the error
+    program.op({ op: "glu", activation: "silu", gate, up: program.input(ups, 16), out: gate });
+    return gate;
+  },
+};
+
+const suites = [
+  [exact, [...embedCases, ...gatherCases]],
+  [f32Tolerance, [...normCases, zeros, ...gluCases, extremes]],
+] as const;
+
+const expected = new Map<OpCase, Float32Array>();
+beforeAll(async () => {
+  await using device = await reference.open();
+  for (const [, cases] of suites)
+    for (const each of cases) expected.set(each, await evaluate(device, each.build, { lengths: [each.rows] }));
+});
+
+for (const implementation of (await availableImplementations()).slice(1))
+  describe(`ops without products on ${implementation.label}`, () => {
+    let device: Device;
+    beforeAll(async () => (device = await implementation.open()));
+    afterAll(() => device[Symbol.asyncDispose]());
+
+    for (const [{ nmse }, cases] of suites)
+      test.for(cases)("$label", async (each, { skip }) => {
+        const found = await evaluate(device, each.build, { lengths: [each.rows] }).catch((error: unknown) => {
+          if (error instanceof UnsupportedError) skip(error.message);
+          throw error;
+        });
+        expect(normalisedError(found, expected.get(each) ?? new Float32Array(0))).toBeLessThan(nmse);
+      });
+  });
