@@ -289,30 +289,3 @@ describe("sample", () => {
     expect([...topIds]).toEqual([-1, -1, -1, -1]);
   });
 });
-
-test("gather takes the wanted rows, in order; embed takes a slot's last sample", async () => {
-  const program = new ProgramBuilder(4);
-  program.report(program.input(Float32Array.of(0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0), 4));
-  await using loaded = await program.load(device, { maxTokens: 4, maxSequences: 3, maxOutputs: 3, pageCounts: [] });
-  const step = (
-    tokens: readonly number[],
-    starts: readonly number[],
-    slots: readonly number[],
-    outputs: readonly number[],
-  ): Promise<StepResult> =>
-    // prettier-ignore
-    loaded.executable.step({
-      tokens: Int32Array.from(tokens),
-      positions: Int32Array.from(tokens, (_, t) => t - Math.max(...starts.filter((start) => start <= t))),
-      sequenceStarts: Int32Array.from(starts),
-      slots: Int32Array.from(slots),
-      ropeVariants: new Int32Array(slots.length),
-      pageTables: [],
-      outputs: Int32Array.from(outputs),
-      sampling: samplingStep(new Array<SamplingRow>(outputs.length).fill({ temperature: 0 }), 4),
-    });
-  // The best logit of row i is i + 1 modulo 4.
-  expect([...(await step([0, 1, 2, 3], [0, 2, 4], [2, 0], [0, 1, 3])).samples]).toEqual([1, 2, 0]);
-  // Slot 2 had outputs 0 and 1, of which the last counts; slot 1 has none yet.
-  expect([...(await step([~2, ~0, ~1], [0, 1, 2, 3], [0, 1, 2], [0, 1, 2])).samples]).toEqual([3, 1, 1]);
-});
