@@ -56,7 +56,8 @@ export async function startChildEngine(options: ChildEngineOptions): Promise<Chi
 /** Settles when the process is gone (or never came to be), with the error that its requests fail with. */
 function endOf(child: ChildProcess): Promise<CrashError> {
   return new Promise((resolve) => {
-    child.once("error", (cause) => {
+    // Every one of them: an error event that nobody hears would end this process.
+    child.on("error", (cause) => {
       if (child.pid === undefined)
         resolve(new CrashError(`the engine's process did not start: ${cause.message}`, { cause }));
     });
