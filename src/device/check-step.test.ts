@@ -27,6 +27,16 @@ describe("checkStep", () => {
     expect(bad).toThrow(refusal);
   });
 
+  test("a window asks for exactly the pages that it sees", () => {
+    // From position 48 on a window of 17 begins at 32, the first position of page 2; one of 18 sees the last of page 1.
+    const lacking = goodStep(16);
+    lacking.pageTables[1].pages[5] = -1;
+    const withWindow = (window: number) => ({ ...program, pageKinds: [{}, { window }] });
+    expect(() => checkStep(withWindow(17), limits, lacking)).not.toThrow();
+    expect(() => checkStep(withWindow(18), limits, lacking)).toThrow(/sequence 1 needs positions from 16 on/);
+    expect(() => checkStep(withWindow(18), limits, goodStep(16))).not.toThrow();
+  });
+
   test("refuses to sample, or to give logits, where the program has no sample op", () => {
     const mute = { ...program, ops: program.ops.filter(({ op }) => op !== "sample") };
     const { sampling: _, ...silent } = { ...goodStep(16), wantsLogits: false };
