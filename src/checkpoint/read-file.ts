@@ -19,7 +19,7 @@ export async function readFile(folder: Folder, name: string, options: ReadFileOp
   if (source.size > maxBytes) {
     throw new FormatError(`${source.label}: has ${source.size} bytes; at most ${maxBytes} are read`);
   }
-  return source.read(0, source.size, signal && { signal });
+  return await source.read(0, source.size, signal && { signal }); // the source is closed on return
 }
 
 export async function readText(folder: Folder, name: string): Promise<string> {
