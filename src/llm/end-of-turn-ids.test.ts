@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { byteLevelTokenizer } from "../../test/fixtures/tiny-tokenizers.ts";
+import { createTokenizer } from "../text/tokenizer/create-tokenizer.ts";
+import { parseTokenizerDefinition } from "../text/tokenizer/tokenizer-definition.ts";
+import { endOfTurnIds } from "./end-of-turn-ids.ts";
+
+const tokenizer = await createTokenizer(parseTokenizerDefinition(byteLevelTokenizer()));
+const end = tokenizer.tokenId("<|end|>") ?? -1;
+const none = { generationConfig: {}, config: {}, specialTokens: {}, tokenizer, vocabSize: 1000 };
+
+test("all sources in union", () => {
+  const sources = {
+    ...none,
+    generationConfig: { eos_token_id: [5, 6] },
+    config: { eos_token_id: 5 },
+    specialTokens: { eos_token: "<|end|>" },
+  };
+  expect(endOfTurnIds(sources)).toEqual([5, 6, end]);
+});
+
+test("a model that names none has none", () => {
+  expect(endOfTurnIds(none)).toEqual([]);
+  expect(endOfTurnIds({ ...none, tokenizer: undefined, specialTokens: { eos_token: "<|end|>" } })).toEqual([]);
+  expect(endOfTurnIds({ ...none, specialTokens: { eos_token: "no such token" } })).toEqual([]);
+});
+
+test("what is no id of the vocabulary is left out", () => {
+  const generationConfig = { eos_token_id: [1000, -1, 1.5, "3", null, [4], 7] };
+  expect(endOfTurnIds({ ...none, generationConfig, config: { eos_token_id: null } })).toEqual([7]);
+});

@@ -1,0 +1,23 @@
+import type { ActivationType, BackendName, CacheType } from "../device/backend.ts";
+
+/** How a model is run. Plain data: what an engine in another process is told too. */
+export interface EngineOptions {
+  /** Default "auto": the best that can run here. */
+  readonly backend?: BackendName | "auto" | undefined;
+  /** CPU threads; default all physical cores that the process may use. */
+  readonly threads?: number | undefined;
+  /** How linears take their input; default what is fastest. "f32" is exact everywhere. */
+  readonly activations?: ActivationType | undefined;
+  /** How keys and values are kept; default f32 with f32 activations, else what is fastest. */
+  readonly cacheType?: CacheType | undefined;
+  /** Positions of one sequence, prompt and answer together; default 4096, or less where the model was trained for less. */
+  readonly contextLength?: number | undefined;
+  /** Requests that run at once; further ones wait. Default 4. */
+  readonly maxSequences?: number | undefined;
+  /** Positions that all requests together may hold; default one whole context and a little for each further request. */
+  readonly cachePositions?: number | undefined;
+  /** Tokens that one step computes; longer prompts take several. Default 512. */
+  readonly stepTokens?: number | undefined;
+  /** Rows of logits that one step computes; more reads all logits of a prompt faster. Default maxSequences, at least 16. */
+  readonly maxOutputs?: number | undefined;
+}

@@ -1,0 +1,189 @@
+import type {
+  Engine,
+  EngineEvent,
+  FinishReason,
+  GenerationRequest,
+  RequestTimings,
+  TokenEvent,
+  Usage,
+} from "../engine/engine.ts";
+import { EventQueue } from "../engine/event-queue.ts";
+import { StopStrings } from "../text/stop-strings.ts";
+import { StreamDecoder } from "../text/stream-decoder.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+
+export type GenerationEvent = TextEvent | TokenEvent | GenerationFinishedEvent;
+
+/** More of the answer. Whole characters; put together they are the result's text. */
+export interface TextEvent {
+  readonly type: "text";
+  readonly text: string;
+}
+
+/** The last event. */
+export interface GenerationFinishedEvent {
+  readonly type: "finished";
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+  readonly timings: GenerationTimings;
+}
+
+export interface GenerationResult {
+  /** null: the model has no tokenizer. */
+  readonly text: string | null;
+  readonly promptIds: readonly number[];
+  /** The tokens of the answer, the one that ended it included. */
+  readonly ids: readonly number[];
+  /** "stop": the model ended its turn, or a stop text came; "length": maxTokens or the end of the context; "cancelled". */
+  readonly finishReason: FinishReason;
+  /** The stop text that ended the answer. */
+  readonly stop?: string;
+  /** One for every id, where log-probabilities were asked for. */
+  readonly logprobs?: readonly TokenEvent[];
+  /** With it the same answer can be had again. */
+  readonly seed: number;
+  readonly usage: Usage;
+  readonly timings: GenerationTimings;
+}
+
+export interface GenerationTimings extends RequestTimings {
+  /** Opening the model, which happened once before. */
+  readonly loadMs: number;
+  /** 0 where there is nothing to measure. */
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+/** A request, and what its tokens become. */
+export interface GenerationJob {
+  readonly engine: Engine;
+  readonly request: GenerationRequest;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly stops: readonly string[];
+  readonly loadMs: number;
+}
+
+/**
+ * An answer under way: it begins at once, and both ways to follow it may be used or left.
+ *
+ * - `for await (const event of generation)` gives every event, once; leaving the loop early ends the answer.
+ * - `await generation.result` gives the whole.
+ *
+ * What goes wrong is thrown by either. Aborting the signal is no error: the answer ends where it is.
+ */
+export class Generation implements AsyncIterable<GenerationEvent> {
+  readonly result: Promise<GenerationResult>;
+  readonly #events: EventQueue<GenerationEvent>;
+
+  /** `prepare` makes the request; what it throws is the generation's error. */
+  constructor(prepare: () => Promise<GenerationJob>, signal?: AbortSignal) {
+    const cancellation = new AbortController();
+    const cancel = (): void => cancellation.abort();
+    if (signal?.aborted) cancel();
+    signal?.addEventListener("abort", cancel);
+    this.#events = new EventQueue(cancel);
+    this.result = this.#run(prepare, cancellation).finally(() => signal?.removeEventListener("abort", cancel));
+    // Whoever follows the events need not look at the result.
+    this.result.catch(() => undefined);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<GenerationEvent, undefined> {
+    return this.#events;
+  }
+
+  async #run(prepare: () => Promise<GenerationJob>, cancellation: AbortController): Promise<GenerationResult> {
+    try {
+      const job = await prepare();
+      const answer = new Answer(job, (event) => this.#events.push(event));
+      for await (const event of job.engine.generate(job.request, cancellation.signal)) {
+        answer.take(event);
+        if (answer.isStopped) cancellation.abort();
+      }
+      const result = answer.result();
+      this.#events.end();
+      return result;
+    } catch (error) {
+      this.#events.fail(error);
+      throw error;
+    }
+  }
+}
+
+/** Turns an engine's events into text events and, at the end, the result. */
+class Answer {
+  readonly #job: GenerationJob;
+  readonly #emit: (event: GenerationEvent) => void;
+  readonly #stopIds: ReadonlySet<number>;
+  readonly #decoder: StreamDecoder | undefined;
+  readonly #stops: StopStrings;
+  readonly #tokens: TokenEvent[] = [];
+  #text = "";
+  #result: GenerationResult | undefined;
+
+  constructor(job: GenerationJob, emit: (event: GenerationEvent) => void) {
+    this.#job = job;
+    this.#emit = emit;
+    this.#stopIds = new Set(job.request.stopIds);
+    this.#decoder = job.tokenizer && new StreamDecoder(job.tokenizer);
+    this.#stops = new StopStrings(job.stops);
+  }
+
+  /** A stop text has come: what the engine still says does not count. */
+  get isStopped(): boolean {
+    return this.#stops.found !== undefined;
+  }
+
+  take(event: EngineEvent): void {
+    if (event.type === "token") this.#takeToken(event);
+    else if (event.type === "finished") this.#finish(event);
+  }
+
+  result(): GenerationResult {
+    if (this.#result === undefined) throw new Error("the engine ended a request without saying so");
+    return this.#result;
+  }
+
+  #takeToken(event: TokenEvent): void {
+    if (this.isStopped) return;
+    this.#tokens.push(event);
+    this.#emit(event);
+    if (!this.#stopIds.has(event.id)) this.#say(this.#stops.push(this.#decoder?.push(event.id) ?? ""));
+  }
+
+  #finish({ reason, usage, timings }: Extract<EngineEvent, { type: "finished" }>): void {
+    this.#say(this.#stops.push(this.#decoder?.finish() ?? ""));
+    this.#say(this.#stops.finish());
+    const { request, tokenizer, loadMs } = this.#job;
+    const finished = {
+      finishReason: this.isStopped ? "stop" : reason,
+      usage: { promptTokens: usage.promptTokens, completionTokens: this.#tokens.length },
+      timings: {
+        loadMs,
+        ...timings,
+        prefillTokensPerSecond: perSecond(usage.promptTokens, timings.prefillMs),
+        // The first token came with the prompt; the engine's own count, which may be ahead of a stop text.
+        decodeTokensPerSecond: perSecond(Math.max(0, usage.completionTokens - 1), timings.decodeMs),
+      },
+    } as const;
+    this.#emit({ type: "finished", ...finished });
+    this.#result = {
+      text: tokenizer === undefined ? null : this.#text,
+      promptIds: request.promptIds,
+      ids: this.#tokens.map(({ id }) => id),
+      ...(this.#stops.found !== undefined && { stop: this.#stops.found }),
+      ...(request.topLogprobs !== undefined && { logprobs: this.#tokens }),
+      seed: request.sampling.seed,
+      ...finished,
+    };
+  }
+
+  #say(text: string): void {
+    if (text === "") return;
+    this.#text += text;
+    this.#emit({ type: "text", text });
+  }
+}
+
+function perSecond(count: number, milliseconds: number): number {
+  return milliseconds > 0 ? (1000 * count) / milliseconds : 0;
+}

@@ -1,0 +1,32 @@
+import type { Backend } from "../device/backend.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { FormatOverrides } from "../formats/weight-format.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Folder } from "../io/folder.ts";
+import type { EngineOptions } from "./engine-options.ts";
+
+/** What differs between Node and a browser, built once in `entry/`: all that is concrete comes in through here. */
+export interface Host {
+  /** Best first: the order in which "auto" tries them. */
+  readonly backends: readonly Backend[];
+  /** Finds what a user's path or URL names; undefined: there is nothing. Throws IoError for what is there and cannot be read. */
+  locate(path: string): Promise<ModelLocation | undefined>;
+  /** What is loaded where no model is named. */
+  readonly defaultModel?: string;
+  /** Absent: models come from the disk only. */
+  readonly hub?: Hub;
+  /** Runs an engine in a process of its own. Absent: there are none here. */
+  readonly spawnEngine?: (options: SpawnOptions, signal: AbortSignal | undefined) => Promise<Engine>;
+}
+
+/** A folder with a model, and which of its files the user meant, where the folder may hold several. */
+export interface ModelLocation {
+  readonly folder: Folder;
+  readonly file?: string;
+}
+
+/** What a process needs to load a model by itself. Plain data. */
+export interface SpawnOptions extends FormatOverrides {
+  readonly model: string;
+  readonly engine: EngineOptions;
+}

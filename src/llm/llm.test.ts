@@ -1,0 +1,292 @@
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { expected, textOf, tinyModel, type TinyModelOptions } from "../../test/support/tiny-model.ts";
+import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
+import { AbortedError, RequestError } from "../util/errors.ts";
+import type { Generation, GenerationEvent } from "./generation.ts";
+import type { Host } from "./host.ts";
+import type { LLM } from "./llm.ts";
+import { loadLLM } from "./load-llm.ts";
+import type { LoadOptions } from "./load-options.ts";
+
+const host: Host = { backends: [createReferenceBackend()], locate: () => Promise.resolve(undefined) };
+const { prompt_ids: promptIds, greedy_ids: greedyIds } = expected;
+const promptText = textOf(promptIds);
+const greedy = { temperature: 0, ignoreEos: true } as const;
+
+const load = (model?: TinyModelOptions, options?: LoadOptions): Promise<LLM> =>
+  loadLLM(host, tinyModel(model), options);
+const llm = await load();
+afterAll(() => llm.close());
+
+const rejections: unknown[] = [];
+const onRejection = (reason: unknown): unknown => rejections.push(reason);
+process.on("unhandledRejection", onRejection);
+afterAll(() => process.off("unhandledRejection", onRejection));
+afterEach(async () => {
+  await new Promise(setImmediate);
+  expect(rejections).toEqual([]);
+});
+
+async function eventsOf(generation: Generation): Promise<GenerationEvent[]> {
+  const events: GenerationEvent[] = [];
+  for await (const event of generation) events.push(event);
+  return events;
+}
+
+const textIn = (events: readonly GenerationEvent[]): string =>
+  events.map((event) => (event.type === "text" ? event.text : "")).join("");
+
+describe("generate", () => {
+  test("continues token ids as transformers does", async () => {
+    const result = await llm.generate(promptIds, { ...greedy, maxTokens: 12 }).result;
+    expect(result).toMatchObject({
+      ids: greedyIds.slice(0, 12),
+      text: textOf(greedyIds.slice(0, 12)),
+      promptIds,
+      finishReason: "length",
+      usage: { promptTokens: promptIds.length, completionTokens: 12 },
+    });
+    expect(result).not.toHaveProperty("logprobs");
+    expect(result).not.toHaveProperty("stop");
+  });
+
+  test("continues a text", async () => {
+    const result = await llm.generate(promptText, { ...greedy, maxTokens: 3 }).result;
+    expect(result).toMatchObject({ promptIds, ids: greedyIds.slice(0, 3) });
+  });
+
+  test("events and result tell the same", async () => {
+    const generation = llm.generate(promptIds, { ...greedy, maxTokens: 8 });
+    const events = await eventsOf(generation);
+    const result = await generation.result;
+    expect(textIn(events)).toBe(result.text);
+    expect(events.filter(({ type }) => type === "token")).toMatchObject(result.ids.map((id) => ({ id })));
+    const { finishReason, usage, timings } = result;
+    expect(events.at(-1)).toEqual({ type: "finished", finishReason, usage, timings });
+    expect(events.filter(({ type }) => type === "finished")).toHaveLength(1);
+  });
+
+  test("text comes as it is made", async () => {
+    const types = (await eventsOf(llm.generate(promptIds, { ...greedy, maxTokens: 2 }))).map(({ type }) => type);
+    expect(types).toEqual(["token", "text", "token", "text", "finished"]);
+  });
+
+  test("timings add up", async () => {
+    const { timings } = await llm.generate(promptIds, { ...greedy, maxTokens: 4 }).result;
+    expect(timings.loadMs).toBe(llm.info.loadMs);
+    expect(timings.prefillTokensPerSecond).toBeCloseTo((1000 * promptIds.length) / timings.prefillMs, 6);
+    expect(timings.decodeTokensPerSecond).toBeCloseTo((1000 * 3) / timings.decodeMs, 6);
+    const one = await llm.generate(promptIds, { ...greedy, maxTokens: 1 }).result;
+    expect(one.timings.decodeTokensPerSecond).toBe(0);
+  });
+
+  test("log-probabilities where asked for", async () => {
+    const { logprobs, ids } = await llm.generate(promptIds, { ...greedy, maxTokens: 3, topLogprobs: 2 }).result;
+    expect(logprobs?.map(({ id }) => id)).toEqual(ids);
+    for (const { id, logprob, top } of logprobs ?? []) {
+      expect(top).toHaveLength(2);
+      expect(top?.[0]).toEqual({ id, logprob });
+      expect(logprob).toBeLessThanOrEqual(0);
+    }
+  });
+
+  test("answers at the same time do not touch each other", async () => {
+    const prompts = [promptIds, promptIds.slice(3), promptIds.slice(0, 5), [7], [200, 100], promptIds];
+    const options = { ...greedy, maxTokens: 6 };
+    const together = await Promise.all(prompts.map((prompt) => llm.generate(prompt, options).result));
+    for (const [i, prompt] of prompts.entries()) {
+      const alone = await llm.generate(prompt, options).result;
+      expect(together[i].ids).toEqual(alone.ids);
+    }
+  });
+});
+
+describe("sampling", () => {
+  test("the seed decides, and is told", async () => {
+    const options = { temperature: 2, topP: 1, ignoreEos: true, maxTokens: 8 };
+    const first = await llm.generate(promptIds, options).result;
+    const again = await llm.generate(promptIds, { ...options, seed: first.seed }).result;
+    expect(again.ids).toEqual(first.ids);
+    const others = await Promise.all([1, 2, 3].map((seed) => llm.generate(promptIds, { ...options, seed }).result));
+    expect(new Set(others.map(({ ids }) => ids.join())).size).toBeGreaterThan(1);
+  });
+
+  test("the model's own wishes hold where the request says nothing", async () => {
+    await using greedyModel = await load({ generationConfig: { do_sample: false } });
+    const result = await greedyModel.generate(promptIds, { ignoreEos: true, maxTokens: 6 }).result;
+    expect(result.ids).toEqual(greedyIds.slice(0, 6));
+  });
+});
+
+describe("the end of an answer", () => {
+  test("the model's own end: reported as a token, not as text", async () => {
+    await using ending = await load({ generationConfig: { eos_token_id: [250, greedyIds[3]] } });
+    expect(ending.info.endOfTurnIds).toEqual([250, greedyIds[3], 2]);
+    const { text, ids, finishReason, usage } = await ending.generate(promptIds, { temperature: 0 }).result;
+    expect(greedyIds.indexOf(greedyIds[3])).toBe(3);
+    expect(ids).toEqual(greedyIds.slice(0, 4));
+    expect(text).toBe(textOf(greedyIds.slice(0, 3)));
+    expect([finishReason, usage.completionTokens]).toEqual(["stop", 4]);
+    const on = await ending.generate(promptIds, { ...greedy, maxTokens: 6 }).result;
+    expect(on.ids).toEqual(greedyIds.slice(0, 6));
+  });
+
+  test("a stop text over several tokens is never said", async () => {
+    const stop = textOf(greedyIds.slice(2, 4));
+    const generation = llm.generate(promptIds, { ...greedy, maxTokens: 40, stop: ["never", stop] });
+    const events = await eventsOf(generation);
+    const result = await generation.result;
+    expect(textIn(events)).toBe(textOf(greedyIds.slice(0, 2)));
+    expect(result).toMatchObject({ text: textIn(events), finishReason: "stop", stop, ids: greedyIds.slice(0, 4) });
+    expect(result.usage.completionTokens).toBe(4);
+    expect(await llm.stats()).toMatchObject({ running: 0, waiting: 0, pagesUsed: 0 });
+  });
+
+  test("the beginning of a stop text is said when no more comes", async () => {
+    const stop = `${textOf(greedyIds.slice(3, 5))}!`;
+    const { text, finishReason } = await llm.generate(promptIds, { ...greedy, maxTokens: 5, stop }).result;
+    expect([text, finishReason]).toEqual([textOf(greedyIds.slice(0, 5)), "length"]);
+  });
+
+  test("the context's end", async () => {
+    await using short = await load({}, { contextLength: promptIds.length + 3 });
+    const { ids, finishReason } = await short.generate(promptIds, greedy).result;
+    expect(finishReason).toBe("length");
+    expect(ids).toEqual(greedyIds.slice(0, ids.length));
+    expect(ids.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test("aborting keeps what has been said", async () => {
+    const abort = new AbortController();
+    const generation = llm.generate(promptIds, { ...greedy, maxTokens: 400, signal: abort.signal });
+    let said = 0;
+    for await (const event of generation) if (event.type === "token" && ++said === 3) abort.abort();
+    const { finishReason, ids, text } = await generation.result;
+    expect(finishReason).toBe("cancelled");
+    expect(ids).toEqual(greedyIds.slice(0, ids.length));
+    expect(text).toBe(textOf(ids));
+    expect(ids.length).toBeGreaterThanOrEqual(3);
+    expect(await llm.stats()).toMatchObject({ running: 0, pagesUsed: 0 });
+  });
+
+  test("a signal that has fired before", async () => {
+    const { ids, finishReason } = await llm.generate(promptIds, { ...greedy, signal: AbortSignal.abort() }).result;
+    expect([ids, finishReason]).toEqual([[], "cancelled"]);
+  });
+
+  test("leaving the loop", async () => {
+    const generation = llm.generate(promptIds, { ...greedy, maxTokens: 400 });
+    for await (const event of generation) if (event.type === "text") break;
+    expect(await generation.result).toMatchObject({ finishReason: "cancelled" });
+    expect(await llm.stats()).toMatchObject({ running: 0, pagesUsed: 0 });
+    expect(await eventsOf(generation)).toEqual([]);
+  });
+
+  test("closing the model", async () => {
+    const closing = await load();
+    const generation = closing.generate(promptIds, { ...greedy, maxTokens: 400 });
+    const [first] = await Promise.all([generation[Symbol.asyncIterator]().next(), closing.stats()]);
+    expect(first.done).toBe(false);
+    await closing.close();
+    expect(await generation.result).toMatchObject({ finishReason: "cancelled" });
+    await closing.close();
+    await expect(closing.generate(promptIds).result).rejects.toThrow(RequestError);
+  });
+});
+
+describe("chat", () => {
+  const ask = { role: "user", content: promptText };
+
+  test("renders the template, whose special tokens count once", async () => {
+    const result = await llm.chat([ask], { ...greedy, maxTokens: 2 }).result;
+    expect(result.promptIds).toEqual([1, ...promptIds]);
+  });
+
+  test("a text is a message of the user's; a system message goes before it", async () => {
+    expect(await llm.renderChat(promptText)).toBe(`<s>${promptText}`);
+    expect(await llm.renderChat("b", { system: "a" })).toBe("<s>ab");
+    expect(await llm.renderChat("b", { tools: ["t"] })).toBe("<s>bt");
+    expect(await llm.renderChat("b", { templateVariables: { bos_token: "x" } })).toBe("xb");
+    const twice = llm.chat([{ role: "system", content: "a" }, ask], { system: "b" });
+    await expect(twice.result).rejects.toThrow(RequestError);
+  });
+});
+
+describe("what cannot be asked for", () => {
+  test.each<[string, () => Generation]>([
+    ["an empty prompt", () => llm.generate([])],
+    ["an id beyond the vocabulary", () => llm.generate([256])],
+    ["a prompt beyond the context", () => llm.generate(new Array<number>(600).fill(5))],
+    ["a negative temperature", () => llm.generate(promptIds, { temperature: -1 })],
+    ["an empty stop text", () => llm.generate(promptIds, { stop: [""] })],
+    ["a long stop text", () => llm.generate(promptIds, { stop: "x".repeat(1025) })],
+    ["too many stop texts", () => llm.generate(promptIds, { stop: new Array<string>(65).fill("x") })],
+    ["an empty conversation", () => llm.chat([])],
+  ])("%s is refused by result and events alike", async (_, ask) => {
+    await expect(ask().result).rejects.toThrow(RequestError);
+    await expect(eventsOf(ask())).rejects.toThrow(RequestError);
+    ask(); // and nobody listening is no crash, see afterEach
+  });
+
+  test("a model without a tokenizer speaks ids only", async () => {
+    await using mute = await load({ without: ["tokenizer.json", "tokenizer_config.json"] });
+    expect(mute.tokenizer).toBeUndefined();
+    const { text, ids } = await mute.generate(promptIds, { ...greedy, maxTokens: 3 }).result;
+    expect([text, ids]).toEqual([null, greedyIds.slice(0, 3)]);
+    for (const generation of [mute.generate("text"), mute.generate(promptIds, { stop: "x" }), mute.chat("text")]) {
+      await expect(generation.result).rejects.toThrow(RequestError);
+    }
+  });
+});
+
+describe("load", () => {
+  test("tells what it has loaded", () => {
+    expect(llm.info).toMatchObject({
+      model: "tiny model",
+      architecture: "LlamaForCausalLM",
+      format: "dense",
+      vocabSize: 256,
+      contextLength: 512,
+      endOfTurnIds: [2],
+      device: { backend: "reference" },
+    });
+    const { device, cachePositions, loadMs } = llm.info;
+    expect(Object.values(device.kernels).reduce((sum, count) => sum + count)).toBeGreaterThan(3);
+    expect(device.weightBytes).toBeGreaterThan(100_000);
+    expect(cachePositions).toBeGreaterThanOrEqual(512);
+    expect(loadMs).toBeGreaterThan(0);
+  });
+
+  test("warns, once, of a context that the model was not trained for", async () => {
+    const warnings: string[] = [];
+    await using large = await load({}, { contextLength: 1000, onWarning: (message) => warnings.push(message) });
+    expect(large.info.contextLength).toBe(512);
+    expect(warnings).toEqual([expect.stringContaining("512")]);
+  });
+
+  test("reports progress", async () => {
+    const seen: number[] = [];
+    await using _ = await load({}, { onProgress: ({ loaded, total }) => seen.push(loaded / total) });
+    expect(seen.at(-1)).toBe(1);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+  });
+
+  test.each<[string, LoadOptions]>([
+    ["a backend that is not there", { backend: "cuda" }],
+    ["no threads", { threads: 0 }],
+    ["half a context", { contextLength: 0.5 }],
+    ["too many sequences", { maxSequences: 2 ** 40 }],
+    ["a process where only this one has the folder", { inProcess: false, backend: "reference" }],
+  ])("refuses %s", async (_, options) => {
+    const spawnEngine = (): never => {
+      throw new Error("must not be called");
+    };
+    await expect(loadLLM({ ...host, spawnEngine }, tinyModel(), options)).rejects.toThrow(RequestError);
+  });
+
+  test("can be given up", async () => {
+    await expect(load({}, { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
+    const abort = new AbortController();
+    await expect(load({}, { signal: abort.signal, onProgress: () => abort.abort() })).rejects.toThrow(AbortedError);
+  });
+});

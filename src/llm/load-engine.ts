@@ -1,0 +1,137 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
+import type { LoadProgress } from "../compile/load-weights.ts";
+import type { Backend, Device, DeviceOptions, Executable } from "../device/backend.ts";
+import type { Engine, EngineDevice } from "../engine/engine.ts";
+import { createLocalEngine } from "../engine/local-engine.ts";
+import type { Model } from "../models/model.ts";
+import { createModel } from "../models/models.ts";
+import { throwIfAborted } from "../util/abort.ts";
+import { FormatError, RequestError } from "../util/errors.ts";
+import type { Warn } from "../util/warn-once.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { openDevice } from "./open-device.ts";
+import { planMemory } from "./plan-memory.ts";
+
+export interface LoadEngineOptions {
+  readonly backends: readonly Backend[];
+  /** Borrowed: not needed when the engine is there. */
+  readonly checkpoint: Checkpoint;
+  readonly engine: EngineOptions;
+  readonly warn: Warn;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const defaultContextLength = 4096;
+const defaultStepTokens = 512;
+const leastOutputs = 16;
+
+/**
+ * Brings a checkpoint's model to a device and starts an engine on it, which owns device and weights. Nothing is left open on an error:
+ * FormatError and UnsupportedError for the checkpoint, RequestError for options, OutOfMemoryError, AbortedError.
+ */
+export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
+  const { backends, checkpoint, engine, warn, onProgress, signal } = options;
+  checkCounts(engine);
+  throwIfAborted(signal, "loading the model");
+  const model = modelOf(checkpoint);
+  const device = await openDevice(backends, engine.backend ?? "auto", deviceOptions(engine), warn);
+  let compiled: CompiledModel | undefined;
+  try {
+    compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
+    return await startEngine(compiled, device, engine, warn);
+  } catch (error) {
+    compiled?.[Symbol.dispose]();
+    await device[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export function modelOf({ config, label }: Checkpoint): Model {
+  if (config === undefined)
+    throw new FormatError(`${label}: has no config.json, so that nothing says what model its weights are`);
+  return createModel(config);
+}
+
+async function startEngine(
+  compiled: CompiledModel,
+  device: Device,
+  options: EngineOptions,
+  warn: Warn,
+): Promise<Engine> {
+  const { model, program, weights, vectors } = compiled;
+  const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = options;
+  const { maxOutputs = Math.max(maxSequences, leastOutputs) } = options;
+  const contextLength = chooseContextLength(model, options.contextLength, warn);
+  const { pageSize } = device;
+  const { pageKinds } = program;
+  const limits = planMemory({
+    pageKinds,
+    pageSize,
+    contextLength,
+    maxSequences,
+    stepTokens,
+    maxOutputs,
+    cachePositions,
+  });
+  const executable = await device.load({ program, weights, vectors, limits });
+  return createLocalEngine(executable, {
+    vocabSize: program.vocabSize,
+    pageKinds,
+    contextLength,
+    ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
+    device: describeDevice(device, compiled, executable),
+    release: async () => {
+      await executable[Symbol.asyncDispose]();
+      compiled[Symbol.dispose]();
+      await device[Symbol.asyncDispose]();
+    },
+  });
+}
+
+function describeDevice(device: Device, { weights }: CompiledModel, executable: Executable): EngineDevice {
+  const kernels: Record<string, number> = {};
+  for (const { kernel } of weights) kernels[kernel] = (kernels[kernel] ?? 0) + 1;
+  return {
+    backend: device.backend,
+    description: device.description,
+    kernels,
+    weightBytes: weights.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    stepBytes: executable.byteLength,
+  };
+}
+
+function chooseContextLength(model: Model, wanted: number | undefined, warn: Warn): number {
+  const { contextLength: most } = model;
+  if (wanted !== undefined && wanted > most) {
+    warn(`a context of ${wanted} positions was asked for; the model was trained for ${most}, which is used`);
+  }
+  return Math.min(wanted ?? defaultContextLength, most);
+}
+
+function deviceOptions({ threads, activations, cacheType }: EngineOptions): DeviceOptions {
+  return {
+    ...(threads !== undefined && { threads }),
+    ...(activations !== undefined && { activations }),
+    ...(cacheType !== undefined && { cacheType }),
+  };
+}
+
+/** Larger than anything that memory could hold, and small enough that products stay exact. */
+const largestCount = 2 ** 26;
+
+function checkCounts({
+  threads,
+  contextLength,
+  maxSequences,
+  cachePositions,
+  stepTokens,
+  maxOutputs,
+}: EngineOptions): void {
+  const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens, maxOutputs };
+  for (const [name, count] of Object.entries(counts)) {
+    if (count === undefined || (Number.isInteger(count) && count >= 1 && count <= largestCount)) continue;
+    throw new RequestError(`${name} is ${String(count)}; it must be an integer from 1 to ${largestCount}`);
+  }
+}

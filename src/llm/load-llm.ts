@@ -1,0 +1,105 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Folder } from "../io/folder.ts";
+import { throwIfAborted } from "../util/abort.ts";
+import { RequestError, UnsupportedError } from "../util/errors.ts";
+import { once, type Warn } from "../util/warn-once.ts";
+import { endOfTurnIds } from "./end-of-turn-ids.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { Host } from "./host.ts";
+import { LLM } from "./llm.ts";
+import { loadEngine, modelOf } from "./load-engine.ts";
+import type { LoadOptions } from "./load-options.ts";
+import { locateModel } from "./locate-model.ts";
+import { loadModelText } from "./model-text.ts";
+import { samplingDefaults } from "./sampling-defaults.ts";
+
+/**
+ * Opens a model and makes it ready to answer. `model` is a path, a file, an id on the Hub or a folder that is open already; absent: the
+ * host's default model. Throws IoError, FormatError, UnsupportedError, RequestError, OutOfMemoryError or AbortedError, and leaves nothing
+ * open then.
+ */
+export async function loadLLM(host: Host, model: string | Folder | undefined, options: LoadOptions = {}): Promise<LLM> {
+  const start = performance.now();
+  const { signal, checkpointFormat, onWarning = defaultWarning } = options;
+  const warn = once(onWarning);
+  throwIfAborted(signal, "loading the model");
+  const location = typeof model === "object" ? { folder: model } : await locateModel(host, model, signal);
+  const { folder, file } = location;
+  await using checkpoint = await openCheckpoint(folder, {
+    warn,
+    ...(file !== undefined && { file }),
+    ...(signal !== undefined && { signal }),
+    ...(checkpointFormat !== undefined && { checkpointFormat }),
+  });
+  const { architecture } = modelOf(checkpoint);
+  // Weights are prepared by native threads as a rule, so that this thread has time for the tokenizer.
+  const loadingText = loadModelText(folder);
+  loadingText.catch(() => undefined); // looked at when the engine is there
+  const engine = await startEngine(host, model, checkpoint, options, warn);
+  try {
+    const text = await loadingText;
+    const { config = {}, generationConfig = {} } = checkpoint;
+    const { vocabSize, contextLength, cachePositions, device } = engine.info;
+    const { tokenizer, specialTokens } = text;
+    return new LLM({
+      engine,
+      text,
+      samplingDefaults: samplingDefaults(generationConfig, warn),
+      info: {
+        model: checkpoint.label,
+        architecture,
+        format: checkpoint.format,
+        vocabSize,
+        contextLength,
+        cachePositions,
+        device,
+        endOfTurnIds: endOfTurnIds({ generationConfig, config, specialTokens, tokenizer, vocabSize }),
+        loadMs: performance.now() - start,
+      },
+    });
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function startEngine(
+  host: Host,
+  model: string | Folder | undefined,
+  checkpoint: Checkpoint,
+  options: LoadOptions,
+  warn: Warn,
+): Promise<Engine> {
+  const { inProcess = true, onProgress, signal, checkpointFormat } = options;
+  const engine = engineOptions(options);
+  if (inProcess) return loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress, signal });
+  if (host.spawnEngine === undefined)
+    throw new UnsupportedError("inProcess: false needs processes, which there are none of here");
+  const name = model ?? host.defaultModel;
+  if (typeof name !== "string")
+    throw new RequestError("inProcess: false needs a path: the other process opens the model by itself");
+  return host.spawnEngine({ model: name, engine, ...(checkpointFormat !== undefined && { checkpointFormat }) }, signal);
+}
+
+/** Only what is plain data: a function cannot go to another process. */
+function engineOptions(options: LoadOptions): EngineOptions {
+  const { backend, threads, activations, cacheType } = options;
+  const { contextLength, maxSequences, cachePositions, stepTokens, maxOutputs } = options;
+  return {
+    backend,
+    threads,
+    activations,
+    cacheType,
+    contextLength,
+    maxSequences,
+    cachePositions,
+    stepTokens,
+    maxOutputs,
+  };
+}
+
+function defaultWarning(message: string): void {
+  console.warn(`fewbit: ${message}`);
+}

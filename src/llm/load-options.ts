@@ -1,0 +1,15 @@
+import type { LoadProgress } from "../compile/load-weights.ts";
+import type { FormatOverrides } from "../formats/weight-format.ts";
+import type { EngineOptions } from "./engine-options.ts";
+
+/** How a model is opened and run. */
+export interface LoadOptions extends EngineOptions, FormatOverrides {
+  /** Default true. False: in a process of its own, which can die without taking this one along (Node only). */
+  readonly inProcess?: boolean | undefined;
+  /** Told of what is odd but does no harm, each once; default console.warn. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+  /** Told as weights arrive; not where the engine is in a process of its own. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Gives up loading. */
+  readonly signal?: AbortSignal | undefined;
+}

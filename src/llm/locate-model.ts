@@ -1,0 +1,28 @@
+import { parseHubId } from "../hub/hub.ts";
+import { IoError, RequestError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
+import type { Host, ModelLocation } from "./host.ts";
+
+/**
+ * Finds a model by what a user calls it: a path (what is on the disk wins), else an id on the Hub. Throws RequestError where there is
+ * no default model or no Hub, IoError where there is nothing of that name.
+ */
+export async function locateModel(
+  host: Host,
+  name: string | undefined = host.defaultModel,
+  signal?: AbortSignal,
+): Promise<ModelLocation> {
+  if (name === undefined)
+    throw new RequestError("no model is named, and none comes with this build; name a folder or a file");
+  const found = await host.locate(name);
+  if (found !== undefined) return found;
+  const id = parseHubId(name);
+  if (id === undefined) throw new IoError(`${quote(name)}: there is no such folder or file`);
+  if (host.hub === undefined) {
+    throw new RequestError(
+      `${quote(name)} is not on the disk and reads like an id on the Hub, from which this build does not fetch; ` +
+        "download the repository and name its folder",
+    );
+  }
+  return { folder: await host.hub.open(id, { signal }) };
+}

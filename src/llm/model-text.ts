@@ -1,0 +1,73 @@
+import { readText } from "../checkpoint/read-file.ts";
+import type { Folder } from "../io/folder.ts";
+import { findChatTemplate, type ChatTemplateSource } from "../text/chat-template-source.ts";
+import { createChatTemplate, type ChatTemplate } from "../text/chat-template.ts";
+import { parseSpecialTokens, type SpecialTokens } from "../text/special-tokens.ts";
+import { createTokenizer } from "../text/tokenizer/create-tokenizer.ts";
+import { parseTokenizerDefinition } from "../text/tokenizer/tokenizer-definition.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+import { FormatError, RequestError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
+
+/** The part of a model that turns text into ids and back; a model may lack all of it. */
+export interface ModelText {
+  readonly tokenizer?: Tokenizer;
+  readonly specialTokens: SpecialTokens;
+  readonly templates?: ChatTemplateSource;
+}
+
+/** Reads a model's tokenizer and chat templates; needs no weights. Throws FormatError for files that are malformed. */
+export async function loadModelText(folder: Folder): Promise<ModelText> {
+  const names = await folder.list();
+  const text = async (name: string): Promise<string | undefined> =>
+    names.includes(name) ? readText(folder, name) : undefined;
+  const json = async (name: string): Promise<unknown> => {
+    const content = await text(name);
+    return content === undefined ? undefined : parse(content, `${folder.label}/${name}`);
+  };
+  const tokenizerConfig = await json("tokenizer_config.json");
+  const templates = findChatTemplate({
+    jinja: await text("chat_template.jinja"),
+    json: await json("chat_template.json"),
+    tokenizerConfig,
+  });
+  const definition = await json("tokenizer.json");
+  return {
+    specialTokens: parseSpecialTokens(tokenizerConfig, await json("special_tokens_map.json")),
+    ...(templates !== undefined && { templates }),
+    ...(definition !== undefined && { tokenizer: await createTokenizer(parseTokenizerDefinition(definition)) }),
+  };
+}
+
+function parse(content: string, label: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new FormatError(`${label}: is not valid JSON: ${quote((cause as Error).message)}`, { cause });
+  }
+}
+
+/** A model's templates, parsed when they are first needed. */
+export class ChatRenderer {
+  readonly #text: ModelText;
+  readonly #parsed = new Map<string, Promise<ChatTemplate>>();
+
+  constructor(text: ModelText) {
+    this.#text = text;
+  }
+
+  /** Throws RequestError for a model without a template, or one that does not parse. */
+  template(withTools: boolean): Promise<ChatTemplate> {
+    const { templates, specialTokens } = this.#text;
+    if (templates === undefined) {
+      throw new RequestError("the model has no chat template; give a whole prompt to generate()");
+    }
+    const source = withTools ? (templates.toolUse ?? templates.chat) : templates.chat;
+    let template = this.#parsed.get(source);
+    if (template === undefined) {
+      template = createChatTemplate(source, specialTokens);
+      this.#parsed.set(source, template);
+    }
+    return template;
+  }
+}
