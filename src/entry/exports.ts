@@ -1,0 +1,33 @@
+/** What both public entries of the package export. */
+export type { ActivationType, BackendName, CacheType } from "../device/backend.ts";
+export type { SamplingParameters } from "../device/sampling.ts";
+export type { EngineDevice, EngineStats, FinishReason, TokenEvent, Usage } from "../engine/engine.ts";
+export type { Folder } from "../io/folder.ts";
+export { openHttpFolder } from "../io/http-folder.ts";
+export { openMemoryFolder } from "../io/memory-folder.ts";
+export type { EngineOptions } from "../llm/engine-options.ts";
+export type { ChatOptions, GenerateOptions } from "../llm/generation-options.ts";
+export type {
+  Generation,
+  GenerationEvent,
+  GenerationFinishedEvent,
+  GenerationResult,
+  GenerationTimings,
+  TextEvent,
+} from "../llm/generation.ts";
+export type { Host, ModelLocation } from "../llm/host.ts";
+export type { LLMInfo } from "../llm/llm.ts";
+export type { LoadOptions } from "../llm/load-options.ts";
+export type { ChatMessage, ContentPart } from "../text/chat-message.ts";
+export type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
+export {
+  AbortedError,
+  CrashError,
+  FewbitError,
+  FormatError,
+  IoError,
+  OutOfMemoryError,
+  RequestError,
+  UnsupportedError,
+} from "../util/errors.ts";
+export type { ErrorCode } from "../util/errors.ts";

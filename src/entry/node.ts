@@ -1,0 +1,73 @@
+/** fewbit for Node: the public entry of the package. What is exported here stays; everything else may change. */
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startChildEngine } from "../engine/child-engine.node.ts";
+import { openFolder } from "../io/folder.node.ts";
+import type { Folder } from "../io/folder.ts";
+import type { Host, ModelLocation } from "../llm/host.ts";
+import type { LLM as LoadedLLM } from "../llm/llm.ts";
+import { loadLLM } from "../llm/load-llm.ts";
+import type { LoadOptions } from "../llm/load-options.ts";
+import { IoError } from "../util/errors.ts";
+import { lazyBackend } from "./lazy-backend.ts";
+
+export * from "./exports.ts";
+export { openFolder } from "../io/folder.node.ts";
+
+/** Sources run as they are in tests only; Node itself cannot load them, a child process least of all. */
+const isSource = import.meta.url.endsWith(".ts");
+const root = new URL(isSource ? "../../" : "../", import.meta.url);
+
+/** A loaded model; `LLM.load` makes one. */
+export type LLM = LoadedLLM;
+
+export const LLM = {
+  /**
+   * Opens a model and makes it ready to answer. `model` is a folder with a Hugging Face checkpoint, one of its files, or a Folder that is
+   * open already; absent: the model that comes with a checkout.
+   *
+   *     const llm = await LLM.load("./model");
+   *     const { text } = await llm.chat("Why is the sky blue?").result;
+   *     await llm.close();
+   *
+   * Errors have a `code`: "io" (no such file), "bad-file", "unsupported", "bad-request", "out-of-memory", "aborted".
+   */
+  load: (model?: string | Folder, options?: LoadOptions): Promise<LLM> => loadLLM(createNodeHost(), model, options),
+};
+
+/** The parts that Node has for loading models. */
+export function createNodeHost(): Host {
+  const embedded = fileURLToPath(new URL("models/smollm2-135m-instruct-gptq-int4", root));
+  return {
+    backends: [
+      lazyBackend("cpu", async () => (await import("../backends/cpu/cpu-backend.node.ts")).createCpuBackend()),
+      lazyBackend("reference", async () =>
+        (await import("../backends/reference/reference-backend.ts")).createReferenceBackend(),
+      ),
+    ],
+    locate,
+    // The published package leaves the model out, for its size.
+    ...(existsSync(embedded) && { defaultModel: embedded }),
+    spawnEngine: (options, signal) =>
+      startChildEngine({
+        modulePath: new URL("dist/engine-child.mjs", root),
+        options,
+        ...(signal !== undefined && { signal }),
+      }),
+  };
+}
+
+async function locate(path: string): Promise<ModelLocation | undefined> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) return { folder: await openFolder(path) };
+    return { folder: await openFolder(dirname(path)), file: basename(path) };
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (cause instanceof IoError) throw cause;
+    throw new IoError(`${path}: cannot be read (${String(code)})`, { cause });
+  }
+}
