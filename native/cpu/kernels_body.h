@@ -7,6 +7,9 @@
 #include "half.h"
 #include "kernels.h"
 
+// With few rows weights stream from memory: this far ahead they are asked for, tile after tile, since tiles lie one behind another.
+#define PREFETCH_BYTES 2048
+
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -131,6 +134,7 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
     }
     for (int32_t last = block + span_blocks < w->blocks ? block + span_blocks : w->blocks; block < last; block++) {
       v64b quads[8];
+      if (rows <= 4) UNROLL for (int i = 0; i < bits; i++) __builtin_prefetch(at.codes + ((size_t)block * (size_t)bits + (size_t)i) * 64 + PREFETCH_BYTES);
       unpack_block(at.codes + (size_t)block * (size_t)bits * 64, bits, quads);
       const int8_t *inputs = codes + (size_t)block * FB_BLOCK;
       UNROLL for (int q = 0; q < 8; q++) {
@@ -243,23 +247,28 @@ INLINE float load_one(const uint8_t *p, int32_t type) {
   return type == FB_F16 ? fb_half_to_float(fb_load_u16(p)) : fb_bfloat16_to_float(fb_load_u16(p));
 }
 
-// `columns` outputs times `rows` rows: each product sums 16 lanes along k, then the lanes, then the inputs past the last full 16.
+// `columns` outputs times `rows` rows: each product sums 32 lanes along k, then the lanes, then the inputs past the last full 32.
+// Few rows take one column after the other, which reads the weight as one stream; interleaved columns stream at half the rate.
 INLINE void dense_block(const uint8_t *w, size_t row_bytes, const int type, int32_t in, const float *x, int32_t stride, const int columns, const int rows, float *y) {
-  v16f sum[4][4];
+  v16f even[2][V16_ROWS_DENSE], odd[2][V16_ROWS_DENSE];
   const size_t width = type_bytes(type);
-  UNROLL for (int n = 0; n < columns; n++) UNROLL for (int r = 0; r < rows; r++) sum[n][r] = v16f_set1(0);
+  UNROLL for (int n = 0; n < columns; n++) UNROLL for (int r = 0; r < rows; r++) even[n][r] = odd[n][r] = v16f_set1(0);
   int32_t k = 0;
-  for (; k + 16 <= in; k += 16) {
-    v16f inputs[4];
-    UNROLL for (int r = 0; r < rows; r++) inputs[r] = v16f_load(x + (size_t)r * (size_t)stride + (size_t)k);
+  for (; k + 32 <= in; k += 32) {
+    if (columns == 1) __builtin_prefetch(w + (size_t)k * width + PREFETCH_BYTES);
     UNROLL for (int n = 0; n < columns; n++) {
-      const v16f weights = load_as(w + (size_t)n * row_bytes + (size_t)k * width, type);
-      UNROLL for (int r = 0; r < rows; r++) sum[n][r] = v16f_fma(weights, inputs[r], sum[n][r]);
+      const uint8_t *at = w + (size_t)n * row_bytes + (size_t)k * width;
+      const v16f low = load_as(at, type), high = load_as(at + 16 * width, type);
+      UNROLL for (int r = 0; r < rows; r++) {
+        const float *inputs = x + (size_t)r * (size_t)stride + (size_t)k;
+        even[n][r] = v16f_fma(low, v16f_load(inputs), even[n][r]);
+        odd[n][r] = v16f_fma(high, v16f_load(inputs + 16), odd[n][r]);
+      }
     }
   }
   UNROLL for (int n = 0; n < columns; n++) {
     UNROLL for (int r = 0; r < rows; r++) {
-      float total = v16f_sum(sum[n][r]);
+      float total = v16f_sum(v16f_add(even[n][r], odd[n][r]));
       for (int32_t i = k; i < in; i++) total += load_one(w + (size_t)n * row_bytes + (size_t)i * width, type) * x[(size_t)r * (size_t)stride + (size_t)i];
       y[FB_TILE * r + n] = total;
     }
@@ -270,9 +279,9 @@ INLINE void dense_type(const fb_weight *w, int32_t tile, const int type, const f
   const int32_t first = tile * FB_TILE, count = w->out - first < FB_TILE ? w->out - first : FB_TILE;
   int32_t n = 0;
 #define DENSE_CALL(c, r) dense_block(w->values + (size_t)(first + n) * row_bytes, row_bytes, type, w->in, x + (size_t)done * (size_t)stride, stride, c, r, y + FB_TILE * done + n)
-#define DENSE_CALL_4(r) DENSE_CALL(4, r)
+#define DENSE_CALL_2(r) DENSE_CALL(2, r)
 #define DENSE_CALL_1(r) DENSE_CALL(1, r)
-  for (; n + 4 <= count; n += 4) { IN_ROWS(V16_ROWS_DENSE, rows, DENSE_CALL_4) }
+  for (; rows > 2 && n + 2 <= count; n += 2) { IN_ROWS(V16_ROWS_DENSE, rows, DENSE_CALL_2) }
   for (; n < count; n++) { IN_ROWS(V16_ROWS_DENSE, rows, DENSE_CALL_1) }
 }
 static void dense(const fb_weight *w, int32_t tile, const float *x, int32_t stride, int32_t rows, float *y) {
