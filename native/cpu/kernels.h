@@ -1,4 +1,4 @@
-// What an instruction set provides: the inner loops, each on one thread. kernels_body.h writes them once, in the vector words of v16_*.h.
+// What an instruction set provides: the inner loops, each on one thread. loops_*.h write them once, in the vector words of v16_*.h.
 #pragma once
 #include "fewbit_cpu.h"
 

@@ -1,4 +1,4 @@
-// Vectors of 16 lanes as two AVX2 registers (with FMA and F16C): the words in which kernels_body.h is written.
+// Vectors of 16 lanes as two AVX2 registers (with FMA and F16C): the words in which loops_*.h are written.
 #pragma once
 #include <immintrin.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// Vectors of 16 lanes with AVX-512 (F, BW, VL, DQ) and VNNI: the words in which kernels_body.h is written.
+// Vectors of 16 lanes with AVX-512 (F, BW, VL, DQ) and VNNI: the words in which loops_*.h are written.
 #pragma once
 #include <immintrin.h>
 #include <stdint.h>

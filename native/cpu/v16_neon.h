@@ -1,4 +1,4 @@
-// Vectors of 16 lanes as four NEON registers (ARMv8.2 with dot products): the words in which kernels_body.h is written.
+// Vectors of 16 lanes as four NEON registers (ARMv8.2 with dot products): the words in which loops_*.h are written.
 #pragma once
 #include <arm_neon.h>
 #include <stdint.h>

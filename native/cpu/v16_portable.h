@@ -1,4 +1,4 @@
-// Vectors of 16 lanes in plain C, for any processor: the words in which kernels_body.h is written.
+// Vectors of 16 lanes in plain C, for any processor: the words in which loops_*.h are written.
 #pragma once
 #include <math.h>
 #include <stdint.h>

@@ -1,0 +1,33 @@
+// A program bound to its weights, with all the memory that its steps need.
+#pragma once
+#include <stdatomic.h>
+
+#include "device.h"
+#include "sample.h"
+
+typedef struct { int32_t rows, width; float *data; } fb_buffer;
+typedef struct { int32_t rotary_dim, variants; const float *tables; float *angles; } fb_rope;
+
+struct fb_executable {
+  fb_device *device;
+  fb_program_header header;
+  fb_op *ops;
+  fb_buffer *buffers;
+  fb_weight **weights;
+  float **vectors;
+  fb_rope *ropes;
+  fb_cache *caches;
+  int32_t *cache_kinds;
+  float *floats;            // vectors and rope tables
+  fb_activations activations;
+  float *gathered;          // f32 inputs in the row order of a weight
+  float **scratch;          // one for every thread
+  fb_sample_scratch *sampling;
+  int32_t *last_samples;    // by slot
+  atomic_int *next;         // one work counter for every op
+  // The step that runs.
+  int32_t *block;
+  float *logits;
+  int32_t *token_sequence;  // [max_tokens]
+  size_t byte_length;
+};

@@ -1,0 +1,190 @@
+// Linears over affine tiles ("k4n16" of docs/layouts.md): 8-bit activations, and the exact path.
+#pragma once
+#include "loops_common.h"
+
+// Per span: scale = largest magnitude / 127, code = round(x / scale).
+static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_activations *to, int32_t row) {
+  int8_t *codes = to->codes + (size_t)row * (size_t)to->stride;
+  float gathered[128];  // the longest span
+  for (int32_t span = 0; span < to->spans; span++) {
+    const int32_t start = span * to->span, end = start + to->span < to->stride ? start + to->span : to->stride, count = end - start;
+    const float *from = x + start;
+    if (row_order || end > in) {
+      const int32_t valid = in - start < count ? in - start : count;
+      for (int32_t i = 0; i < valid; i++) gathered[i] = x[row_order ? row_order[start + i] : (uint32_t)(start + i)];
+      for (int32_t i = valid; i < count; i++) gathered[i] = 0;
+      from = gathered;
+    }
+    v16f most = v16f_set1(0);
+    for (int32_t i = 0; i < count; i += 16) most = v16f_max(most, v16f_abs(v16f_load(from + i)));
+    const float largest = v16f_largest(most);
+    const v16f factor = v16f_set1(largest > 0 ? 127 / largest : 0);
+    v16f sums = v16f_set1(0);  // whole numbers far below 2^24: exact
+    for (int32_t i = 0; i < count; i += 16) {
+      const v16f rounded = v16f_round(v16f_mul(v16f_load(from + i), factor));
+      v16f_store_i8(codes + start + i, rounded);
+      sums = v16f_add(sums, rounded);
+    }
+    to->scales[(size_t)row * (size_t)to->spans + (size_t)span] = largest / 127;
+    to->sums[(size_t)row * (size_t)to->spans + (size_t)span] = -(int32_t)v16f_sum(sums);
+  }
+}
+
+// The 32 × 16 codes of one block as eight vectors: vector q holds inputs 4q … 4q + 3 of every column, one byte each.
+INLINE void unpack_block(const uint8_t *codes, const int bits, v64b quads[8]) {
+  if (bits == 8) {
+    UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_load(codes + 64 * q);
+  } else if (bits == 4) {
+    const v64b mask = v64b_set1(15);
+    UNROLL for (int i = 0; i < 4; i++) {
+      v64b word = v64b_load(codes + 64 * i);
+      quads[2 * i] = v64b_and(word, mask);
+      quads[2 * i + 1] = v64b_and(v64b_shift_right(word, 4), mask);
+    }
+  } else {
+    const v64b mask = v64b_set1(3);
+    UNROLL for (int i = 0; i < 2; i++) {
+      v64b word = v64b_load(codes + 64 * i);
+      quads[4 * i] = v64b_and(word, mask);
+      quads[4 * i + 1] = v64b_and(v64b_shift_right(word, 2), mask);
+      quads[4 * i + 2] = v64b_and(v64b_shift_right(word, 4), mask);
+      quads[4 * i + 3] = v64b_and(v64b_shift_right(word, 6), mask);
+    }
+    if (bits == 3) {  // a plane of third bits follows the plane of lower bits
+      const v64b top = v64b_load(codes + 128), four = v64b_set1(4);
+      quads[0] = v64b_or(quads[0], v64b_and(v64b_shift_left(top, 2), four));
+      quads[1] = v64b_or(quads[1], v64b_and(v64b_shift_left(top, 1), four));
+      quads[2] = v64b_or(quads[2], v64b_and(top, four));
+      quads[3] = v64b_or(quads[3], v64b_and(v64b_shift_right(top, 1), four));
+      quads[4] = v64b_or(quads[4], v64b_and(v64b_shift_right(top, 2), four));
+      quads[5] = v64b_or(quads[5], v64b_and(v64b_shift_right(top, 3), four));
+      quads[6] = v64b_or(quads[6], v64b_and(v64b_shift_right(top, 4), four));
+      quads[7] = v64b_or(quads[7], v64b_and(v64b_shift_right(top, 5), four));
+    }
+  }
+}
+
+typedef struct {
+  const uint8_t *codes, *scales, *zeros;
+} tile_pointers;
+
+INLINE tile_pointers tile_of(const fb_weight *w, int32_t tile) {
+  return (tile_pointers){
+      w->codes + (size_t)tile * (size_t)w->blocks * (size_t)w->bits * 64,
+      w->scales + (size_t)tile * (size_t)w->groups * FB_TILE * type_bytes(w->type),
+      w->zeros ? w->zeros + (size_t)tile * (size_t)w->groups * FB_TILE : NULL,
+  };
+}
+
+// affine_int8_rows: y[r][n] = sum over spans of scale_x[r] * scale_w[n] * (sum of code_w * code_x - zero[n] * sum of code_x).
+// Split    none: one tile, up to V16_ROWS_INT8 rows, all inputs. Weights pass through registers once per call.
+// Needs    group_size a multiple of the span, or one group.
+// Why      the zero point starts the integer accumulator; with few rows two accumulators hide the latency of the dot product.
+INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, const int rows, const int bits, float *y) {
+  tile_pointers at = tile_of(w, tile);
+  const size_t scale_stride = FB_TILE * type_bytes(w->type);
+  const int32_t span_blocks = x->span / FB_BLOCK, group_spans = w->group_size >= w->in ? x->spans : w->group_size / x->span;
+  const int8_t *codes = x->codes + (size_t)row * (size_t)x->stride;
+  const float *scales = x->scales + (size_t)row * (size_t)x->spans;
+  const int32_t *sums = x->sums + (size_t)row * (size_t)x->spans;
+  const v16i symmetric = v16i_set1(1 << (bits - 1));
+  v16f out[V16_ROWS_INT8];
+  UNROLL for (int r = 0; r < rows; r++) out[r] = v16f_set1(0);
+  for (int32_t span = 0, block = 0, in_group = 0, group = 0; span < x->spans; span++) {
+    const v16i zero = at.zeros ? v16i_from_u8(at.zeros + (size_t)group * FB_TILE) : symmetric;
+    v16i sum[V16_ROWS_INT8], other[V16_ROWS_INT8];
+    UNROLL for (int r = 0; r < rows; r++) {
+      sum[r] = v16i_mul16(zero, v16i_set1(sums[(size_t)r * (size_t)x->spans + (size_t)span]));
+      if (rows <= 2) other[r] = v16i_zero();
+    }
+    for (int32_t last = block + span_blocks < w->blocks ? block + span_blocks : w->blocks; block < last; block++) {
+      v64b quads[8];
+      if (rows <= 4) UNROLL for (int i = 0; i < bits; i++) __builtin_prefetch(at.codes + ((size_t)block * (size_t)bits + (size_t)i) * 64 + PREFETCH_BYTES);
+      unpack_block(at.codes + (size_t)block * (size_t)bits * 64, bits, quads);
+      const int8_t *inputs = codes + (size_t)block * FB_BLOCK;
+      UNROLL for (int q = 0; q < 8; q++) {
+        UNROLL for (int r = 0; r < rows; r++) {
+          const v64b four = v64b_repeat4(inputs + (size_t)r * (size_t)x->stride + 4 * q);
+          v16i *to = rows <= 2 && (q & 1) ? &other[r] : &sum[r];
+          *to = bits == 8 ? v16i_dot4(*to, quads[q], four) : v16i_dot4_small(*to, quads[q], four);
+        }
+      }
+    }
+    const v16f scale = load_as(at.scales + (size_t)group * scale_stride, w->type);
+    UNROLL for (int r = 0; r < rows; r++) {
+      if (rows <= 2) sum[r] = v16i_add(sum[r], other[r]);
+      out[r] = v16f_fma(v16f_from_i(sum[r]), v16f_mul(scale, v16f_set1(scales[(size_t)r * (size_t)x->spans + (size_t)span])), out[r]);
+    }
+    if (++in_group == group_spans) in_group = 0, group++;
+  }
+  UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, out[r]);
+}
+
+#define AFFINE_INT8(bits)                                                                                                        \
+  static void affine_int8_##bits(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) { \
+    IN_ROWS(V16_ROWS_INT8, rows, AFFINE_INT8_CALL_##bits)                                                                        \
+  }
+#define AFFINE_INT8_CALL_2(n) affine_int8_rows(w, tile, x, row + done, n, 2, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_3(n) affine_int8_rows(w, tile, x, row + done, n, 3, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_4(n) affine_int8_rows(w, tile, x, row + done, n, 4, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_8(n) affine_int8_rows(w, tile, x, row + done, n, 8, y + FB_TILE * done)
+AFFINE_INT8(2)
+AFFINE_INT8(3)
+AFFINE_INT8(4)
+AFFINE_INT8(8)
+
+static void affine_int8(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
+  switch (w->bits) {
+    case 2: affine_int8_2(w, tile, x, row, rows, y); break;
+    case 3: affine_int8_3(w, tile, x, row, rows, y); break;
+    case 4: affine_int8_4(w, tile, x, row, rows, y); break;
+    default: affine_int8_8(w, tile, x, row, rows, y); break;
+  }
+}
+
+// The exact path: a tile becomes f32 as its formula says, for any group size.
+INLINE void dequantize_bits(const fb_weight *w, int32_t tile, const int bits, float *to) {
+  tile_pointers at = tile_of(w, tile);
+  const size_t scale_stride = FB_TILE * type_bytes(w->type);
+  v16f scale = v16f_set1(0), zero = v16f_set1((float)(1 << (bits - 1)));
+  int32_t group_left = 0;
+  for (int32_t block = 0, k = 0; block < w->blocks; block++) {
+    v64b quads[8];
+    unpack_block(at.codes + (size_t)block * (size_t)bits * 64, bits, quads);
+    for (int32_t i = 0; i < FB_BLOCK && k < w->in; i++, k++) {
+      if (group_left == 0) {
+        scale = load_as(at.scales, w->type);
+        at.scales += scale_stride;
+        if (at.zeros) {
+          zero = v16f_from_u8(at.zeros);
+          at.zeros += FB_TILE;
+        }
+        group_left = w->group_size;
+      }
+      group_left--;
+      v16f_store(to + (size_t)k * FB_TILE, v16f_mul(v16f_sub(v16f_from_quad(quads[i / 4], i % 4), zero), scale));
+    }
+  }
+}
+static void affine_dequantize(const fb_weight *w, int32_t tile, float *to) {
+  switch (w->bits) {
+    case 2: dequantize_bits(w, tile, 2, to); break;
+    case 3: dequantize_bits(w, tile, 3, to); break;
+    case 4: dequantize_bits(w, tile, 4, to); break;
+    default: dequantize_bits(w, tile, 8, to); break;
+  }
+}
+
+INLINE void tile_f32_rows(const float *tile, int32_t in, const float *x, int32_t stride, const int rows, float *y) {
+  v16f sum[V16_ROWS_F32];
+  UNROLL for (int r = 0; r < rows; r++) sum[r] = v16f_set1(0);
+  for (int32_t k = 0; k < in; k++) {
+    const v16f w = v16f_load(tile + (size_t)k * FB_TILE);
+    UNROLL for (int r = 0; r < rows; r++) sum[r] = v16f_fma(w, v16f_set1(x[(size_t)r * (size_t)stride + (size_t)k]), sum[r]);
+  }
+  UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, sum[r]);
+}
+static void tile_f32(const float *tile, int32_t in, const float *x, int32_t stride, int32_t rows, float *y) {
+#define TILE_F32_CALL(n) tile_f32_rows(tile, in, x + (size_t)done * (size_t)stride, stride, n, y + FB_TILE * done)
+  IN_ROWS(V16_ROWS_F32, rows, TILE_F32_CALL)
+}

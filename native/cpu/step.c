@@ -1,0 +1,255 @@
+// Runs a program: every thread walks the op list, and they meet at a barrier after each op. Nothing is allocated while a step runs.
+#include <math.h>
+#include <string.h>
+
+#include "executable.h"
+
+static const fb_step_header *step_of(const fb_executable *e) { return (const fb_step_header *)(const void *)e->block; }
+static int32_t step_rows(const fb_executable *e, int32_t buffer_id) { return e->buffers[buffer_id].rows ? step_of(e)->outputs : step_of(e)->tokens; }
+static float *row_of(const fb_executable *e, fb_view view, int32_t row) {
+  const fb_buffer *b = &e->buffers[view.buffer];
+  return b->data + (size_t)row * (size_t)b->width + (size_t)view.offset;
+}
+static int32_t width_of(const fb_executable *e, fb_view view) { return e->buffers[view.buffer].width; }
+
+// The rows that a thread takes of an op whose rows cost the same.
+static int32_t share(int32_t rows, int32_t thread, int32_t threads) { return (int32_t)((int64_t)rows * thread / threads); }
+
+#define EACH_ROW(rows, row) for (int32_t row = share(rows, thread, threads), end_ = share(rows, thread + 1, threads); row < end_; row++)
+
+static void run_embed(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  const fb_weight *w = e->weights[op->weight];
+  const int32_t *tokens = e->block + step_of(e)->tokens_at;
+  const size_t row_bytes = (size_t)w->in * (w->type == FB_F32 ? 4 : 2);
+  EACH_ROW(step_of(e)->tokens, t) {
+    const int32_t id = tokens[t] < 0 ? e->last_samples[~tokens[t]] : tokens[t];
+    e->device->kernels->widen(w->values + (size_t)id * row_bytes, w->type, row_of(e, op->out, t), w->in);
+  }
+}
+
+static void run_rms_norm(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  EACH_ROW(step_rows(e, op->a.buffer), row) {
+    const float *x = row_of(e, op->a, row);
+    float *out = row_of(e, op->out, row);
+    for (int32_t i = 0; i < op->a.width; i += op->group_width) e->device->kernels->rms_norm(x + i, e->vectors[op->vector], op->value, out + i, op->group_width);
+  }
+}
+
+static void run_glu(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  EACH_ROW(step_rows(e, op->a.buffer), row) {
+    const float *residual = op->c.buffer >= 0 ? row_of(e, op->c, row) : NULL;
+    e->device->kernels->silu_mul(row_of(e, op->a, row), row_of(e, op->b, row), residual, row_of(e, op->out, row), op->out.width);
+  }
+}
+
+static void run_gather(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  const int32_t *outputs = e->block + step_of(e)->outputs_at;
+  EACH_ROW(step_of(e)->outputs, row) memcpy(row_of(e, op->out, row), row_of(e, op->a, outputs[row]), (size_t)op->a.width * sizeof(float));
+}
+
+// Brings the input of a linear into the form its kernel takes: 8-bit codes, or f32 in the weight's row order.
+static void prepare_input(fb_executable *e, const fb_op *op, const fb_weight *w, int int8, int32_t first, int32_t last) {
+  for (int32_t row = first; row < last; row++) {
+    const float *x = row_of(e, op->a, row);
+    if (int8) {
+      e->device->kernels->quantize(x, w->row_order, w->in, &e->activations, row);
+    } else {
+      float *to = e->gathered + (size_t)row * (size_t)w->in;
+      for (int32_t k = 0; k < w->in; k++) to[k] = x[w->row_order[k]];
+    }
+  }
+}
+
+// Adds the bias in place.
+static void add_bias(float *y, int32_t rows, const float *bias, int32_t count) {
+  for (int32_t r = 0; r < rows; r++)
+    for (int32_t n = 0; n < count; n++) y[r * FB_TILE + n] += bias[n];
+}
+
+// linear: tiles of 16 outputs are the units of work; a gated pair of tiles is one unit, so that gate and up meet before they leave the cache.
+static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t thread, int32_t threads) {
+  const fb_kernels *kernels = e->device->kernels;
+  const fb_weight *w = e->weights[op->weight];
+  const int32_t rows = step_rows(e, op->a.buffer), gated = op->group_width;
+  const int int8 = w->span > 0;
+  if (rows == 0) return;
+
+  if (int8 || w->row_order) {
+    if (int8 && thread == 0) {
+      e->activations.stride = w->blocks * FB_BLOCK;
+      e->activations.span = w->span;
+      e->activations.spans = (e->activations.stride + e->activations.span - 1) / e->activations.span;
+    }
+    if (int8 && rows > 1) fb_pool_barrier(e->device->pool);
+    if (rows > 1) prepare_input(e, op, w, int8, share(rows, thread, threads), share(rows, thread + 1, threads));
+    else if (thread == 0) prepare_input(e, op, w, int8, 0, 1);
+    fb_pool_barrier(e->device->pool);
+  }
+  const float *x = !int8 && w->row_order ? e->gathered : row_of(e, op->a, 0);
+  const int32_t stride = !int8 && w->row_order ? w->in : width_of(e, op->a);
+  const int32_t block = int8 ? kernels->rows_int8 : w->kind == FB_AFFINE ? kernels->rows_f32 : kernels->rows_dense;
+  float *y = e->scratch[thread], *up = y + 16 * FB_TILE, *tile_weights = up + 16 * FB_TILE;
+
+  const int32_t units = gated ? w->tiles / 2 : w->tiles;
+  int32_t chunk = units / (threads * 8);
+  if (chunk < 1) chunk = 1;
+  for (int32_t start; (start = atomic_fetch_add_explicit(&e->next[index], chunk, memory_order_relaxed)) < units;) {
+    for (int32_t unit = start; unit < start + chunk && unit < units; unit++) {
+      const int32_t column = unit * FB_TILE, count = op->out.width - column < FB_TILE ? op->out.width - column : FB_TILE;
+      if (!int8 && w->kind == FB_AFFINE) {
+        kernels->affine_dequantize(w, unit, tile_weights);
+        if (gated) kernels->affine_dequantize(w, unit + units, tile_weights + (size_t)w->in * FB_TILE);
+      }
+      for (int32_t row = 0; row < rows; row += block) {
+        const int32_t taken = rows - row < block ? rows - row : block;
+        for (int32_t half = 0; half <= gated; half++) {
+          const int32_t tile = unit + half * units;
+          float *to = half ? up : y;
+          if (int8) kernels->affine_int8(w, tile, &e->activations, row, taken, to);
+          else if (w->kind == FB_AFFINE) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x + (size_t)row * (size_t)stride, stride, taken, to);
+          else kernels->dense(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
+          if (op->vector >= 0) add_bias(to, taken, e->vectors[op->vector] + (size_t)tile * FB_TILE, count);
+        }
+        for (int32_t r = 0; r < taken; r++) {
+          float *out = row_of(e, op->out, row + r) + column;
+          const float *residual = op->b.buffer >= 0 ? row_of(e, op->b, row + r) + column : NULL;
+          if (gated) kernels->silu_mul(y + r * FB_TILE, up + r * FB_TILE, residual, out, count);
+          else if (residual) for (int32_t n = 0; n < count; n++) out[n] = residual[n] + y[r * FB_TILE + n];
+          else memcpy(out, y + r * FB_TILE, (size_t)count * sizeof(float));
+        }
+      }
+    }
+  }
+}
+
+// Cosine and sine of every token for every rope: computed once a step, used by every layer.
+static void prepare_angles(fb_executable *e, int32_t thread, int32_t threads) {
+  const fb_step_header *h = step_of(e);
+  const int32_t *positions = e->block + h->positions_at, *variants = e->block + h->variants_at;
+  for (int32_t i = 0; i < e->header.ropes; i++) {
+    const fb_rope *r = &e->ropes[i];
+    const int32_t half = r->rotary_dim / 2;
+    EACH_ROW(h->tokens, t) {
+      const float *table = r->tables + (size_t)(r->variants > 1 ? variants[e->token_sequence[t]] : 0) * (size_t)(half + 1);
+      float *cosines = r->angles + (size_t)t * (size_t)r->rotary_dim, *sines = cosines + half;
+      for (int32_t j = 0; j < half; j++) {
+        const float angle = (float)positions[t] * table[1 + j];
+        cosines[j] = cosf(angle) * table[0];
+        sines[j] = sinf(angle) * table[0];
+      }
+    }
+  }
+}
+
+static void rotate(float *head, const float *cosines, const float *sines, int32_t half) {
+  for (int32_t i = 0; i < half; i++) {
+    const float a = head[i], b = head[i + half];
+    head[i] = a * cosines[i] - b * sines[i];
+    head[i + half] = b * cosines[i] + a * sines[i];
+  }
+}
+
+static void run_rope_write(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  const fb_step_header *h = step_of(e);
+  const fb_rope *r = &e->ropes[op->rope];
+  const fb_cache *cache = &e->caches[op->cache];
+  const int32_t *table = e->block + h->page_tables_at + 2 * e->cache_kinds[op->cache], *positions = e->block + h->positions_at;
+  const int32_t head_dim = cache->head_dim, half = r->rotary_dim / 2;
+  EACH_ROW(h->tokens, t) {
+    const float *cosines = r->angles + (size_t)t * (size_t)r->rotary_dim, *sines = cosines + half;
+    float *q = row_of(e, op->a, t), *k = row_of(e, op->b, t);
+    const float *v = row_of(e, op->c, t);
+    for (int32_t i = 0; i < op->a.width; i += head_dim) rotate(q + i, cosines, sines, half);
+    for (int32_t i = 0; i < op->b.width; i += head_dim) rotate(k + i, cosines, sines, half);
+    const int32_t page = e->block[table[0] + e->token_sequence[t] * table[1] + positions[t] / FB_PAGE], at = positions[t] % FB_PAGE;
+    for (int32_t head = 0; head < cache->kv_heads; head++, k += head_dim, v += head_dim) {
+      const size_t slot = (size_t)page * (size_t)cache->kv_heads + (size_t)head;
+      const size_t key = slot * (size_t)(head_dim * FB_PAGE) + (size_t)at, value = slot * (size_t)(FB_PAGE * cache->value_stride) + (size_t)(at * cache->value_stride);
+      if (cache->type == FB_F32) {
+        float *keys = (float *)(void *)cache->keys + key;
+        for (int32_t d = 0; d < head_dim; d++) keys[d * FB_PAGE] = k[d];
+        memcpy((float *)(void *)cache->values + value, v, (size_t)head_dim * sizeof *v);
+      } else {
+        e->device->kernels->narrow(k, (uint16_t *)(void *)cache->keys + key, FB_PAGE, head_dim);
+        e->device->kernels->narrow(v, (uint16_t *)(void *)cache->values + value, 1, head_dim);
+      }
+    }
+  }
+}
+
+// attention: a unit of work is one key head with some consecutive tokens of one sequence.
+static void run_attention(fb_executable *e, const fb_op *op, int32_t index, int32_t thread) {
+  const fb_step_header *h = step_of(e);
+  const fb_cache *cache = &e->caches[op->cache];
+  const int32_t *table = e->block + h->page_tables_at + 2 * e->cache_kinds[op->cache], *positions = e->block + h->positions_at, *starts = e->block + h->starts_at;
+  const int32_t group = op->a.width / cache->head_dim / cache->kv_heads, most = fb_attention_tokens(group);
+  int32_t wanted = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed), passed = 0;
+  for (int32_t s = 0; s < h->sequences; s++) {
+    const int32_t blocks = (starts[s + 1] - starts[s] + most - 1) / most, units = blocks * cache->kv_heads;
+    while (wanted < passed + units) {
+      // The last tokens see the most keys: the longest work first.
+      const int32_t unit = wanted - passed, first = starts[s] + (blocks - 1 - unit / cache->kv_heads) * most, head = unit % cache->kv_heads;
+      const fb_attention work = {
+          .cache = cache,
+          .pages = e->block + table[0] + s * table[1],
+          .kv_head = head,
+          .group = group,
+          .position = positions[first],
+          .tokens = starts[s + 1] - first < most ? starts[s + 1] - first : most,
+          .window = op->group_width,
+          .scale = op->value,
+          .q = row_of(e, op->a, first) + head * group * cache->head_dim,
+          .q_stride = width_of(e, op->a),
+          .out = row_of(e, op->out, first) + head * group * cache->head_dim,
+          .out_stride = width_of(e, op->out),
+      };
+      e->device->kernels->attention(&work, e->scratch[thread]);
+      wanted = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed);
+    }
+    passed += units;
+  }
+}
+
+static void run_sample(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  const fb_step_header *h = step_of(e);
+  const int32_t *outputs = e->block + h->outputs_at, *positions = e->block + h->positions_at, *slots = e->block + h->slots_at;
+  EACH_ROW(h->outputs, r) {
+    const float *logits = row_of(e, op->a, r);
+    if (e->logits) memcpy(e->logits + (size_t)r * (size_t)e->header.vocab, logits, (size_t)e->header.vocab * sizeof *logits);
+    if (!h->sampling) continue;
+    const int32_t token = outputs[r], sample = fb_sample_row(e->device->kernels, logits, e->header.vocab, positions[token] + 1, r, e->block, &e->sampling[thread]);
+    // Other threads sample other rows: the last output of a sequence is the one that its slot remembers.
+    const int32_t sequence = e->token_sequence[token], is_last = r + 1 == h->outputs || e->token_sequence[outputs[r + 1]] != sequence;
+    if (is_last) e->last_samples[slots[sequence]] = sample < 0 ? 0 : sample;
+  }
+}
+
+static void run_ops(void *context, int32_t thread, int32_t threads) {
+  fb_executable *e = context;
+  prepare_angles(e, thread, threads);
+  for (int32_t i = 0; i < e->header.ops; i++) {
+    const fb_op *op = &e->ops[i];
+    switch (op->kind) {
+      case FB_OP_EMBED: run_embed(e, op, thread, threads); break;
+      case FB_OP_RMS_NORM: run_rms_norm(e, op, thread, threads); break;
+      case FB_OP_LINEAR: run_linear(e, op, i, thread, threads); break;
+      case FB_OP_GLU: run_glu(e, op, thread, threads); break;
+      case FB_OP_ROPE_WRITE: run_rope_write(e, op, thread, threads); break;
+      case FB_OP_ATTENTION: run_attention(e, op, i, thread); break;
+      case FB_OP_GATHER: run_gather(e, op, thread, threads); break;
+      default: run_sample(e, op, thread, threads); break;
+    }
+    fb_pool_barrier(e->device->pool);
+  }
+}
+
+void fb_step(fb_executable *e, int32_t *block, float *logits) {
+  e->block = block;
+  e->logits = logits;
+  const fb_step_header *h = step_of(e);
+  const int32_t *starts = block + h->starts_at;
+  for (int32_t s = 0; s < h->sequences; s++)
+    for (int32_t t = starts[s]; t < starts[s + 1]; t++) e->token_sequence[t] = s;
+  memset((void *)e->next, 0, (size_t)e->header.ops * sizeof *e->next);
+  fb_pool_run(e->device->pool, run_ops, e);
+}
