@@ -1,8 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { greedySampling } from "../device/sampling.ts";
+import type { Step, StepResult } from "../device/step.ts";
 import { RequestError } from "../util/errors.ts";
-import { collect, expectIdle, nullEngine, request, runAlone, vocabSize } from "./engine-test-kit.ts";
+import { collect, expectIdle, fullAttention, nullEngine, request, runAlone, vocabSize } from "./engine-test-kit.ts";
+import { createLocalEngine } from "./local-engine.ts";
+import { NullExecutable } from "./null-executable.ts";
 
 describe("a request", () => {
   test("yields its tokens, then why it ended, what it used and how long it took", async () => {
@@ -217,6 +220,28 @@ describe("the step loop", () => {
     await using engine = nullEngine({ vocabSize: 3 }); // the executable draws from 50
     const wrong = request({ promptIds: [1], maxTokens: 50 });
     await expect(collect(engine.generate(wrong))).rejects.toThrow(/the device sampled id \d+ of a vocabulary of 3/);
+    await expectIdle(engine);
+  });
+
+  test("logits that are not numbers fail their request alone, and say so", async () => {
+    /** Reports what a device does where the logits of a step's first row hold a NaN. */
+    class Damaged extends NullExecutable {
+      override async step(step: Step): Promise<StepResult> {
+        const result = await super.step(step);
+        if (step.slots.length > 1) result.samples[0] = -1;
+        return result;
+      }
+    }
+    const limits = { maxTokens: 16, maxSequences: 4, maxOutputs: 8, pageSize: 4, pageCounts: [64] };
+    const device = { backend: "null", description: "", kernels: {}, weightBytes: 0, stepBytes: 0 };
+    const executable = new Damaged({ limits, pageKinds: fullAttention, vocabSize });
+    const options = { vocabSize, pageKinds: fullAttention, contextLength: 64, device };
+    await using engine = createLocalEngine(executable, options);
+    const [damaged, sound] = await Promise.allSettled(
+      [1, 2].map((promptLength) => collect(engine.generate(request({ promptLength })))),
+    );
+    expect(damaged).toMatchObject({ status: "rejected", reason: { code: "bad-file" } });
+    expect(sound).toMatchObject({ value: { ids: (await runAlone(request({ promptLength: 2 }))).ids } });
     await expectIdle(engine);
   });
 

@@ -1,7 +1,7 @@
 import type { Executable } from "../device/backend.ts";
 import type { PageKind } from "../device/program.ts";
 import type { StepResult } from "../device/step.ts";
-import { RequestError } from "../util/errors.ts";
+import { FormatError, RequestError } from "../util/errors.ts";
 import type { Batch, Chunk } from "./batch.ts";
 import type {
   Engine,
@@ -18,7 +18,7 @@ import { Scheduler } from "./scheduler.ts";
 import type { Sequence } from "./sequence.ts";
 import { StepBuilder } from "./step-builder.ts";
 import { validateRequest } from "./validate-request.ts";
-import { yieldToLoop } from "./yield-to-loop.ts";
+import { yieldToLoop } from "../util/yield-to-loop.ts";
 
 export interface LocalEngineOptions {
   readonly vocabSize: number;
@@ -174,7 +174,18 @@ export class LocalEngine implements Engine {
 
   #deliverToken(sequence: Sequence, { events, clock }: ActiveRequest, row: number, result: StepResult): void {
     const id = result.samples[row];
-    if (!(id >= 0 && id < this.info.vocabSize)) {
+    if (id < 0) {
+      const position = sequence.promptLength + sequence.outputLength;
+      this.#fail(
+        sequence,
+        new FormatError(
+          `the logits at position ${position} hold a NaN or nothing finite, so that no token can be drawn: ` +
+            "weights of the checkpoint are damaged, or overflow",
+        ),
+      );
+      return;
+    }
+    if (id >= this.info.vocabSize) {
       this.#fail(sequence, new Error(`the device sampled id ${id} of a vocabulary of ${this.info.vocabSize}`));
       return;
     }

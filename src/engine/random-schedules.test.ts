@@ -10,7 +10,7 @@ import {
   vocabSize,
   type NullEngineOptions,
 } from "./engine-test-kit.ts";
-import { yieldToLoop } from "./yield-to-loop.ts";
+import { yieldToLoop } from "../util/yield-to-loop.ts";
 
 /** Caches of every sort, with pages for two or three sequences at a time. */
 const configurations: readonly { readonly label: string; readonly options: NullEngineOptions }[] = [
