@@ -127,11 +127,15 @@ export class CpuDevice implements Device {
     };
   }
 
+  /** The fastest of many, as for the other rates: what slows a call down is not the device's. */
   async #measureCall(): Promise<number> {
-    const calls = 200;
-    const start = performance.now();
-    for (let i = 0; i < calls; i++) await this.#library.measureBarrier(this.#pointer, 1);
-    return (performance.now() - start) / 1000 / calls;
+    let fastestMs = Infinity;
+    for (let i = 0; i < 200; i++) {
+      const start = performance.now();
+      await this.#library.measureBarrier(this.#pointer, 1);
+      fastestMs = Math.min(fastestMs, performance.now() - start);
+    }
+    return fastestMs / 1000;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
