@@ -2,14 +2,16 @@
 // Compiles native/cpu with the system's C compiler into build/native/<platform>-<arch>/libfewbit-cpu.{so,dylib,dll}.
 //
 //   node scripts/build-native.mjs [--cc COMPILER] [--target aarch64|x86_64]
+//                                 [--build-folder FOLDER] [--flags="FLAG …"]
 //
 // The compiler is --cc, else $CC, else the first of cc, gcc, clang; --target alone means <target>-linux-gnu-gcc. What
 // is built follows the machine that the compiler itself names. Without any compiler nothing is built, which is no
-// error: the reference backend is used then.
+// error: the reference backend is used then. Builds that test something, such as one with sanitizers, go to a
+// --build-folder other than build/, with --flags that come after all others, for compiling and linking.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, join, relative } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { filesBelow, hashFiles, projectRoot, readTextIfAny } from "./lib/files.mjs";
 import { isMainModule } from "./lib/main-module.mjs";
@@ -49,7 +51,7 @@ export class NativeBuildError extends Error {}
  * Builds what changed. Returns { built, library } or, when there is nothing to build with or from, { skipped: why }.
  * `log` gets one line before anything is compiled, and the compiler's warnings.
  */
-export async function buildNative({ cc, target, log = console.error } = {}) {
+export async function buildNative({ cc, target, buildFolder = "build", flags = "", log = console.error } = {}) {
   const sources = filesBelow(sourceFolder).filter((path) => path.endsWith(".c"));
   if (sources.length === 0) return { skipped: "there are no native sources" };
 
@@ -59,33 +61,36 @@ export async function buildNative({ cc, target, log = console.error } = {}) {
     throw new NativeBuildError(`--target ${target}: ${compiler.command.join(" ")} compiles for ${compiler.machine}`);
 
   const name = `${compiler.platform}-${compiler.arch}`;
-  const objectFolder = join(projectRoot, "build", "objects", name);
-  const libraryFolder = join(projectRoot, "build", "native", name);
+  const objectFolder = resolve(projectRoot, buildFolder, "objects", name);
+  const libraryFolder = resolve(projectRoot, buildFolder, "native", name);
   const library = join(libraryFolder, `libfewbit-cpu.${libraryExtensions[compiler.platform]}`);
   mkdirSync(objectFolder, { recursive: true });
   mkdirSync(libraryFolder, { recursive: true });
+
+  const moreFlags = flags.split(/\s+/).filter(Boolean);
+  const linking = [...linkFlags, ...moreFlags];
 
   // A unit is named after all that decides its bytes, so that whatever exists is up to date.
   const headers = filesBelow(sourceFolder).filter((path) => !path.endsWith(".c"));
   const units = sources.flatMap((source) => {
     const set = instructionSets[/_([a-z0-9]+)\.c$/.exec(source)?.[1]];
     if (set && set.arch !== compiler.arch) return [];
-    const flags = [...compileFlags, ...(set?.flags ?? [])];
-    const hash = hashFiles([source, ...headers], compiler.command, compiler.version, flags).slice(0, 16);
-    return [{ source, flags, object: join(objectFolder, `${basename(source, ".c")}-${hash}.o`) }];
+    const compiling = [...compileFlags, ...(set?.flags ?? []), ...moreFlags];
+    const hash = hashFiles([source, ...headers], compiler.command, compiler.version, compiling).slice(0, 16);
+    return [{ source, compiling, object: join(objectFolder, `${basename(source, ".c")}-${hash}.o`) }];
   });
   const objects = units.map((unit) => unit.object);
-  const linked = JSON.stringify([objects.map((object) => basename(object)), compiler.command, linkFlags]);
+  const linked = JSON.stringify([objects.map((object) => basename(object)), compiler.command, linking]);
   const stampFile = join(objectFolder, "linked.json");
   if (existsSync(library) && readTextIfAny(stampFile) === linked) return { built: false, library };
 
   const missing = units.filter((unit) => !existsSync(unit.object));
   log(`compiling ${missing.length} of ${units.length} native sources for ${name} with ${compiler.command.join(" ")}`);
-  await inParallel(missing, ({ source, flags, object }) =>
-    replaceFile(object, (path) => run(compiler, [...flags, "-c", relative(projectRoot, source), "-o", path], log)),
+  await inParallel(missing, ({ source, compiling, object }) =>
+    replaceFile(object, (path) => run(compiler, [...compiling, "-c", relative(projectRoot, source), "-o", path], log)),
   );
   // Renamed into place: a process that has the old library mapped keeps it.
-  await replaceFile(library, (path) => run(compiler, [...objects, ...linkFlags, "-o", path], log));
+  await replaceFile(library, (path) => run(compiler, [...objects, ...linking, "-o", path], log));
   writeFileSync(stampFile, linked);
   for (const file of readdirSync(objectFolder))
     if (file.endsWith(".o") && !objects.includes(join(objectFolder, file))) rmSync(join(objectFolder, file));
@@ -155,8 +160,15 @@ async function inParallel(items, work) {
 
 if (isMainModule(import.meta.url)) {
   try {
-    const { values } = parseArgs({ options: { cc: { type: "string" }, target: { type: "string" } } });
-    const { skipped, library } = await buildNative(values);
+    const { values } = parseArgs({
+      options: {
+        cc: { type: "string" },
+        target: { type: "string" },
+        "build-folder": { type: "string" },
+        flags: { type: "string" },
+      },
+    });
+    const { skipped, library } = await buildNative({ ...values, buildFolder: values["build-folder"] });
     console.error(skipped ? `nothing built: ${skipped}` : relative(projectRoot, library));
   } catch (error) {
     console.error(`build-native: ${error.message}`);
