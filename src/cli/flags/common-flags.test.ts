@@ -1,0 +1,47 @@
+import { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import { addCommonFlags, engineOptions, formatOverrides, type CommonFlags } from "./common-flags.ts";
+
+function parse(...args: readonly string[]): CommonFlags {
+  const command = addCommonFlags(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  return command.parse(args, { from: "user" }).opts<CommonFlags>();
+}
+
+describe("engineOptions", () => {
+  test.each([
+    [[], { backend: "auto" }],
+    [["--backend", "cpu", "--threads", "3"], { backend: "cpu", threads: 3 }],
+    [["--dtype", "f32"], { backend: "auto", cacheType: "f32" }],
+    [["--dtype", "f32", "--cpu-activations", "f32"], { backend: "auto", activations: "f32", cacheType: "f32" }],
+    [["--dtype", "f32", "--kv-cache-dtype", "f16"], { backend: "auto", cacheType: "f16" }],
+    [["--kv-cache-dtype", "f16"], { backend: "auto", cacheType: "f16" }],
+    [["-c", "128"], { backend: "auto", contextLength: 128 }],
+  ] as const)("%j", (args, expected) => {
+    expect(engineOptions(parse(...args))).toEqual(expected);
+  });
+
+  test.each(["cuda", "webgpu"])("there is no %s backend", (name) => {
+    expect(() => engineOptions(parse("--backend", name))).toThrow(`this build has no ${name} backend`);
+  });
+
+  test.each(["f16", "bf16"])("nothing computes in %s", (type) => {
+    expect(() => engineOptions(parse("--dtype", type))).toThrow(`--dtype takes auto or f32, not ${type}`);
+  });
+});
+
+test("a checkpoint format is handed on only where it is given", () => {
+  expect(formatOverrides(parse())).toEqual({});
+  expect(formatOverrides(parse("--checkpoint-format", "gptq_v2"))).toEqual({ checkpointFormat: "gptq_v2" });
+});
+
+test.each([
+  ["--backend", "vulkan"],
+  ["--dtype", "f64"],
+  ["--threads", "0"],
+  ["--ctx-size", "x"],
+  ["--checkpoint-format", "awq"],
+])("%s %s is refused", (...args) => {
+  expect(() => parse(...args)).toThrow(args[0]);
+});

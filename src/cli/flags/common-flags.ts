@@ -1,0 +1,76 @@
+import { Option, type Command } from "commander";
+import type { ActivationType, BackendName, CacheType } from "../../device/backend.ts";
+import type { FormatOverrides } from "../../formats/weight-format.ts";
+import type { EngineOptions } from "../../llm/engine-options.ts";
+import { UnsupportedError } from "../../util/errors.ts";
+import { integer } from "./parse-number.ts";
+
+/** What every command takes; `auto` where the user leaves the choice to fewbit. */
+export interface CommonFlags {
+  readonly backend: BackendName | "auto";
+  readonly dtype: "auto" | "f32" | "bf16" | "f16";
+  readonly threads?: number;
+  readonly cpuActivations?: ActivationType;
+  readonly kvCacheDtype: CacheType | "auto";
+  readonly ctxSize?: number;
+  readonly checkpointFormat?: NonNullable<FormatOverrides["checkpointFormat"]>;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Positions and threads beyond this are a slip of the finger; small enough that products stay exact. */
+const largestCount = 2 ** 26;
+
+export function addCommonFlags(command: Command): Command {
+  const flags = [
+    new Option("--backend <name>", "what computes").choices(["auto", "cpu", "reference", "cuda", "webgpu"]),
+    new Option("--dtype <type>", "what activations are; f32 keeps the KV cache in f32 too").choices([
+      ...["auto", "f32", "bf16", "f16"],
+    ]),
+    new Option("--kv-cache-dtype <type>", "how keys and values are kept").choices(["auto", "f32", "f16"]),
+  ].map((option) => option.default("auto"));
+  flags.push(
+    new Option("-t, --threads <count>", "CPU threads (default: all physical cores)").argParser(
+      integer({ from: 1, to: 1024 }),
+    ),
+    new Option("--cpu-activations <type>", "int8 is fast (default), f32 is exact").choices(["int8", "f32"]),
+    new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together").argParser(
+      integer({ from: 1, to: largestCount }),
+    ),
+    new Option("--checkpoint-format <name>", "how GPTQ zero points are read, whatever the files say").choices([
+      ...["gptq", "gptq_v2"],
+    ]),
+    new Option("--json", "print one JSON value on stdout and nothing else there"),
+    new Option("--quiet", "no warnings and notes on stderr"),
+    new Option("--verbose", "details on stderr, and stack traces with errors"),
+  );
+  for (const option of flags) command.addOption(option);
+  return command;
+}
+
+/**
+ * How the flags would have the model run. CPU and reference compute in f32, so `--dtype f32` only says what the KV cache
+ * holds. Throws UnsupportedError for a backend or a type that this build does not have.
+ */
+export function engineOptions(flags: CommonFlags): EngineOptions {
+  const { backend, dtype, threads, cpuActivations, kvCacheDtype, ctxSize } = flags;
+  if (backend === "cuda" || backend === "webgpu")
+    throw new UnsupportedError(`this build has no ${backend} backend; --backend takes auto, cpu or reference`);
+  if (dtype === "f16" || dtype === "bf16")
+    throw new UnsupportedError(
+      `the cpu and reference backends compute in f32; --dtype takes auto or f32, not ${dtype}`,
+    );
+  const cacheType = kvCacheDtype === "auto" ? (dtype === "f32" ? "f32" : undefined) : kvCacheDtype;
+  return {
+    backend,
+    ...(threads !== undefined && { threads }),
+    ...(cpuActivations !== undefined && { activations: cpuActivations }),
+    ...(cacheType !== undefined && { cacheType }),
+    ...(ctxSize !== undefined && { contextLength: ctxSize }),
+  };
+}
+
+export function formatOverrides({ checkpointFormat }: CommonFlags): FormatOverrides {
+  return checkpointFormat === undefined ? {} : { checkpointFormat };
+}
