@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+
+/** A command as the overview lists it; the rest of it is loaded when it is asked for, so that all others start fast. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Gives what adds arguments, flags, examples and the action to the command. */
+  readonly load: () => Promise<(command: Command) => void>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "run",
+    summary: "answer one prompt",
+    load: async () => (await import("./run.ts")).defineRun,
+  },
+  {
+    name: "chat",
+    summary: "hold a conversation in the terminal",
+    load: async () => (await import("./chat.ts")).defineChat,
+  },
+  {
+    name: "inspect",
+    summary: "show what a checkpoint holds and what can run it",
+    load: async () => (await import("./inspect.ts")).defineInspect,
+  },
+  {
+    name: "eval",
+    summary: "logits and perplexity of given tokens",
+    load: async () => (await import("./eval.ts")).defineEval,
+  },
+  {
+    name: "bench",
+    summary: "measure how fast a model runs",
+    load: async () => (await import("./bench.ts")).defineBench,
+  },
+  {
+    name: "doctor",
+    summary: "show what this machine has and which backends can run",
+    load: async () => (await import("./doctor.ts")).defineDoctor,
+  },
+];

@@ -1,0 +1,10 @@
+/** What the process ends with; scripts rely on it. */
+export const exitStatus = {
+  ok: 0,
+  /** A failure that the message explains. */
+  failure: 1,
+  /** Wrong flags, commands or arguments. */
+  usage: 2,
+  /** Ctrl-C: 128 and the number of SIGINT, as shells have it. */
+  interrupted: 130,
+} as const;

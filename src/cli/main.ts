@@ -1,0 +1,4 @@
+/** The program behind `bin/fewbit.mjs`. */
+import { runCli } from "./run-cli.ts";
+
+process.exitCode = await runCli(process.argv.slice(2));

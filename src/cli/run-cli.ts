@@ -1,0 +1,80 @@
+import { Command, CommanderError } from "commander";
+import { AbortedError } from "../util/errors.ts";
+import { commands } from "./commands.ts";
+import { exitStatus } from "./exit-status.ts";
+import { UsageError } from "./usage-error.ts";
+import { version } from "./version.ts";
+
+const examples = `
+Examples:
+  fewbit run "Why is the sky blue?"
+  fewbit chat ./my-model
+  fewbit inspect ./my-model
+
+"fewbit COMMAND --help" has the flags of a command. MODEL is a folder with a Hugging Face checkpoint or a .safetensors
+file; without one, the model that comes with a checkout is used.`;
+
+/** Runs one command line, without the program's name, and gives the exit status. Never throws. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  leaveQuietlyOnBrokenPipe();
+  try {
+    const program = await createProgram(args);
+    await program.parseAsync(args, { from: "user" });
+    // An action that failed gently (a conversation that was left by Ctrl-C) has set it.
+    return Number(process.exitCode ?? exitStatus.ok);
+  } catch (error) {
+    return report(error, args.includes("--verbose"));
+  }
+}
+
+async function createProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command("fewbit")
+    .description("An engine for few-bit LLM checkpoints.")
+    .version(version)
+    .helpCommand(true)
+    .addHelpText("after", examples)
+    .exitOverride()
+    .configureHelp({ helpWidth: 120 })
+    // Errors are reported once, in one form, by `report`.
+    .configureOutput({ outputError: () => undefined });
+  // `fewbit help run` names the command second.
+  const named = args[0] === "help" ? args[1] : args[0];
+  for (const { name, summary, load } of commands) {
+    const command = program.command(name).description(summary);
+    if (name === named) (await load())(command);
+  }
+  return program;
+}
+
+/** One line on stderr, with a stack trace only where it was asked for. */
+function report(error: unknown, isVerbose: boolean): number {
+  if (error instanceof AbortedError) return exitStatus.interrupted;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitStatus.ok; // --help, --version
+    if (error.code === "commander.help") return exitStatus.usage; // no command: the help stands on stderr already
+    const [message, ...hints] = error.message.replace(/^error: /, "").split("\n");
+    writeError([message, ...hints].join(" "));
+    return exitStatus.usage;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  writeError(isVerbose && error instanceof Error ? (error.stack ?? message) : oneLine(message));
+  return error instanceof UsageError ? exitStatus.usage : exitStatus.failure;
+}
+
+function oneLine(message: string): string {
+  return message.trim().replace(/\s*\n\s*/g, " ");
+}
+
+function writeError(line: string): void {
+  process.stderr.write(`fewbit: ${line}\n`);
+}
+
+/** `fewbit run … | head -1`: whoever reads has had enough, and so there is nobody to tell. */
+function leaveQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(exitStatus.ok);
+      throw error;
+    });
+  }
+}
