@@ -1,0 +1,37 @@
+import { createNodeHost } from "../entry/node.ts";
+import type { LLM } from "../llm/llm.ts";
+import { loadLLM } from "../llm/load-llm.ts";
+import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Loads the model that `run` and `chat` speak with, and says with `--verbose` what became of it. For one sequence at a time. */
+export async function loadModel(
+  name: string | undefined,
+  flags: CommonFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<LLM> {
+  const progress = terminal.progress("loading the model");
+  const llm = await loadLLM(createNodeHost(), name, {
+    ...engineOptions(flags),
+    ...formatOverrides(flags),
+    maxSequences: 1,
+    signal,
+    onWarning: terminal.warn,
+    onProgress: progress && (({ loaded, total }) => progress(loaded, total)),
+  });
+  const { model, architecture, format, contextLength, device, loadMs } = llm.info;
+  const kernels = Object.entries(device.kernels).map(([kernel, count]) => `${kernel} × ${count}`);
+  terminal.detail(`model    ${model} (${architecture}, ${format}), ${contextLength} positions`);
+  terminal.detail(`device   ${device.backend}: ${device.description}`);
+  terminal.detail(`kernels  ${kernels.join(", ")}`);
+  terminal.detail(
+    `memory   weights ${megabytes(device.weightBytes)}, caches and buffers ${megabytes(device.stepBytes)}`,
+  );
+  terminal.detail(`loaded   in ${Math.round(loadMs)} ms`);
+  return llm;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
