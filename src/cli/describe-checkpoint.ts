@@ -1,0 +1,76 @@
+import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
+import type { JsonObject } from "../util/json.ts";
+import { quote } from "../util/quote.ts";
+import type { KernelUse, Runner } from "./find-runners.ts";
+import { formatTable } from "./format-table.ts";
+import { groupModules } from "./group-modules.ts";
+import type { Inspection } from "./inspect.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** An inspection for people: what it is, what it holds, what can run it. */
+export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspection, { colors }: Terminal): string {
+  const { format, declared, architecture, parameters, bitsPerWeight, byteLength } = inspection;
+  const head = [
+    ["model", printable(checkpoint.label)],
+    ["format", `${format}${declared === null ? "" : `, declared ${describeDeclared(declared)}`}`],
+    ["architecture", architecture === null ? "none: there is no config.json" : printable(architecture)],
+    [
+      "weights",
+      `${(parameters / 1e6).toFixed(1)} M in ${megabytes(byteLength)}` +
+        (bitsPerWeight === null ? "" : `, ${bitsPerWeight.toFixed(2)} bits each`),
+    ],
+  ];
+  const modules = groupModules(checkpoint.modules()).map(({ name, modules }) => [
+    printable(name),
+    modules.length === 1 ? "" : `${modules.length} ×`,
+    modules[0].shape.join(" × "),
+    storedAs(modules[0]),
+    megabytes(modules.reduce((sum, module) => sum + module.byteLength, 0)),
+  ]);
+  const runners = inspection.backends.flatMap((runner) =>
+    describeRunner(runner).map((line, i) => [i === 0 ? runner.backend : "", line]),
+  );
+  const title = (text: string): string => colors.bold(text);
+  return [
+    formatTable(head, ["left", "left"]),
+    "",
+    formatTable(
+      [["weight", "", "shape", "stored as", "size"].map(title), ...modules],
+      ["left", "right", "left", "left", "right"],
+    ),
+    "",
+    formatTable(runners, ["left", "left"]),
+  ].join("\n");
+}
+
+function describeDeclared(declared: JsonObject): string {
+  const scalars = Object.entries(declared).filter(([, value]) => typeof value !== "object");
+  return scalars.map(([key, value]) => printable(`${key}=${JSON.stringify(value)}`)).join(" ");
+}
+
+function storedAs({ scheme, bits, groupSize, shape, tensor }: CheckpointModule): string {
+  if (tensor !== undefined) return tensor.dtype;
+  const groups = groupSize === undefined ? "" : groupSize >= shape[1] ? ", one group" : `, groups of ${groupSize}`;
+  return `${bits}-bit ${scheme}${groups}`;
+}
+
+function describeRunner({ canRun, detail, kernels, cacheBytesPer1k }: Runner): readonly string[] {
+  if (!canRun) return [`cannot run it: ${detail}`];
+  const cache =
+    cacheBytesPer1k === undefined ? [] : [`${megabytes(cacheBytesPer1k)} of KV cache per 1k tokens of context`];
+  return [`can run it: ${detail}`, ...kernels.map(describeUse), ...cache];
+}
+
+function describeUse({ kernel, linears, refusals }: KernelUse): string {
+  const others = refusals.map((refusal) => `; not ${refusal.kernel}, which ${refusal.reason}`);
+  return `${kernel} for ${linears} ${linears === 1 ? "linear" : "linears"}${others.join("")}`;
+}
+
+/** Names come from a stranger's file, and a terminal obeys what it is sent. */
+function printable(text: string): string {
+  return quote(text).slice(1, -1);
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

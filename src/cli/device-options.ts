@@ -1,0 +1,11 @@
+import type { DeviceOptions } from "../device/backend.ts";
+import type { EngineOptions } from "../llm/engine-options.ts";
+
+/** The part of the options that a backend is opened with. */
+export function deviceOptions({ threads, activations, cacheType }: EngineOptions): DeviceOptions {
+  return {
+    ...(threads !== undefined && { threads }),
+    ...(activations !== undefined && { activations }),
+    ...(cacheType !== undefined && { cacheType }),
+  };
+}

@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import type { Command } from "commander";
+import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
+import { hashWeights } from "../checkpoint/hash-weights.ts";
+import { createNodeHost } from "../entry/node.ts";
+import { throwIfAborted } from "../util/abort.ts";
+import type { JsonObject } from "../util/json.ts";
+import { absentBackends } from "./absent-backends.ts";
+import { describeCheckpoint } from "./describe-checkpoint.ts";
+import { deviceOptions } from "./device-options.ts";
+import { describeProgram, findRunners, type Runner } from "./find-runners.ts";
+import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import { Interruption } from "./interruption.ts";
+import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
+import { Terminal } from "./terminal.ts";
+
+interface InspectFlags extends CommonFlags {
+  readonly hashes?: boolean;
+}
+
+const examples = `
+Examples:
+  fewbit inspect ./my-model
+  fewbit inspect ./my-model/model.safetensors --json
+  fewbit inspect ./my-model --hashes --json`;
+
+export function defineInspect(command: Command): void {
+  command
+    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
+    .option("--hashes", "sha256 of every dequantized weight, as little-endian f32, rows of outputs");
+  addCommonFlags(command)
+    .addHelpText("after", `\n--verbose prints the program that the model is compiled to.\n${examples}`)
+    .action(inspect);
+}
+
+/** What is found; `--json` prints it: all but the last two is a contract with scripts. */
+export interface Inspection {
+  readonly format: string;
+  /** The quantization config; null: there is none. */
+  readonly declared: JsonObject | null;
+  /** As config.json names it; null: nothing does. */
+  readonly architecture: string | null;
+  readonly parameters: number;
+  /** Of all weights together, scales and zero points included; null: there are none. */
+  readonly bitsPerWeight: number | null;
+  readonly weights: readonly InspectedWeight[];
+  readonly byteLength: number;
+  readonly backends: readonly Runner[];
+}
+
+interface InspectedWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly scheme: string;
+  readonly bits: number;
+  readonly groupSize?: number;
+  readonly sha256?: string;
+}
+
+async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
+  const engine = engineOptions(flags);
+  const terminal = new Terminal(flags);
+  using interruption = new Interruption();
+  const { signal } = interruption;
+  const host = createNodeHost();
+  await using checkpoint = await openNamedCheckpoint(host, name, flags, terminal, signal);
+  const modules = checkpoint.modules();
+  const hashes = flags.hashes ? await hashAll(checkpoint, modules.length, terminal, signal) : undefined;
+
+  const { backend: wanted = "auto" } = engine;
+  const backends = host.backends.filter((backend) => wanted === "auto" || backend.name === wanted);
+  const runners = await findRunners(checkpoint, backends, deviceOptions(engine));
+  const best = backends.find((_, i) => runners[i].canRun);
+  if (flags.verbose && best) terminal.detail(await describeProgram(checkpoint, best, deviceOptions(engine), signal));
+  const inspection = {
+    ...describeWeights(checkpoint, modules, hashes),
+    backends: wanted === "auto" ? [...runners, ...absentRunners] : runners,
+  };
+  if (flags.json) terminal.printJson(inspection);
+  else terminal.print(describeCheckpoint(checkpoint, inspection, terminal));
+}
+
+const absentRunners: readonly Runner[] = absentBackends.map(({ name, detail }) => ({
+  backend: name,
+  canRun: false,
+  detail,
+  kernels: [],
+}));
+
+async function hashAll(
+  checkpoint: Checkpoint,
+  total: number,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const progress = terminal.progress("hashing");
+  const hashes = new Map<string, string>();
+  let done = 0;
+  for await (const { module, sha256 } of hashWeights(checkpoint, () => createHash("sha256"))) {
+    throwIfAborted(signal, "hashing");
+    if (sha256 !== undefined) hashes.set(module.name, sha256);
+    progress?.(++done, total);
+  }
+  return hashes;
+}
+
+function describeWeights(
+  checkpoint: Checkpoint,
+  modules: readonly CheckpointModule[],
+  hashes: ReadonlyMap<string, string> | undefined,
+): Omit<Inspection, "backends"> {
+  let parameters = 0;
+  let byteLength = 0;
+  for (const module of modules) {
+    parameters += module.shape.reduce((product, dimension) => product * dimension, 1);
+    byteLength += module.byteLength;
+  }
+  return {
+    format: checkpoint.format,
+    declared: checkpoint.declared ?? null,
+    architecture: architectureOf(checkpoint),
+    parameters,
+    bitsPerWeight: parameters === 0 ? null : (8 * byteLength) / parameters,
+    weights: modules.map(({ name, shape, scheme, bits, groupSize }) => {
+      const sha256 = hashes?.get(name);
+      return {
+        ...{ name, shape, scheme: family(scheme), bits },
+        ...(groupSize !== undefined && { groupSize }),
+        ...(sha256 !== undefined && { sha256 }),
+      };
+    }),
+    byteLength,
+  };
+}
+
+/** Scripts are told the family of a scheme: whether its groups have zero points or minima is in the bytes. */
+function family(scheme: CheckpointModule["scheme"]): string {
+  return scheme.startsWith("affine-") ? "affine" : scheme;
+}
+
+function architectureOf({ config }: Checkpoint): string | null {
+  const names = config?.architectures;
+  const name: unknown = Array.isArray(names) ? names[0] : undefined;
+  const type = config?.model_type;
+  return typeof name === "string" ? name : typeof type === "string" ? type : null;
+}

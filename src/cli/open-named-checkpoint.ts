@@ -1,0 +1,23 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
+import type { Host } from "../llm/host.ts";
+import { locateModel } from "../llm/locate-model.ts";
+import { formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Opens what a user calls a model, without bringing it to a device; absent: the host's own. Errors as locateModel and openCheckpoint. */
+export async function openNamedCheckpoint(
+  host: Host,
+  name: string | undefined,
+  flags: CommonFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Checkpoint> {
+  const { folder, file } = await locateModel(host, name, signal);
+  return openCheckpoint(folder, {
+    ...formatOverrides(flags),
+    ...(file !== undefined && { file }),
+    warn: terminal.warn,
+    signal,
+  });
+}
