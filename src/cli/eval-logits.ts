@@ -1,0 +1,85 @@
+import { open, rename, rm } from "node:fs/promises";
+import type { Command } from "commander";
+import { writeSafetensors } from "../containers/safetensors/write-safetensors.ts";
+import { IoError } from "../util/errors.ts";
+import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import { readTokenIds } from "./flags/token-ids.ts";
+import { Interruption } from "./interruption.ts";
+import { logitsRows } from "./logits-rows.ts";
+import { openDriver } from "./open-driver.ts";
+import { Terminal } from "./terminal.ts";
+
+interface EvalLogitsFlags extends CommonFlags {
+  readonly ids: string;
+  readonly out: string;
+}
+
+const examples = `
+Example:
+  fewbit eval logits ./my-model --ids 1,2,3 --out logits.safetensors --dtype f32 --cpu-activations f32`;
+
+export function defineEvalLogits(command: Command): void {
+  command
+    .description(
+      "write the logits of every position to a .safetensors file: tensor `logits`, F32 [positions, vocabulary]",
+    )
+    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
+    .requiredOption("--ids <ids>", "the tokens: 1,2,3 or @file.json")
+    .requiredOption("--out <file>", "where to write");
+  addCommonFlags(command).addHelpText("after", examples).action(evalLogits);
+}
+
+async function evalLogits(name: string | undefined, flags: EvalLogitsFlags): Promise<void> {
+  const ids = Int32Array.from(await readTokenIds(flags.ids));
+  const terminal = new Terminal(flags);
+  using interruption = new Interruption();
+  await using opened = await openDriver({
+    model: name,
+    flags,
+    engine: engineOptions(flags),
+    needs: { positions: Math.max(ids.length, flags.ctxSize ?? 0), sequences: 1, stepTokens: 512, outputs: logitsRows },
+    terminal,
+    signal: interruption.signal,
+  });
+  const { vocabSize } = opened.compiled.program;
+  const shape = [ids.length, vocabSize];
+  const progress = terminal.progress("computing logits");
+  const rows = async function* (): AsyncGenerator<Float32Array> {
+    let done = 0;
+    opened.driver.begin(0, ids.length);
+    for await (const logits of opened.driver.logits(0, ids)) {
+      yield logits;
+      progress?.((done += logits.length), ids.length * vocabSize);
+    }
+  };
+  await writeWhole(flags.out, (write) =>
+    writeSafetensors([{ name: "logits", dtype: "F32", shape, data: rows }], write),
+  );
+  if (flags.json) terminal.printJson({ shape, out: flags.out });
+  else terminal.print(`logits [${shape.join(", ")}] are in ${flags.out}`);
+}
+
+/** Writes a file beside its place and moves it there when it is whole: nobody meets half of one. */
+async function writeWhole(
+  path: string,
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const draft = `${path}.${process.pid}.part`;
+  const wrapped = async <Result>(work: Promise<Result>): Promise<Result> => {
+    try {
+      return await work;
+    } catch (cause) {
+      throw new IoError(`${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
+    }
+  };
+  const file = await wrapped(open(draft, "w"));
+  try {
+    await fill((bytes) => wrapped(file.writeFile(bytes)));
+    await wrapped(file.close());
+    await wrapped(rename(draft, path));
+  } catch (error) {
+    await file.close().catch(() => undefined); // it may be closed; what went wrong first counts
+    await rm(draft, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,99 @@
+import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
+import type { LoadProgress } from "../compile/load-weights.ts";
+import type { Device } from "../device/backend.ts";
+import { StepDriver } from "../engine/step-driver.ts";
+import { createNodeHost } from "../entry/node.ts";
+import type { EngineOptions } from "../llm/engine-options.ts";
+import { modelOf } from "../llm/load-engine.ts";
+import { openDevice } from "../llm/open-device.ts";
+import { planMemory } from "../llm/plan-memory.ts";
+import type { Model } from "../models/model.ts";
+import { deviceOptions } from "./device-options.ts";
+import type { CommonFlags } from "./flags/common-flags.ts";
+import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
+import type { Terminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+
+export interface DriverNeeds {
+  /** Positions of each sequence. */
+  readonly positions: number;
+  readonly sequences: number;
+  /** Most tokens of one step. */
+  readonly stepTokens: number;
+  /** Most rows of logits of one step, for a vocabulary of this size. */
+  readonly outputs: (vocabSize: number) => number;
+}
+
+export interface OpenDriverOptions {
+  /** Absent: the model that comes with the checkout. */
+  readonly model: string | undefined;
+  readonly flags: CommonFlags;
+  readonly engine: EngineOptions;
+  readonly needs: DriverNeeds;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+}
+
+/** A model on a device, step by step in the caller's hands. Owns all of it. */
+export interface OpenDriver extends AsyncDisposable {
+  readonly model: Model;
+  readonly device: Device;
+  readonly compiled: CompiledModel;
+  readonly driver: StepDriver;
+}
+
+/**
+ * Brings a model to a device for evaluating or measuring it. Throws UsageError for more positions than the model was trained
+ * for, else as loadEngine; nothing stays open then.
+ */
+export async function openDriver(options: OpenDriverOptions): Promise<OpenDriver> {
+  const { flags, engine, needs, terminal, signal } = options;
+  const host = createNodeHost();
+  await using checkpoint = await openNamedCheckpoint(host, options.model, flags, terminal, signal);
+  const model = modelOf(checkpoint);
+  if (needs.positions > model.contextLength)
+    throw new UsageError(`${needs.positions} positions are needed; the model was trained for ${model.contextLength}`);
+  const device = await openDevice(host.backends, engine.backend ?? "auto", deviceOptions(engine), terminal.warn);
+  let compiled: CompiledModel | undefined;
+  try {
+    const progress = terminal.progress("loading the model");
+    const onProgress = progress && (({ loaded, total }: LoadProgress) => progress(loaded, total));
+    compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
+    return await startDriver(compiled, device, needs, signal);
+  } catch (error) {
+    compiled?.[Symbol.dispose]();
+    await device[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function startDriver(
+  compiled: CompiledModel,
+  device: Device,
+  { positions, sequences, stepTokens, outputs }: DriverNeeds,
+  signal: AbortSignal,
+): Promise<OpenDriver> {
+  const { model, program, weights, vectors } = compiled;
+  const { pageKinds, vocabSize } = program;
+  const limits = planMemory({
+    pageKinds,
+    pageSize: device.pageSize,
+    contextLength: positions,
+    maxSequences: sequences,
+    stepTokens,
+    maxOutputs: outputs(vocabSize),
+    cachePositions: Infinity, // a whole context for every sequence
+  });
+  const executable = await device.load({ program, weights, vectors, limits });
+  return {
+    model,
+    device,
+    compiled,
+    driver: new StepDriver(executable, { pageKinds, ropeSwitchLength: model.ropeSwitchLength, signal }),
+    async [Symbol.asyncDispose]() {
+      await executable[Symbol.asyncDispose]();
+      compiled[Symbol.dispose]();
+      await device[Symbol.asyncDispose]();
+    },
+  };
+}
