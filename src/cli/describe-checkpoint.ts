@@ -4,7 +4,7 @@ import { quote } from "../util/quote.ts";
 import type { KernelUse, Runner } from "./find-runners.ts";
 import { formatTable } from "./format-table.ts";
 import { groupModules } from "./group-modules.ts";
-import type { Inspection } from "./inspect.ts";
+import type { Inspection } from "./inspection.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** An inspection for people: what it is, what it holds, what can run it. */

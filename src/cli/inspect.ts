@@ -4,12 +4,12 @@ import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import { hashWeights } from "../checkpoint/hash-weights.ts";
 import { createNodeHost } from "../entry/node.ts";
 import { throwIfAborted } from "../util/abort.ts";
-import type { JsonObject } from "../util/json.ts";
 import { absentBackends } from "./absent-backends.ts";
 import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { deviceOptions } from "./device-options.ts";
 import { describeProgram, findRunners, type Runner } from "./find-runners.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import type { Inspection } from "./inspection.ts";
 import { Interruption } from "./interruption.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
 import { Terminal } from "./terminal.ts";
@@ -31,30 +31,6 @@ export function defineInspect(command: Command): void {
   addCommonFlags(command)
     .addHelpText("after", `\n--verbose prints the program that the model is compiled to.\n${examples}`)
     .action(inspect);
-}
-
-/** What is found; `--json` prints it: all but the last two is a contract with scripts. */
-export interface Inspection {
-  readonly format: string;
-  /** The quantization config; null: there is none. */
-  readonly declared: JsonObject | null;
-  /** As config.json names it; null: nothing does. */
-  readonly architecture: string | null;
-  readonly parameters: number;
-  /** Of all weights together, scales and zero points included; null: there are none. */
-  readonly bitsPerWeight: number | null;
-  readonly weights: readonly InspectedWeight[];
-  readonly byteLength: number;
-  readonly backends: readonly Runner[];
-}
-
-interface InspectedWeight {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly scheme: string;
-  readonly bits: number;
-  readonly groupSize?: number;
-  readonly sha256?: string;
 }
 
 async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {

@@ -1,0 +1,26 @@
+import type { JsonObject } from "../util/json.ts";
+import type { Runner } from "./find-runners.ts";
+
+/** What is found; `--json` prints it: all but the last two is a contract with scripts. */
+export interface Inspection {
+  readonly format: string;
+  /** The quantization config; null: there is none. */
+  readonly declared: JsonObject | null;
+  /** As config.json names it; null: nothing does. */
+  readonly architecture: string | null;
+  readonly parameters: number;
+  /** Of all weights together, scales and zero points included; null: there are none. */
+  readonly bitsPerWeight: number | null;
+  readonly weights: readonly InspectedWeight[];
+  readonly byteLength: number;
+  readonly backends: readonly Runner[];
+}
+
+interface InspectedWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly scheme: string;
+  readonly bits: number;
+  readonly groupSize?: number;
+  readonly sha256?: string;
+}
