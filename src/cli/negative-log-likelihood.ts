@@ -7,5 +7,5 @@ export function negativeLogLikelihood(logits: Float32Array, target: number): num
   for (let i = 0; i < logits.length; i++) if (logits[i] > largest) largest = logits[i];
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i] - largest);
-  return Math.log(sum) + largest - logits[target];
+  return Math.log(sum) + (largest - logits[target]);
 }
