@@ -269,6 +269,13 @@ static void check_affine(affine_case c) {
   linear_context context = {.weight = w, .floats = x, .stride = c.in};
   if (span) {
     fb_activations found = activations_of(w, span), expected = activations_of(w, span);
+    // First what lies between two codes: halves, in spans whose largest is 127.
+    float *ties = memory((size_t)ROW_COUNT * (size_t)c.in * sizeof *ties);
+    for (int32_t i = 0; i < ROW_COUNT * c.in; i++) ties[i] = i % c.in % FB_BLOCK ? (float)random_below(250) - 124.5f : 127;
+    quantize_rows(tested, w, ties, &found);
+    quantize_rows(portable, w, ties, &expected);
+    expect_same(QUANTIZE, label, found.codes, expected.codes, (size_t)ROW_COUNT * (size_t)found.stride);
+    free(ties);
     quantize_rows(tested, w, x, &found);
     quantize_rows(portable, w, x, &expected);
     expect_same(QUANTIZE, label, found.codes, expected.codes, (size_t)ROW_COUNT * (size_t)found.stride);
