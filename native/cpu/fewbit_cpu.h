@@ -63,6 +63,8 @@ FB_EXPORT int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, int
                                        const uint8_t *codes, const uint8_t *scales, const uint8_t *zeros, int32_t zero_order);
 // A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
 FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
+// Asks the system to bring memory into large pages, copying it; 1: done. Only speed depends on it.
+FB_EXPORT int32_t fb_enlarge_pages(uint8_t *bytes, double length);
 FB_EXPORT int32_t fb_weight_put_dense(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *values);
 FB_EXPORT double fb_weight_bytes(const fb_weight *weight);
 FB_EXPORT void fb_weight_free(fb_weight *weight);

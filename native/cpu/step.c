@@ -90,11 +90,10 @@ static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t
   const int32_t block = int8 ? kernels->rows_int8 : w->kind == FB_AFFINE ? kernels->rows_f32 : kernels->rows_dense;
   float *y = e->scratch[thread], *up = y + 16 * FB_TILE, *tile_weights = up + 16 * FB_TILE;
 
-  const int32_t units = gated ? w->tiles / 2 : w->tiles;
-  int32_t chunk = units / (threads * 8);
-  if (chunk < 1) chunk = 1;
-  for (int32_t start; (start = atomic_fetch_add_explicit(&e->next[index], chunk, memory_order_relaxed)) < units;) {
-    for (int32_t unit = start; unit < start + chunk && unit < units; unit++) {
+  // Many rows: small chunks, so that no thread waits long for the last. Few rows: one stretch a thread, read from memory as one stream.
+  const int32_t units = gated ? w->tiles / 2 : w->tiles, chunks = threads * (rows <= 4 ? 1 : 8);
+  for (int32_t chunk; (chunk = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed)) < chunks;) {
+    for (int32_t unit = share(units, chunk, chunks); unit < share(units, chunk + 1, chunks); unit++) {
       const int32_t column = unit * FB_TILE, count = op->out.width - column < FB_TILE ? op->out.width - column : FB_TILE;
       if (!int8 && w->kind == FB_AFFINE) {
         kernels->affine_dequantize(w, unit, tile_weights);

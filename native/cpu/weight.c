@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "memory.h"
 
 static size_t type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
 static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
@@ -19,7 +20,7 @@ fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group
   const size_t scales = round_up(columns * (size_t)w->groups * type_bytes(scale_type)), zeros = has_zeros ? round_up(columns * (size_t)w->groups) : 0;
   const size_t order = row_order ? round_up((size_t)in * sizeof *row_order) : 0;
   w->byte_length = codes + scales + zeros + order;
-  w->owned = aligned_alloc(64, w->byte_length);
+  w->owned = fb_memory_take(w->byte_length);
   if (!w->owned) {
     free(w);
     return NULL;
@@ -182,7 +183,7 @@ fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *value
   *w = (fb_weight){.kind = FB_DENSE, .in = in, .out = out, .type = type, .bits = 8 * (int32_t)type_bytes(type), .tiles = (out + FB_TILE - 1) / FB_TILE, .values = values};
   if (values) return w;
   w->byte_length = round_up((size_t)in * (size_t)out * type_bytes(type));
-  w->values = w->owned = aligned_alloc(64, w->byte_length);
+  w->values = w->owned = fb_memory_take(w->byte_length);
   if (w->values) return w;
   free(w);
   return NULL;
@@ -200,6 +201,6 @@ double fb_weight_bytes(const fb_weight *weight) {
 }
 
 void fb_weight_free(fb_weight *weight) {
-  free(weight->owned);
+  fb_memory_give(weight->owned);
   free(weight);
 }

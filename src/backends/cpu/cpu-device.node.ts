@@ -152,6 +152,7 @@ export class CpuDevice implements Device {
     const [{ inFeatures, type, values }] = parts;
     // One part stays where it is: an embedding that serves as head too would otherwise be in memory twice while it loads.
     const borrowed = parts.length === 1 ? values : undefined;
+    if (borrowed !== undefined) await this.#library.enlargePages(borrowed, borrowed.byteLength);
     const pointer = this.#library.weightDense(inFeatures, outFeatures, floatTypeCodes[type], borrowed ?? null);
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: true }, borrowed);
     if (borrowed === undefined) {

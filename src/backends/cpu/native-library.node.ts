@@ -48,6 +48,7 @@ export interface NativeLibrary {
     [device: Pointer, weight: Pointer, column: number, outFeatures: number, values: Memory],
     number
   >;
+  enlargePages: Async<[bytes: Memory, length: number], number>;
   weightBytes(weight: Pointer): number;
   weightFree(weight: Pointer): void;
   executableOpen(device: Pointer, words: Memory, floats: Memory, weights: Memory): Pointer;
@@ -131,6 +132,7 @@ function load(path: string): NativeLibrary {
     ),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
     weightPutDense: bindAsync("fb_weight_put_dense", "int32", pointer, pointer, "int32", "int32", pointer),
+    enlargePages: bindAsync("fb_enlarge_pages", "int32", pointer, "double"),
     weightBytes: bind("fb_weight_bytes", "double", pointer) as NativeLibrary["weightBytes"],
     weightFree: bind("fb_weight_free", "void", pointer) as NativeLibrary["weightFree"],
     executableOpen: bind(
