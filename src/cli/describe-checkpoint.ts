@@ -1,5 +1,5 @@
 import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
-import type { JsonObject } from "../util/json.ts";
+import type { JsonObject, JsonValue } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
 import type { KernelUse, Runner } from "./find-runners.ts";
 import { formatTable } from "./format-table.ts";
@@ -45,7 +45,8 @@ export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspectio
 
 function describeDeclared(declared: JsonObject): string {
   const scalars = Object.entries(declared).filter(([, value]) => typeof value !== "object");
-  return scalars.map(([key, value]) => printable(`${key}=${JSON.stringify(value)}`)).join(" ");
+  const text = (value: JsonValue | undefined): string => (typeof value === "string" ? value : JSON.stringify(value));
+  return scalars.map(([key, value]) => printable(`${key}=${text(value)}`)).join(" ");
 }
 
 function storedAs({ scheme, bits, groupSize, shape, tensor }: CheckpointModule): string {
