@@ -1,0 +1,97 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { filesBelow, fixtures } from "../support/fixtures.ts";
+import { expectFailure, fewbit, fewbitJson, golden, hasNative, isBuilt, scratchFolder } from "./fewbit.ts";
+
+interface InspectJson {
+  readonly format: string;
+  readonly declared: Readonly<Record<string, unknown>> | null;
+  readonly architecture: string | null;
+  readonly parameters: number;
+  readonly bitsPerWeight: number | null;
+  readonly weights: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly scheme: string;
+    readonly bits: number;
+    readonly groupSize?: number;
+    readonly sha256?: string;
+  }[];
+  readonly backends: readonly {
+    readonly backend: string;
+    readonly canRun: boolean;
+    readonly detail: string;
+    readonly kernels: readonly { readonly kernel: string; readonly linears: number }[];
+  }[];
+}
+
+const quantized = golden("models/gptq-3b-g128-asym");
+
+describe.skipIf(!isBuilt)("a whole model", () => {
+  test.each(["models/gptq-3b-g128-asym", "models/gptq-4b-g128-sym-lmhead"])("hashes of %s", async (name) => {
+    const { path, weights } = golden(name);
+    const { weights: found } = await fewbitJson<InspectJson>(["inspect", path, "--hashes"]);
+    for (const [weight, { shape, sha256 }] of Object.entries(weights))
+      expect(found.find((candidate) => candidate.name === weight)).toMatchObject({ name: weight, shape, sha256 });
+  });
+
+  test("as JSON", async () => {
+    const found = await fewbitJson<InspectJson>(["inspect", quantized.path]);
+    expect(found).toMatchObject({ format: "gptq", declared: { bits: 3 }, architecture: "LlamaForCausalLM" });
+    expect(found.weights.find(({ name }) => name.endsWith("layers.0.self_attn.q_proj"))).toEqual({
+      name: "model.layers.0.self_attn.q_proj",
+      shape: [256, 256],
+      scheme: "affine",
+      bits: 3,
+      groupSize: 128,
+    });
+    expect(found.bitsPerWeight).toBeGreaterThan(3);
+    const [, reference] = found.backends;
+    expect(reference).toMatchObject({ backend: "reference", canRun: true, kernels: [{ linears: 9 }] });
+    expect(found.backends.map(({ backend }) => backend)).toEqual(["cpu", "reference", "cuda", "webgpu"]);
+    expect(found.backends[0].canRun).toBe(hasNative);
+  });
+
+  test("for people; the program with --verbose", async () => {
+    const { path } = golden("models/gptq-4b-g128-asym-actorder");
+    const { code, stdout, stderr } = await fewbit(["inspect", path, "--verbose", "--backend", "reference"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^model\.layers\.\{0-1\}\.mlp\.down_proj +2 × +256 × 640 +4-bit affine-zero, groups of 128/m,
+    );
+    expect(stdout).toMatch(/^reference +can run it/m);
+    expect(stderr).toMatch(/^embed model\.embed_tokens -> hidden$/m);
+  });
+
+  test("an architecture that fewbit does not know", async () => {
+    const folder = scratchFolder();
+    cpSync(golden("arch/llama-tied").path, folder, { recursive: true });
+    const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as object;
+    writeFileSync(join(folder, "config.json"), JSON.stringify({ ...config, architectures: ["NovelForCausalLM"] }));
+    const found = await fewbitJson<InspectJson>(["inspect", folder]);
+    expect(found.architecture).toBe("NovelForCausalLM");
+    expect(found.weights.length).toBeGreaterThan(0);
+    for (const { canRun } of found.backends) expect(canRun).toBe(false);
+    expect(found.backends[1].detail).toMatch(/"NovelForCausalLM" is not supported/);
+  });
+});
+
+test.skipIf(!isBuilt)("a bare container", async () => {
+  const folder = scratchFolder();
+  cpSync(join(golden("arch/llama-tied").path, "logits.safetensors"), join(folder, "x.safetensors"));
+  const found = await fewbitJson<InspectJson>(["inspect", join(folder, "x.safetensors"), "--hashes"]);
+  expect(found).toMatchObject({ format: "dense", declared: null, architecture: null });
+  expect(found.weights).toMatchObject([{ name: "logits", scheme: "dense", bits: 32 }]);
+  expect(found.weights[0].sha256).toMatch(/^[0-9a-f]{64}$/);
+});
+
+describe.skipIf(!isBuilt)("hostile files are refused at once", () => {
+  test.each(filesBelow(join(fixtures, "hostile"), ".safetensors").map((path) => [basename(path), path]))(
+    "%s",
+    async (_, path) => {
+      expectFailure(await fewbit(["inspect", path, "--json"]), 1, new RegExp(basename(path)));
+    },
+    5_000,
+  );
+});

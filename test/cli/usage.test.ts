@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
+import { expectFailure, fewbit, golden, isBuilt } from "./fewbit.ts";
+
+const { path: model } = golden("arch/llama3");
+
+describe.skipIf(!isBuilt)("help", () => {
+  test.each([["run"], ["chat"], ["inspect"], ["eval", "logits"], ["eval", "ppl"], ["bench", "run"], ["doctor"]])(
+    "%s %s",
+    async (...command) => {
+      const { code, stdout, stderr } = await fewbit([...command.filter(Boolean), "--help"]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/Examples?:\n/);
+      expect(stdout).toContain("--json");
+    },
+  );
+
+  test("the overview lists what there is", async () => {
+    const { code, stdout } = await fewbit(["--help"]);
+    expect(code).toBe(0);
+    const listed = [...stdout.matchAll(/^ {2}(\w+) .*$/gm)].map(([, name]) => name);
+    for (const name of ["run", "chat", "inspect", "eval", "bench", "doctor"]) expect(listed).toContain(name);
+    expect(stdout).not.toMatch(/serve|quantize|convert/);
+  });
+
+  test("`help run` is `run --help`", async () => {
+    expect(await fewbit(["help", "run"])).toEqual(await fewbit(["run", "--help"]));
+  });
+
+  test("no command at all", async () => {
+    const { code, stdout, stderr } = await fewbit([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Usage: fewbit");
+  });
+
+  test("--version", async () => {
+    expect(await fewbit(["--version"])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: "" });
+  });
+});
+
+describe.skipIf(!isBuilt)("wrong usage: status 2", () => {
+  test.each([
+    ["an unknown command", ["rnu"], /unknown command 'rnu' \(Did you mean run\?\)/],
+    ["an unknown flag", ["run", "--tempreature", "1", "Hi"], /--tempreature.*Did you mean --temperature\?/],
+    ["a flag without its value", ["run", "--seed"], /--seed/],
+    ["no number", ["run", "--max-tokens", "many", "Hi"], /--max-tokens.*'many'.*integer/],
+    ["a number out of range", ["run", "--top-p", "1.5", "Hi"], /--top-p.*from 0 to 1/],
+    ["a choice that there is not", ["run", "--backend", "vulkan", "Hi"], /--backend.*auto, cpu, reference/],
+    ["an argument too many", ["run", "a", "b", "c"], /too many arguments/],
+    ["a prompt beside ids", ["run", model, "--ids", "1", "-p", "Hi"], /--ids and -p/],
+    ["ids that are none", ["run", model, "--ids", "1,x"], /--ids takes 1,2,3 or @file\.json/],
+    ["an empty prompt", ["run", model, "-p", ""], /the prompt is empty/],
+    ["nothing on stdin", ["run", "-m", model], /the prompt is empty/],
+    ["a system message that has no place", ["run", model, "--raw", "--system", "a", "-p", "b"], /--system needs/],
+    ["a flag that is missing", ["eval", "logits", model, "--ids", "1"], /--out/],
+    ["too few tokens for a chunk", ["eval", "ppl", model, "--ids", "1,2,3"], /fill no chunk of 512/],
+    ["more positions than the model has", ["bench", "run", model, "-d", "1000000"], /was trained for/],
+    ["nothing to measure", ["bench", "run", model, "-p", "0", "-n", "0"], /nothing to measure/],
+  ])("%s", async (_, args, message) => {
+    expectFailure(await fewbit([...args, ...(args[0] === "rnu" ? [] : ["--json"])]), 2, message);
+  });
+});
+
+describe.skipIf(!isBuilt)("failures: status 1", () => {
+  const say = ["-p", "Hi"] as const;
+
+  test.each([
+    ["a folder that is not there", ["run", "./no-such-model", ...say], /no such folder or file/],
+    ["an id on the Hub", ["run", "some/model", ...say], /Hub/],
+    ["a GGUF file that is not there", ["run", "model.gguf", ...say], /no such folder or file/],
+    ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors files/],
+    ["CUDA", ["run", model, "--ids", "1", "--backend", "cuda"], /this build has no cuda backend/],
+    ["WebGPU", ["inspect", model, "--backend", "webgpu"], /this build has no webgpu backend/],
+    ["f16", ["run", model, "--ids", "1", "--dtype", "f16"], /compute in f32/],
+    [
+      "int8 on the reference",
+      ["run", model, "--ids", "1", "--backend", "reference", "--cpu-activations", "int8"],
+      /int8/,
+    ],
+    ["ids that cannot be read", ["run", model, "--ids", "@no-such-file.json"], /no-such-file\.json cannot be read/],
+    [
+      "a file that cannot be written",
+      ["eval", "logits", model, "--ids", "1", "--out", "/no/such/x"],
+      /cannot be written/,
+    ],
+  ])("%s", async (_, args, message) => {
+    expectFailure(await fewbit([...args, "--json"]), 1, message);
+  });
+
+  test("a stack trace comes with --verbose only", async () => {
+    const { code, stderr } = await fewbit(["run", "./no-such-model", ...say, "--verbose"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^fewbit: IoError: .*\n\s+at /);
+  });
+});
