@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { createCpuBackend } from "../../src/backends/cpu/cpu-backend.node.ts";
 import { openCheckpoint } from "../../src/checkpoint/open-checkpoint.ts";
 import { compileModel } from "../../src/compile/compile-model.ts";
+import type { ActivationType } from "../../src/device/backend.ts";
 import type { StepLimits } from "../../src/device/step.ts";
 import { createLocalEngine, type LocalEngine } from "../../src/engine/local-engine.ts";
 import { openFolder } from "../../src/io/folder.node.ts";
@@ -13,9 +14,11 @@ export const embeddedModel = join(import.meta.dirname, "..", "..", "models", "sm
 export interface RealModelOptions {
   readonly folder?: string;
   readonly threads: number;
+  /** Absent: f32. */
+  readonly activations?: ActivationType;
 }
 
-/** A model on the CPU in f32, from which engines of any limits are made. Dispose of those first. */
+/** A model on the CPU, from which engines of any limits are made. Dispose of those first. */
 export interface RealModel extends AsyncDisposable {
   openEngine(limits: EngineLimits): Promise<LocalEngine>;
 }
@@ -32,11 +35,12 @@ export async function reasonToSkip(): Promise<string | undefined> {
   return available ? undefined : detail;
 }
 
-export async function openRealModel({ folder = embeddedModel, threads }: RealModelOptions): Promise<RealModel> {
+export async function openRealModel(options: RealModelOptions): Promise<RealModel> {
+  const { folder = embeddedModel, threads, activations = "f32" } = options;
   const warn = (message: string): never => {
     throw new Error(message);
   };
-  const device = await createCpuBackend().open({ threads, activations: "f32" });
+  const device = await createCpuBackend().open({ threads, activations });
   await using checkpoint = await openCheckpoint(await openFolder(folder), { warn });
   const compiled = await compileModel({ model: createModel(checkpoint.config), source: checkpoint, device });
   const { program } = compiled;
