@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // From the start of the process to the first token on stdout, and the most memory that it has on the way.
 //
-//   node bench/start-up.mjs [MODEL] [--runs 10] [--json] [-- FLAGS OF `fewbit run`]
+//   node bench/start-up.mjs [MODEL] [--runs 10] [--prompt-tokens N] [--json] [-- FLAGS OF `fewbit run`]
 //
 // Every run is a process of its own over the built program (`npm run setup`); the first fills the page cache and does not
-// count. Runs that are timed and runs that are weighed take turns: the latter carry a hook that reads the peak at exit.
+// count. The prompt is a greeting, or N tokens that mean nothing. Runs that are timed and runs that are weighed take
+// turns: the latter carry a hook that reads the peak at exit.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -47,44 +48,55 @@ function runProcess(args, { isWeighed = false } = {}) {
   });
 }
 
-/** What a process of this kind may take: 1.15 × its weights, its KV pool, and 130 MB for Node and all else. */
-async function memoryTerms(model) {
+/** What a process may take: 1.15 × its weights, the KV pool that it has by default, and 130 MB for Node and all else. */
+async function memoryTerms(model, name) {
   const { output } = await runProcess(["inspect", ...model, "--json"]);
   const { byteLength: weights, backends } = JSON.parse(output);
   const { LLM } = await import("../dist/node.mjs");
   const llm = await LLM.load(model[0], { maxSequences: 1 }); // as `run` does
-  const { cachePositions, device } = llm.info;
+  const { cachePositions } = llm.info;
   await llm.close();
-  const { cacheBytesPer1k } = backends.find(({ backend }) => backend === device.backend);
+  const { cacheBytesPer1k } = backends.find(({ backend }) => backend === name);
   const pool = (cachePositions / 1000) * cacheBytesPer1k;
-  return { weights, pool, limit: 1.15 * weights + pool + 130e6, device: `${device.backend}: ${device.description}` };
+  return { weights, pool, limit: 1.15 * weights + pool + 130e6 };
 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: "string", default: "10" }, json: { type: "boolean", default: false } },
+  options: {
+    runs: { type: "string", default: "10" },
+    "prompt-tokens": { type: "string" },
+    json: { type: "boolean", default: false },
+  },
 });
-const runs = Number(values.runs);
-if (!(Number.isInteger(runs) && runs > 0)) throw new Error(`--runs ${values.runs}: a whole number above 0 is needed`);
+const count = (name) => {
+  const number = Number(values[name]);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new Error(`--${name} ${values[name]}: a whole number above 0 is needed`);
+};
+const runs = count("runs");
+const ids = values["prompt-tokens"] && Array.from({ length: count("prompt-tokens") }, (_, i) => 3 + ((7 * i) % 200));
 const isModel = positionals.length > 0 && existsSync(positionals[0]);
 const model = positionals.slice(0, isModel ? 1 : 0);
-const prompt = ["-p", "Hello", "--max-tokens", "1", "--temperature", "0", ...positionals.slice(model.length)];
-const args = ["run", ...model.flatMap((path) => ["-m", path]), ...prompt];
+const prompt = ids ? ["--ids", ids.join(",")] : ["-p", "Hello"];
+const flags = ["--max-tokens", "1", "--temperature", "0", ...positionals.slice(model.length)];
+const args = ["run", ...model.flatMap((path) => ["-m", path]), ...prompt, ...flags];
 
-await runProcess(args);
+const { backend } = JSON.parse((await runProcess([...args, "--json"])).output);
 const milliseconds = [];
 const peaks = [];
 for (let i = 0; i < runs; i++) {
   milliseconds.push((await runProcess(args)).firstByteMs);
   peaks.push((await runProcess(args, { isWeighed: true })).peak);
 }
-const terms = await memoryTerms(model);
+const terms = await memoryTerms(model, backend);
 
-if (values.json) console.log(JSON.stringify({ firstTokenMs: milliseconds, peakBytes: peaks, ...terms }));
+if (values.json) console.log(JSON.stringify({ backend, firstTokenMs: milliseconds, peakBytes: peaks, ...terms }));
 else {
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
   const spread = (numbers, format) => `${format(median(numbers))} (${range(numbers).map(format).join(" … ")})`;
-  console.log(`${args.join(" ")}\n${terms.device}; median (least … most) of ${runs} runs, files in the page cache`);
+  const shown = args.map((arg) => (arg.length > 40 ? `${arg.slice(0, 10)}…` : arg));
+  console.log(`${shown.join(" ")}\n${backend}; median (least … most) of ${runs} runs, files in the page cache`);
   console.log(`first token   ${spread(milliseconds, (ms) => `${ms.toFixed(0)} ms`)}`);
   console.log(`peak memory   ${spread(peaks, megabytes)}, ${((100 * median(peaks)) / terms.limit).toFixed(0)}% of`);
   const parts = `1.15 × weights ${megabytes(terms.weights)} + KV pool ${megabytes(terms.pool)} + 130 MB`;
