@@ -10,9 +10,9 @@ INLINE void dense_block(const uint8_t *w, size_t row_bytes, const int type, int3
   UNROLL for (int n = 0; n < columns; n++) UNROLL for (int r = 0; r < rows; r++) even[n][r] = odd[n][r] = v16f_set1(0);
   int32_t k = 0;
   for (; k + 32 <= in; k += 32) {
-    if (columns == 1) __builtin_prefetch(w + (size_t)k * width + PREFETCH_BYTES);
     UNROLL for (int n = 0; n < columns; n++) {
       const uint8_t *at = w + (size_t)n * row_bytes + (size_t)k * width;
+      __builtin_prefetch(at + PREFETCH_BYTES);
       const v16f low = load_as(at, type), high = load_as(at + 16 * width, type);
       UNROLL for (int r = 0; r < rows; r++) {
         const float *inputs = x + (size_t)r * (size_t)stride + (size_t)k;
