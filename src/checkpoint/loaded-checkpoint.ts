@@ -1,4 +1,4 @@
-import type { LoadedLinear } from "../compile/weight-source.ts";
+import type { LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
 import { dtypeBits, type RawTensor } from "../containers/raw-tensor.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
@@ -79,11 +79,11 @@ export class LoadedCheckpoint implements Checkpoint {
     return this.#packed.has(module) || unpackedModules.pieceNames(module).every((name) => this.tensors.has(name));
   }
 
-  async linear(module: string): Promise<LoadedLinear> {
+  async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {
     const format = this.#formatOf(module);
     const bias = this.tensors.get(biasName(module));
     const [pieces, biasData] = await Promise.all([
-      Promise.all(this.#piecesOf(module, format).map(readWhole)),
+      Promise.all(this.#piecesOf(module, format).map((piece) => readWhole(piece, memory))),
       bias && readWhole(bias),
     ]);
     return withLabel(this.label, () => {
@@ -159,9 +159,10 @@ function biasName(module: string): string {
   return `${module}.bias`;
 }
 
-async function readWhole(tensor: RawTensor): Promise<TensorData> {
-  const { name, dtype, shape } = tensor;
-  return { name, dtype, shape, bytes: await tensor.read() };
+async function readWhole(tensor: RawTensor, memory?: ReadMemory): Promise<TensorData> {
+  const { name, dtype, shape, byteLength } = tensor;
+  const bytes = await tensor.read(memory && { into: memory.take(byteLength) });
+  return { name, dtype, shape, bytes };
 }
 
 function byName<Tensor extends { readonly name: string }>(tensors: readonly Tensor[]): ReadonlyMap<string, Tensor> {

@@ -70,6 +70,7 @@ export async function describeProgram(
   const prepare: Device["prepare"] = async (parts) => ({
     kernel: device.chooseLinear(parts.map(summarize)).kernel,
     byteLength: 0,
+    keepsBytes: false,
     [Symbol.dispose]: () => undefined,
   });
   const chooser = { prepare, refusesToFuse: device.refusesToFuse.bind(device) };

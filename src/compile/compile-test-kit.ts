@@ -83,6 +83,7 @@ export class FakeDevice implements WeightDevice {
   /** Output widths of the parts of every prepared weight, in order of preparation. */
   readonly prepared: (readonly number[])[] = [];
   live = 0;
+  keepsBytes = false;
   readonly #refuses: (parts: readonly PackedWeight[]) => string | undefined;
   readonly #failAt: number;
 
@@ -99,7 +100,12 @@ export class FakeDevice implements WeightDevice {
     if (this.prepared.length === this.#failAt) return Promise.reject(new RangeError("the fake device is full"));
     this.prepared.push(parts.map(({ outFeatures }) => outFeatures));
     this.live++;
-    return Promise.resolve({ kernel: "fake", byteLength: 0, [Symbol.dispose]: () => void this.live-- });
+    return Promise.resolve({
+      kernel: "fake",
+      byteLength: 0,
+      keepsBytes: this.keepsBytes,
+      [Symbol.dispose]: () => void this.live--,
+    });
   }
 }
 

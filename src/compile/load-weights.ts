@@ -8,7 +8,8 @@ import { quote } from "../util/quote.ts";
 import { summarize } from "../weights/packed-weight.ts";
 import type { BoundLinear, ModelWeights } from "./model-weights.ts";
 import type { LoadPlan, PlannedNorm } from "./plan-loads.ts";
-import type { LoadedLinear, WeightSource } from "./weight-source.ts";
+import { ReadBuffers } from "./read-buffers.ts";
+import type { LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
 
 /** What loading needs of a device. */
 export type WeightDevice = Pick<Device, "refusesToFuse" | "prepare">;
@@ -43,11 +44,14 @@ export async function loadWeights(
   { onProgress, signal }: LoadOptions = {},
 ): Promise<ModelWeights> {
   const owned: PreparedWeight[] = [];
+  const buffers = new ReadBuffers();
   try {
     let loaded = 0;
     const projections = await mapConcurrent(plan.projections, lookAhead, async ({ modules }) => {
       throwIfAborted(signal, "loading the model");
-      const linears = await loadProjection(modules, source, device, owned);
+      const memory = buffers.borrow();
+      const linears = await loadProjection(modules, source, memory, device, owned);
+      if (!linears.some(({ prepared }) => prepared.keepsBytes)) memory.giveBack();
       onProgress?.({ loaded: ++loaded, total: plan.projections.length });
       return linears;
     });
@@ -81,12 +85,13 @@ interface Part extends LoadedLinear {
 async function loadProjection(
   modules: Projection,
   source: WeightSource,
+  memory: ReadMemory,
   device: WeightDevice,
   owned: PreparedWeight[],
 ): Promise<readonly DeviceLinear[]> {
   const parts: Part[] = [];
   for (const module of modules) {
-    const loaded = await source.linear(module.module);
+    const loaded = await source.linear(module.module, memory);
     checkShape(module, loaded);
     parts.push({ module, ...loaded });
   }

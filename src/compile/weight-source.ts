@@ -6,9 +6,9 @@ export interface WeightSource {
   hasLinear(module: string): boolean;
   /**
    * Reads one module's weight and its bias, if it has one. Throws FormatError where tensors contradict each other.
-   * The bytes are the caller's.
+   * The weight's bytes lie in `memory`, or in new memory; either way they are the caller's. The bias is always new.
    */
-  linear(module: string): Promise<LoadedLinear>;
+  linear(module: string, memory?: ReadMemory): Promise<LoadedLinear>;
   /** Reads a dense vector, a norm's weight, as f32. `tensor` is the tensor's whole name. */
   vector(tensor: string): Promise<Float32Array>;
 }
@@ -16,4 +16,10 @@ export interface WeightSource {
 export interface LoadedLinear {
   readonly weight: PackedWeight;
   readonly bias?: Float32Array;
+}
+
+/** Memory to read into, so that a model's loading need not leave behind as much garbage as the model has bytes. */
+export interface ReadMemory {
+  /** At least this many bytes, of any content, at an address that is a multiple of 8. */
+  take(byteLength: number): Uint8Array;
 }

@@ -53,7 +53,7 @@ export interface Device extends AsyncDisposable {
   refusesToFuse(parts: readonly PackedWeight[]): string | undefined;
   /**
    * Brings weights into the layout of the kernel that takes them; several are stacked along outFeatures.
-   * Takes the bytes: the caller must not change them afterwards, and should drop them.
+   * Borrows the bytes until it has resolved, and from then on only where the result says so (`keepsBytes`).
    */
   prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight>;
   /** Bytes of keys and values for one page of one cache. */
@@ -80,6 +80,8 @@ export interface DeviceRates {
 export interface PreparedWeight extends Disposable {
   readonly kernel: string;
   readonly byteLength: number;
+  /** True: it reads the bytes that it was made from where they lie, so that nobody may change them as long as it lives. */
+  readonly keepsBytes: boolean;
 }
 
 export interface ProgramBinding {

@@ -89,7 +89,7 @@ describe("checkProgram", () => {
 });
 
 describe("checkBinding", () => {
-  const weight: PreparedWeight = { kernel: "none", byteLength: 0, [Symbol.dispose]() {} };
+  const weight: PreparedWeight = { kernel: "none", byteLength: 0, keepsBytes: false, [Symbol.dispose]() {} };
   const binding = {
     program: good,
     weights: good.weights.map(() => weight),

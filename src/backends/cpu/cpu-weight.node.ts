@@ -13,6 +13,7 @@ export interface CpuWeightShape {
 export class CpuWeight implements PreparedWeight {
   readonly kernel: LinearKernelName;
   readonly byteLength: number;
+  readonly keepsBytes: boolean;
   readonly shape: CpuWeightShape;
   /** The device that prepared it. */
   readonly owner: object;
@@ -35,6 +36,7 @@ export class CpuWeight implements PreparedWeight {
     this.shape = shape;
     this.#pointer = pointer;
     this.borrowed = borrowed;
+    this.keepsBytes = borrowed !== undefined;
     this.byteLength = library.weightBytes(pointer);
   }
 

@@ -99,6 +99,7 @@ export class ReferenceDevice implements Device {
 class ReferenceWeight implements PreparedWeight {
   readonly kernel = linearKernels[0].name;
   readonly byteLength: number;
+  readonly keepsBytes = false;
   readonly device: ReferenceDevice;
   #matrix: Matrix | undefined;
 
