@@ -332,6 +332,23 @@ describe("g_idx", () => {
     expect(dequantize(weight)).toEqual(expectedValues(module));
   });
 
+  test.each([
+    ["absent", pack(module, "gptq").slice(0, 3), '"layer", and maybe others, has no g_idx'],
+    ["all zero", withGroups(module.groupOf.map(() => 0)), "g_idx of a module is all zero"],
+  ])("%s beside an act-order that only it can tell: a warning", (_, tensors, message) => {
+    const declared = { ...config, desc_act: true };
+    const { weight, warnings } = decode(tensors, { config: declared });
+    expect(dequantize(weight)).toEqual(expectedValues(module));
+    expect(warnings).toEqual([expect.stringContaining(message)]);
+    for (const harmless of [{ desc_act: false }, { static_groups: true }, { act_group_aware: true }])
+      expect(decode(tensors, { config: { ...declared, ...harmless } }).warnings).toEqual([]);
+  });
+
+  test("one group has no order to lose", () => {
+    const whole = pack(randomModule({ ...plain, groupSize: -1 }), "gptq").slice(0, 3);
+    expect(decode(whole, { config: { ...config, group_size: -1, desc_act: true } }).warnings).toEqual([]);
+  });
+
   test("negative entries count from the last group", () => {
     const { weight } = decode(withGroups(module.groupOf.map((group) => group - 3)), { config });
     expect(dequantize(weight)).toEqual(expectedValues(module));

@@ -47,6 +47,7 @@ export const gptq: WeightFormat<GptqConfig> = {
       );
     }
     warnOfOtherGroups(shapes, groupSize, config, warn);
+    if (groups > 1 && groupOf === undefined) warnOfLostOrder(tensors.gIdx !== undefined, config, warn);
     const rowOrder = groupOf && rowOrderOf(module, groupOf, groups, groupSize);
     const zeros = tensors.qzeros && readZeros(tensors.qzeros.bytes, bits, config, warn);
     const weight: AffineZeroWeight = {
@@ -66,6 +67,19 @@ export const gptq: WeightFormat<GptqConfig> = {
     return weight;
   },
 };
+
+/** Says the same of every module, so that it is said once. */
+function warnOfLostOrder(hasGIdx: boolean, config: GptqConfig, warn: Warn): void {
+  const { label, declaredActOrder, firstWithoutOrder } = config;
+  if (!declaredActOrder) return;
+  const found = hasGIdx
+    ? "g_idx of a module is all zero"
+    : `${quote(firstWithoutOrder ?? "a module")}, and maybe others, has no g_idx`;
+  warn(
+    `${label}: declares act-order (desc_act), but ${found}; read with its groups in order, ` +
+      "which gives nonsense if the order was lost: compare the checkpoint with its source",
+  );
+}
 
 function warnOfOtherGroups(shapes: GptqShapes, groupSize: number, config: GptqConfig, warn: Warn): void {
   const { bits, inFeatures } = shapes;

@@ -17,6 +17,10 @@ export interface GptqConfig {
   readonly declaredGroups: readonly DeclaredGroups[];
   /** True: the writer took wrong constants off the words of 3-bit zero points. */
   readonly legacyZeros: boolean;
+  /** With an act-order declared that only g_idx can tell: the first module that has several groups and no g_idx. */
+  readonly firstWithoutOrder?: string;
+  /** True: such an act-order is declared. */
+  readonly declaredActOrder: boolean;
   /** The file that declares all this, for messages. */
   readonly label: string;
 }
@@ -53,12 +57,16 @@ export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides):
     groups.push({ ...groups[0], ...groupsOf(override) });
     symmetric.add(symmetricOf(override) ?? symmetricOf(fields));
   }
+  const actOrder = declaresActOrder(fields);
+  const firstWithoutOrder = actOrder ? moduleWithoutGIdx(tensors) : undefined;
   return {
     zeroConvention: convention,
     conventionForced: overrides.checkpointFormat !== undefined,
     declaredSymmetric: symmetric.size === 1 && symmetric.has(true),
     declaredGroups: groups.filter(({ bits, groupSize }) => bits !== undefined || groupSize !== undefined),
     legacyZeros: writtenBeforeGptqModel7(fields),
+    declaredActOrder: actOrder,
+    ...(firstWithoutOrder !== undefined && { firstWithoutOrder }),
     label,
   };
 }
@@ -139,6 +147,22 @@ function dynamicRules(fields: Fields, label: string): JsonObject[] {
     throw new FormatError(`${label}: "dynamic" has ${rules.length} rules; at most ${maxRules} are read`);
   }
   return rules.flatMap(([pattern, rule]) => (!pattern.startsWith("-:") && isJsonObject(rule) ? [rule] : []));
+}
+
+/** Static groups and GPTQModel's group-aware order leave the groups in sequence. Any other type than a boolean says nothing. */
+function declaresActOrder(fields: Fields): boolean {
+  const keepsGroups = fields.get("static_groups") === true || fields.get("act_group_aware") === true;
+  return fields.get("desc_act") === true && !keepsGroups;
+}
+
+function moduleWithoutGIdx(tensors: ReadonlyMap<string, TensorHead>): string | undefined {
+  for (const name of tensors.keys()) {
+    if (!name.endsWith(".qweight")) continue;
+    const module = name.slice(0, -".qweight".length);
+    const groups = tensors.get(`${module}.scales`)?.shape[0] ?? 0;
+    if (groups > 1 && !tensors.has(`${module}.g_idx`)) return module;
+  }
+  return undefined;
 }
 
 /** `meta.quantizer` names the writer: "gptqmodel:5.1.0", alone or in a list. */
