@@ -78,6 +78,10 @@ describe("readRope", () => {
     expect(odd).toThrow("partial_rotary_factor: 0.2 is not supported; supported: what rotates an even number");
   });
 
+  test("an odd head is the head's fault where all of it rotates", () => {
+    expect(() => read({}, 15)).toThrow("head_dim: 15 is not supported; supported: an even number of elements");
+  });
+
   test.each(["yarn", "dynamic", "mrope"])("refuses %s by name", (type) => {
     const refused = () => read({ rope_scaling: { type, factor: 4 } });
     expect(refused).toThrow(UnsupportedError);

@@ -26,8 +26,10 @@ export function readRope(config: ConfigReader, headDim: number, contextLength: n
   const partial =
     rope?.optionalNumber("partial_rotary_factor", share) ?? config.number("partial_rotary_factor", share, 1);
   const rotaryDim = Math.floor(headDim * partial);
-  if (rotaryDim === 0 || rotaryDim % 2 !== 0)
+  if (rotaryDim === 0 || rotaryDim % 2 !== 0) {
+    if (partial === 1) config.refuse("head_dim", "an even number of elements, which rotate in pairs", headDim);
     config.refuse("partial_rotary_factor", `what rotates an even number of a head's ${headDim} elements`, partial);
+  }
   const frequencies = powersOf(base, rotaryDim).map((power) => 1 / power);
   const single = (inverseFrequencies: Float32Array): ModelRope => ({
     spec: { rotaryDim, variants: [{ inverseFrequencies, scale: 1 }] },
