@@ -25,8 +25,10 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
       v16f_store_i8(codes + start + i, rounded);
       sums = v16f_add(sums, rounded);
     }
-    to->scales[(size_t)row * (size_t)to->spans + (size_t)span] = largest / 127;
-    to->sums[(size_t)row * (size_t)to->spans + (size_t)span] = -(int32_t)v16f_sum(sums);
+    // A NaN or an infinity (which times 0 is NaN) has no code: the scale carries it on, so that a damaged weight does not end as a plausible answer.
+    const float sum = v16f_sum(sums);
+    to->scales[(size_t)row * (size_t)to->spans + (size_t)span] = sum == sum ? largest / 127 : sum;
+    to->sums[(size_t)row * (size_t)to->spans + (size_t)span] = sum == sum ? -(int32_t)sum : 0;
   }
 }
 

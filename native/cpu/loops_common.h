@@ -18,9 +18,9 @@ INLINE v16f load_as(const uint8_t *p, int32_t type) {
 }
 INLINE size_t type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
 
-// exp(x) within 2 ulp for x <= 88; below -87 it stays at exp(-87), which callers cut off.
+// exp(x) within 2 ulp for x <= 88; below -87 it stays at exp(-87), which callers cut off. NaN stays NaN: see the words' max and min.
 INLINE v16f exp_v16(v16f x) {
-  x = v16f_min(v16f_max(x, v16f_set1(-87.0f)), v16f_set1(88.0f));
+  x = v16f_min(v16f_set1(88.0f), v16f_max(v16f_set1(-87.0f), x));
   v16f n = v16f_round(v16f_mul(x, v16f_set1(0x1.715476p0f)));
   v16f r = v16f_fma(n, v16f_set1(-0x1.62e4p-1f), x);         // ln 2 in two parts, the first exact in products with n
   r = v16f_fma(n, v16f_set1(-0x1.7f7d1cp-20f), r);

@@ -34,6 +34,7 @@ static inline v16f v16f_sub(v16f x, v16f y) { return (v16f){_mm256_sub_ps(x.a, y
 static inline v16f v16f_mul(v16f x, v16f y) { return (v16f){_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
 static inline v16f v16f_div(v16f x, v16f y) { return (v16f){_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
 static inline v16f v16f_fma(v16f x, v16f y, v16f z) { return (v16f){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+// Of max and min: the second operand where it is NaN.
 static inline v16f v16f_max(v16f x, v16f y) { return (v16f){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
 static inline v16f v16f_min(v16f x, v16f y) { return (v16f){_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
 static inline v16f v16f_abs(v16f x) {

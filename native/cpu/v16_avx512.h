@@ -24,6 +24,7 @@ static inline v16f v16f_sub(v16f a, v16f b) { return _mm512_sub_ps(a, b); }
 static inline v16f v16f_mul(v16f a, v16f b) { return _mm512_mul_ps(a, b); }
 static inline v16f v16f_div(v16f a, v16f b) { return _mm512_div_ps(a, b); }
 static inline v16f v16f_fma(v16f a, v16f b, v16f c) { return _mm512_fmadd_ps(a, b, c); }
+// Of max and min: the second operand where it is NaN.
 static inline v16f v16f_max(v16f a, v16f b) { return _mm512_max_ps(a, b); }
 static inline v16f v16f_min(v16f a, v16f b) { return _mm512_min_ps(a, b); }
 static inline v16f v16f_abs(v16f a) { return _mm512_abs_ps(a); }

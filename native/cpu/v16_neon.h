@@ -29,6 +29,7 @@ static inline v16f v16f_sub(v16f x, v16f y) { V16_EACH(v16f, vsubq_f32(x.v[i], y
 static inline v16f v16f_mul(v16f x, v16f y) { V16_EACH(v16f, vmulq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_div(v16f x, v16f y) { V16_EACH(v16f, vdivq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_fma(v16f x, v16f y, v16f z) { V16_EACH(v16f, vfmaq_f32(z.v[i], x.v[i], y.v[i])); }
+// Of max and min: the second operand where it is NaN.
 static inline v16f v16f_max(v16f x, v16f y) { V16_EACH(v16f, vmaxq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_min(v16f x, v16f y) { V16_EACH(v16f, vminq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_abs(v16f x) { V16_EACH(v16f, vabsq_f32(x.v[i])); }
