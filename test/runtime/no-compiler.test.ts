@@ -13,11 +13,14 @@ if (!isBuilt) console.log("skipped: there is no dist/, npm run build makes it");
 const missing = join(root, "build", "no-such-library.so");
 
 /** The command line on a machine where nothing compiled the native library. */
-function fewbit(backend: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+function fewbit(
+  backend: string,
+  library = missing,
+): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
   const model = join(fixtures, "arch", "llama-tied");
   const prompt = ["--ids", expected.prompt_ids.join(","), "--max-tokens", "4", "--temperature", "0", "--ignore-eos"];
   const args = [join(root, "bin", "fewbit.mjs"), "run", model, ...prompt, "--backend", backend, "--json"];
-  const env = { ...process.env, FEWBIT_CPU_LIBRARY: missing };
+  const env = { ...process.env, FEWBIT_CPU_LIBRARY: library };
   return spawnSync(process.execPath, args, { encoding: "utf8", env });
 }
 
@@ -39,5 +42,13 @@ describe.skipIf(!isBuilt)("without the native library", () => {
     expect(stdout).toBe("");
     expect(lines(stderr)).toHaveLength(1);
     expect(stderr).toContain(`FEWBIT_CPU_LIBRARY names ${missing}, which does not exist`);
+  });
+
+  test("a file that is no library is named, once", () => {
+    const { status, stderr } = fewbit("cpu", import.meta.filename);
+    expect(status).toBe(1);
+    expect(lines(stderr)).toHaveLength(1);
+    expect(stderr).toContain(`${import.meta.filename} does not load as the native library`);
+    expect(stderr).not.toContain("Error:");
   });
 });

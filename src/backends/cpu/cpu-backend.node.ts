@@ -1,5 +1,5 @@
 import type { Backend, BackendReport, DeviceOptions } from "../../device/backend.ts";
-import { FewbitError, RequestError, UnsupportedError } from "../../util/errors.ts";
+import { RequestError, UnsupportedError } from "../../util/errors.ts";
 import { CpuDevice } from "./cpu-device.node.ts";
 import { defaultThreads } from "./default-threads.node.ts";
 import { loadNativeLibrary, type NativeLibrary } from "./native-library.node.ts";
@@ -26,8 +26,7 @@ function probe(options: CpuBackendOptions): BackendReport {
     const library = loadNativeLibrary();
     return { name: "cpu", available: true, detail: `${chooseIsa(library, options)}, ${defaultThreads()} threads` };
   } catch (error) {
-    const detail = error instanceof FewbitError ? error.message : `the native library does not load: ${String(error)}`;
-    return { name: "cpu", available: false, detail };
+    return { name: "cpu", available: false, detail: error instanceof Error ? error.message : String(error) };
   }
 }
 

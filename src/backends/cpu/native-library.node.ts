@@ -67,7 +67,17 @@ let loaded: NativeLibrary | undefined;
 
 /** Loads the library once a process. Throws UnsupportedError saying why it cannot be had and what to do. */
 export function loadNativeLibrary(): NativeLibrary {
-  return (loaded ??= load(findLibrary()));
+  return (loaded ??= loadOrSay(findLibrary()));
+}
+
+function loadOrSay(path: string): NativeLibrary {
+  try {
+    return load(path);
+  } catch (cause) {
+    if (cause instanceof UnsupportedError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UnsupportedError(`${path} does not load as the native library of the CPU kernels: ${reason}`, { cause });
+  }
 }
 
 /** The library lies in build/native of the package, whether this runs from its sources or from its bundle. */
