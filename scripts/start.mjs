@@ -12,5 +12,5 @@ process.argv = [process.argv[0], fileURLToPath(launcher), ...(given.length > 0 ?
 await import(launcher);
 
 function argumentsByDefault() {
-  return process.stdin.isTTY && process.stdout.isTTY ? ["chat"] : ["run", "-p", question];
+  return process.stdin.isTTY && process.stdout.isTTY ? ["chat"] : ["run", "-p", question, "--temperature", "0"];
 }
