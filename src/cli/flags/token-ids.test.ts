@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -33,6 +33,22 @@ test.each(["", "a", "1,,2", "1,-2", "1.5", "1;2", "4294967296"])("%j is refused"
 
 test.each(["[]", "{}", "[1.5]", "[-1]", '["1"]', "[[1]]"])("a file with %s is refused", async (content) => {
   await expect(readTokenIds(await file(content))).rejects.toThrow(UsageError);
+});
+
+test.each([
+  ["1,2,", "ends with a comma"],
+  ["@", "names no file"],
+  [`@${folder}`, "is no regular file"],
+  ["@/dev/null", "is no regular file"],
+])("%s says what is wrong", async (text, message) => {
+  await expect(readTokenIds(text)).rejects.toThrow(UsageError);
+  await expect(readTokenIds(text)).rejects.toThrow(message);
+});
+
+test("a file that is too large is not read", async () => {
+  const huge = await file("");
+  await truncate(huge.slice(1), 2 ** 26 + 1);
+  await expect(readTokenIds(huge)).rejects.toThrow(`has ${2 ** 26 + 1} bytes`);
 });
 
 test("a file that is no JSON, or not there", async () => {

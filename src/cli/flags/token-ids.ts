@@ -18,6 +18,7 @@ export async function readTokenIds(text: string): Promise<readonly number[]> {
 
 function fromList(text: string): readonly number[] {
   if (text.trim() === "") return [];
+  if (/,\s*$/.test(text)) throw new UsageError("--ids ends with a comma; it takes 1,2,3 or @file.json");
   return text.split(",").map((part) => {
     const id = /^\s*\d+\s*$/.test(part) ? Number(part) : NaN;
     if (!isId(id)) throw new UsageError(`--ids takes 1,2,3 or @file.json; found ${quote(part)}`);
@@ -26,10 +27,14 @@ function fromList(text: string): readonly number[] {
 }
 
 async function fromFile(path: string): Promise<readonly number[]> {
+  if (path === "") throw new UsageError("--ids @ names no file; it takes 1,2,3 or @file.json");
   let bytes: Uint8Array;
   try {
-    const { size } = await stat(path);
-    if (size > largestFile) throw new UsageError(`${path}: has ${size} bytes; at most ${largestFile} are read`);
+    const found = await stat(path);
+    // A pipe or a device may never end, and has no size that could say so.
+    if (!found.isFile()) throw new UsageError(`--ids: ${path} is no regular file; it takes @file.json`);
+    const { size } = found;
+    if (size > largestFile) throw new UsageError(`--ids: ${path} has ${size} bytes; at most ${largestFile} are read`);
     bytes = await readFile(path);
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
