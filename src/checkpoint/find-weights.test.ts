@@ -40,6 +40,8 @@ describe("findWeights", () => {
     expect(findWeights(names, "m", { wanted: parts[1] })).toEqual({ files: parts });
     expect(() => findWeights(names, "m", { wanted: "none.safetensors" })).toThrow(IoError);
     expect(() => findWeights(["x.pt", ...names], "m", { wanted: "x.pt" })).toThrow("is a pickle");
+    const config = () => findWeights(["config.json", ...names], "m", { wanted: "config.json" });
+    expect(config).toThrow("m/config.json: is no .safetensors file; name the model's folder");
   });
 
   test.each([

@@ -21,7 +21,7 @@ export function findWeights(
 ): WeightFiles {
   if (wanted !== undefined) {
     if (!names.includes(wanted)) throw new IoError(`${label}: has no file ${quote(wanted)}`);
-    if (!wanted.endsWith(".safetensors")) throw whyNone([wanted], label);
+    if (!wanted.endsWith(".safetensors")) throw whyNotThis(wanted, label);
     return { files: wholeSet(wanted, names, label) };
   }
   const tensorFiles = names.filter((name) => name.endsWith(".safetensors"));
@@ -50,6 +50,11 @@ function wholeSet(name: string, names: readonly string[], label: string): readon
     throw new FormatError(`${label}: ${parts.length} of the ${Number(count)} parts of ${quote(base)} are there`);
   }
   return parts;
+}
+
+function whyNotThis(name: string, label: string): Error {
+  if (/\.(gguf|bin|pt|pth|ckpt|pkl)$/.test(name)) return whyNone([name], label);
+  return new IoError(`${label}/${name}: is no .safetensors file; name the model's folder, or such a file`);
 }
 
 function whyNone(names: readonly string[], label: string): Error {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -29,7 +29,9 @@ describe("LLM.load", () => {
   test("what is not there, and what is no model", async () => {
     await expect(LLM.load(join(scratch, "nowhere"))).rejects.toThrow(IoError);
     await expect(LLM.load(join(scratch, "config.json", "below"))).rejects.toThrow(IoError);
-    await expect(LLM.load(join(scratch, "config.json"))).rejects.toThrow(IoError);
+    symlinkSync(join(scratch, "gone"), join(scratch, "link"));
+    await expect(LLM.load(join(scratch, "link"))).rejects.toThrow("is a link to something that is not there");
+    await expect(LLM.load(join(scratch, "config.json"))).rejects.toThrow("is no .safetensors file");
     writeFileSync(join(scratch, "damaged.safetensors"), "damaged");
     await expect(LLM.load(join(scratch, "damaged.safetensors"))).rejects.toThrow(FormatError);
   });

@@ -1,6 +1,6 @@
 /** fewbit for Node: the public entry of the package. What is exported here stays; everything else may change. */
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChildEngine } from "../engine/child-engine.node.ts";
@@ -63,11 +63,23 @@ async function locate(path: string): Promise<ModelLocation | undefined> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) return { folder: await openFolder(path) };
+    if (!found.isFile())
+      throw new IoError(`${path}: is ${found.isFIFO() ? "a pipe" : "a device"}, not a folder or file`);
     return { folder: await openFolder(dirname(path)), file: basename(path) };
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" && (await isLink(path)))
+      throw new IoError(`${path}: is a link to something that is not there`, { cause });
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (cause instanceof IoError) throw cause;
     throw new IoError(`${path}: cannot be read (${String(code)})`, { cause });
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
