@@ -24,8 +24,11 @@ export interface BackendReport {
 export type ActivationType = "f32" | "int8";
 export type CacheType = "f32" | "f16";
 
+/** What a host of today has; more is a slip of the finger. The same as FB_MAX_THREADS of native/cpu/fewbit_cpu.h. */
+export const maxThreads = 256;
+
 export interface DeviceOptions {
-  /** CPU threads; absent: all physical cores that the process may use. */
+  /** CPU threads, from 1 to `maxThreads`; absent: all physical cores that the process may use. */
   readonly threads?: number;
   /** How linears take their input; absent: what is fastest there. "f32" is exact everywhere. */
   readonly activations?: ActivationType;

@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
 import type { LoadProgress } from "../compile/load-weights.ts";
-import type { Backend, Device, DeviceOptions, Executable } from "../device/backend.ts";
+import { maxThreads, type Backend, type Device, type DeviceOptions, type Executable } from "../device/backend.ts";
 import type { Engine, EngineDevice } from "../engine/engine.ts";
 import { createLocalEngine } from "../engine/local-engine.ts";
 import type { Model } from "../models/model.ts";
@@ -131,7 +131,8 @@ function checkCounts({
 }: EngineOptions): void {
   const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens, maxOutputs };
   for (const [name, count] of Object.entries(counts)) {
-    if (count === undefined || (Number.isInteger(count) && count >= 1 && count <= largestCount)) continue;
-    throw new RequestError(`${name} is ${String(count)}; it must be an integer from 1 to ${largestCount}`);
+    const most = name === "threads" ? maxThreads : largestCount;
+    if (count === undefined || (Number.isInteger(count) && count >= 1 && count <= most)) continue;
+    throw new RequestError(`${name} is ${String(count)}; it must be an integer from 1 to ${most}`);
   }
 }

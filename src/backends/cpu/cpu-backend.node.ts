@@ -1,4 +1,4 @@
-import type { Backend, BackendReport, DeviceOptions } from "../../device/backend.ts";
+import { maxThreads, type Backend, type BackendReport, type DeviceOptions } from "../../device/backend.ts";
 import { RequestError, UnsupportedError } from "../../util/errors.ts";
 import { CpuDevice } from "./cpu-device.node.ts";
 import { defaultThreads } from "./default-threads.node.ts";
@@ -8,9 +8,6 @@ export interface CpuBackendOptions {
   /** Absent: FEWBIT_CPU_ISA, else the best that the processor has. */
   readonly isa?: "avx512" | "avx2" | "neon" | "portable";
 }
-
-/** FB_MAX_THREADS of native/cpu/fewbit_cpu.h. */
-const maxThreads = 256;
 
 /** C kernels on this machine's processor. */
 export function createCpuBackend(options: CpuBackendOptions = {}): Backend {

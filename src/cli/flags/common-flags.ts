@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import type { ActivationType, BackendName, CacheType } from "../../device/backend.ts";
+import { maxThreads, type ActivationType, type BackendName, type CacheType } from "../../device/backend.ts";
 import type { FormatOverrides } from "../../formats/weight-format.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
 import { UnsupportedError } from "../../util/errors.ts";
@@ -19,7 +19,7 @@ export interface CommonFlags {
   readonly verbose?: boolean;
 }
 
-/** Positions and threads beyond this are a slip of the finger; small enough that products stay exact. */
+/** Positions beyond this are a slip of the finger; small enough that products stay exact. */
 const largestCount = 2 ** 26;
 
 export function addCommonFlags(command: Command): Command {
@@ -32,7 +32,7 @@ export function addCommonFlags(command: Command): Command {
   ].map((option) => option.default("auto"));
   flags.push(
     new Option("-t, --threads <count>", "CPU threads (default: all physical cores)").argParser(
-      integer({ from: 1, to: 1024 }),
+      integer({ from: 1, to: maxThreads }),
     ),
     new Option("--cpu-activations <type>", "int8 is fast (default), f32 is exact").choices(["int8", "f32"]),
     new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together").argParser(
