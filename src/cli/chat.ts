@@ -49,7 +49,10 @@ async function chat(name: string | undefined, flags: ChatFlags): Promise<void> {
   using interruption = new ChatInterruption(() => terminal.note("\n(Ctrl-C again leaves)"));
   await using llm = await loadModel(name, flags, terminal, interruption.signal);
   const conversation = new Conversation(llm, flags.system);
-  await llm.renderChat("Hi", { system: flags.system }); // a model that cannot chat says so before anybody types
+  // A model that cannot chat says so before anybody types.
+  if (!llm.hasChatTemplate)
+    throw new RequestError("the model has no chat template; `fewbit run --raw` continues a text");
+  await llm.renderChat("Hi", { system: flags.system });
   if (isInteractive) terminal.note(`${llm.info.architecture} on ${llm.info.device.description}; /help for help`);
   interruption.disarm();
   await converse({ flags, terminal, conversation, interruption });

@@ -16,7 +16,7 @@ file; without one, the model that comes with a checkout is used.`;
 
 /** Runs one command line, without the program's name, and gives the exit status. Never throws. */
 export async function runCli(args: readonly string[]): Promise<number> {
-  leaveQuietlyOnBrokenPipe();
+  leaveWhenOutputFails();
   try {
     const program = await createProgram(args);
     await program.parseAsync(args, { from: "user" });
@@ -69,12 +69,14 @@ function writeError(line: string): void {
   process.stderr.write(`fewbit: ${line}\n`);
 }
 
-/** `fewbit run … | head -1`: whoever reads has had enough, and so there is nobody to tell. */
-function leaveQuietlyOnBrokenPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(exitStatus.ok);
-      throw error;
-    });
-  }
+/** `fewbit run … | head -1`: whoever reads has had enough, and so there is nobody to tell. Any other failure (a full disk) is one. */
+function leaveWhenOutputFails(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitStatus.ok);
+    writeError(`standard output cannot be written: ${oneLine(error.message)}`);
+    process.exit(exitStatus.failure);
+  });
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? exitStatus.ok : exitStatus.failure);
+  });
 }

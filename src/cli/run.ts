@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Generation, GenerationResult } from "../llm/generation.ts";
 import type { LLM } from "../llm/llm.ts";
+import { RequestError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addGenerationFlags, generateOptions, type GenerationFlags } from "./flags/generation-flags.ts";
 import { modelAndPrompt } from "./flags/model-and-prompt.ts";
@@ -65,6 +66,7 @@ async function run(positionals: readonly string[], flags: RunFlags): Promise<voi
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   await using llm = await loadModel(model, flags, terminal, interruption.signal);
+  requireFit(llm, prompt, flags);
   const generation = answer(llm, prompt, flags, interruption.signal);
   if (!flags.json) await stream(generation, llm, terminal);
   const result = await generation.result;
@@ -80,6 +82,23 @@ async function readPrompt(text: string | undefined, { ids, raw, system }: RunFla
   const prompt = text ?? (await readPromptFromStdin());
   if (prompt.trim() === "" && !raw) throw new UsageError("the prompt is empty");
   return { text: prompt };
+}
+
+/** What the model cannot take, in the words of the command line. Throws RequestError. */
+function requireFit({ tokenizer, hasChatTemplate, info }: LLM, prompt: Prompt, { raw }: RunFlags): void {
+  if ("ids" in prompt) {
+    const wrong = prompt.ids.findIndex((id) => id >= info.vocabSize);
+    if (wrong >= 0)
+      throw new RequestError(
+        `--ids: ${prompt.ids[wrong]} is no token of the model; its ids are 0 to ${info.vocabSize - 1}`,
+      );
+    return;
+  }
+  if (tokenizer === undefined) throw new RequestError("the model has no tokenizer.json; give token ids with --ids");
+  if (!raw && !hasChatTemplate)
+    throw new RequestError(
+      "the model has no chat template; --raw continues the prompt as it is, --ids takes token ids",
+    );
 }
 
 function answer(llm: LLM, prompt: Prompt, flags: RunFlags, signal: AbortSignal): Generation {

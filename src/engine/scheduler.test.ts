@@ -101,7 +101,7 @@ describe("admission", () => {
     expect(scheduler.contextLength).toBe(12);
     expect(() => scheduler.add(request({ promptLength: 13 }))).toThrow(RequestError);
     expect(() => scheduler.add(request({ promptLength: 13, maxTokens: 7 }))).toThrow(
-      "the prompt has 13 tokens and wants up to 7 more; prompt and output together may have 12 here (pages for each kind: 3, of 4 positions)",
+      "the prompt has 13 tokens, and the context of 12 holds prompt and answer together: shorten the prompt",
     );
     expect(() => scheduler.add(request({ promptLength: 12, maxTokens: 1 }))).toThrow(RequestError);
     expect(scheduler.add(request({ promptLength: 12, maxTokens: 0 })).state).toBe("waiting");

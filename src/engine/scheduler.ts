@@ -84,9 +84,9 @@ export class Scheduler {
     const room = this.contextLength - promptLength;
     if (room < 0 || (room === 0 && request.maxTokens > 0))
       throw new RequestError(
-        `the prompt has ${promptLength} tokens and wants up to ${request.maxTokens} more; ` +
-          `prompt and output together may have ${this.contextLength} here ` +
-          `(pages for each kind: ${this.#limits.pageCounts.join(", ")}, of ${this.#limits.pageSize} positions)`,
+        `the prompt has ${promptLength} tokens, and the context of ${this.contextLength} holds prompt and answer together` +
+          `${room === 0 ? ", which leaves nothing for an answer" : ""}: ` +
+          "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
       );
     const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize);
     const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache);

@@ -18,7 +18,7 @@ test.each([
 });
 
 test.each([
-  [request({ promptIds: [] }), "promptIds is 0 tokens; it must be at least one token"],
+  [request({ promptIds: [] }), "the prompt has no tokens; it must have at least one"],
   [request({ promptIds: [1, 50] }), "promptIds[1] is 50; it must be a token id, an integer from 0 to 49"],
   [request({ promptIds: [-1] }), "promptIds[0] is -1"],
   [request({ promptIds: [0.5] }), "promptIds[0] is 0.5"],

@@ -6,7 +6,7 @@ import type { GenerationRequest } from "./engine.ts";
 /** Throws RequestError for a request that no engine of this vocabulary could run. */
 export function validateRequest(request: GenerationRequest, vocabSize: number): void {
   const { promptIds, maxTokens, stopIds, topLogprobs = 0, sampling } = request;
-  check("promptIds", `${promptIds.length} tokens`, promptIds.length > 0, "at least one token");
+  if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
   for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
   check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 0, "an integer, at least 0");

@@ -43,8 +43,8 @@ function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0];
 }
 
-const mostStops = 64;
-const longestStop = 1024;
+export const mostStops = 64;
+export const longestStop = 1024;
 
 export function stopStrings({ stop = [] }: GenerateOptions): readonly string[] {
   const stops = typeof stop === "string" ? [stop] : stop;

@@ -61,6 +61,11 @@ export class LLM implements AsyncDisposable {
     return this.#text.tokenizer;
   }
 
+  /** Whether `chat` has a template to go by; without one, `generate` continues a prompt. */
+  get hasChatTemplate(): boolean {
+    return this.#text.templates !== undefined;
+  }
+
   /** Answers a conversation, or a single message of the user's, by the model's chat template. */
   chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
     return new Generation(async () => {

@@ -6,7 +6,7 @@ import { expect, onTestFinished } from "vitest";
 import { fixtures } from "../support/fixtures.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-const launcher = join(root, "bin", "fewbit.mjs");
+export const launcher = join(root, "bin", "fewbit.mjs");
 
 /** What `npm run build` made; `npm test` makes it anew before. */
 export const isBuilt = existsSync(join(root, "dist", "cli.mjs"));

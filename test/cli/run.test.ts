@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { tinyModel } from "../support/tiny-model.ts";
 import { exact, expectFailure, fewbit, fewbitJson, golden, hasNative, isBuilt, scratchFolder } from "./fewbit.ts";
 
 interface RunJson {
@@ -85,13 +86,29 @@ describe.skipIf(!isBuilt)("token ids in, token ids out", () => {
 
 describe.skipIf(!isBuilt)("what cannot run says why", () => {
   test.each([
-    ["a prompt longer than the context", ["--ids", "1,2,3,4,5", "--ctx-size", "4"], /the prompt has 5 tokens/],
-    ["an id that the model does not have", ["--ids", "999999"], /token id/],
+    [
+      "a prompt longer than the context",
+      ["--ids", "1,2,3,4,5", "--ctx-size", "4"],
+      /the prompt has 5 tokens, .* --ctx-size/,
+    ],
+    ["an id that the model does not have", ["--ids", "999999"], /--ids: 999999 is no token/],
     ["text for a model without a tokenizer", ["-p", "Hello", "--raw"], /no tokenizer\.json/],
-    ["a chat with a model without a template", ["-p", "Hello"], /no chat template/],
+    ["a chat with a model without text", ["-p", "Hello"], /no tokenizer\.json; give token ids with --ids/],
   ])("%s", async (_, args, message) => {
     expectFailure(await fewbit(["run", llama.path, ...args, "--quiet", "--json"]), 1, message);
   });
+});
+
+test.skipIf(!isBuilt)("a model with a tokenizer and no chat template is told how to go on", async () => {
+  const folder = scratchFolder();
+  const tiny = tinyModel({ without: ["tokenizer_config.json"] });
+  for (const name of await tiny.list()) {
+    await using source = await tiny.open(name);
+    writeFileSync(join(folder, name), await source.read(0, source.size));
+  }
+  expectFailure(await fewbit(["run", folder, "-p", "Hello", "--json"]), 1, /no chat template; --raw continues/);
+  const nothing = ["run", folder, "--raw", "-p", "", "--json", "--quiet"];
+  expectFailure(await fewbit(nothing), 1, /the prompt has no tokens/);
 });
 
 describe.skipIf(!isBuilt || !hasNative)("the embedded model", () => {

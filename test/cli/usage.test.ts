@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
-import { expectFailure, fewbit, golden, isBuilt } from "./fewbit.ts";
+import { expectFailure, fewbit, golden, isBuilt, launcher } from "./fewbit.ts";
 
 const { path: model } = golden("arch/llama3");
 
@@ -45,6 +47,8 @@ describe.skipIf(!isBuilt)("wrong usage: status 2", () => {
     ["a flag without its value", ["run", "--seed"], /--seed/],
     ["no number", ["run", "--max-tokens", "many", "Hi"], /--max-tokens.*'many'.*integer/],
     ["a number out of range", ["run", "--top-p", "1.5", "Hi"], /--top-p.*from 0 to 1/],
+    ["a stop text that is none", ["run", "--stop", "", "Hi"], /--stop.*1 to 1024 characters/],
+    ["more threads than there are", ["run", "--threads", "1000", "Hi"], /--threads.*from 1 to 256/],
     ["a choice that there is not", ["run", "--backend", "vulkan", "Hi"], /--backend.*auto, cpu, reference/],
     ["an argument too many", ["run", "a", "b", "c"], /too many arguments/],
     ["a prompt beside ids", ["run", model, "--ids", "1", "-p", "Hi"], /--ids and -p/],
@@ -66,6 +70,8 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
 
   test.each([
     ["a folder that is not there", ["run", "./no-such-model", ...say], /no such folder or file/],
+    ["a file that holds no weights", ["inspect", `${model}/config.json`], /config\.json: is no \.safetensors file/],
+    ["a device", ["inspect", "/dev/null"], /\/dev\/null: is a device/],
     ["an id on the Hub", ["run", "some/model", ...say], /Hub/],
     ["a GGUF file that is not there", ["run", "model.gguf", ...say], /no such folder or file/],
     ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors files/],
@@ -85,6 +91,17 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
     ],
   ])("%s", async (_, args, message) => {
     expectFailure(await fewbit([...args, "--json"]), 1, message);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a disk that is full", () => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [launcher, "inspect", model, "--json"], {
+      stdio: ["ignore", full, "pipe"],
+      encoding: "utf8",
+    });
+    closeSync(full);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^fewbit: standard output cannot be written: ENOSPC[^\n]*\n$/);
   });
 
   test("a stack trace comes with --verbose only", async () => {

@@ -1,5 +1,5 @@
-import { Option, type Command } from "commander";
-import type { GenerateOptions } from "../../llm/generation-options.ts";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { longestStop, mostStops, type GenerateOptions } from "../../llm/generation-options.ts";
 import { integer, number } from "./parse-number.ts";
 
 export interface GenerationFlags {
@@ -45,13 +45,18 @@ export function addGenerationFlags(command: Command): Command {
     new Option("--seed <integer>", "the same seed gives the same answer").argParser(
       integer({ from: Number.MIN_SAFE_INTEGER }),
     ),
-    new Option("--stop <text>", "ends the answer; may be given more than once").argParser(
-      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
-    ),
+    new Option("--stop <text>", "ends the answer; may be given more than once").argParser(addStop),
     new Option("--ignore-eos", "go on where the model would end"),
   ];
   for (const option of flags) command.addOption(option);
   return command;
+}
+
+function addStop(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === "" || text.length > longestStop)
+    throw new InvalidArgumentError(`It must have 1 to ${longestStop} characters.`);
+  if (before.length === mostStops) throw new InvalidArgumentError(`It may be given ${mostStops} times at most.`);
+  return [...before, text];
 }
 
 /** The options that the flags stand for, and nothing of other flags that may lie beside them. */

@@ -5,12 +5,13 @@ describe("integer", () => {
   test.each([
     ["0", 0],
     ["+7", 7],
+    ["1e1", 10],
     ["10", 10],
   ])("%j", (text, expected) => {
     expect(integer({ from: 0, to: 10 })(text)).toBe(expected);
   });
 
-  test.each(["", "abc", "1.5", "1e2", "-1", "11", "0x5", "9007199254740993"])("refuses %j", (text) => {
+  test.each(["", "abc", "1.5", "1e2", "1e-1", "1e999", "-1", "11", "0x5", "9007199254740993"])("refuses %j", (text) => {
     expect(() => integer({ from: 0, to: 10 })(text)).toThrow("from 0 to 10");
   });
 

@@ -5,10 +5,10 @@ export interface NumberRange {
   readonly to?: number;
 }
 
-/** A parser for a flag that takes an integer within a range, ends included. */
+/** A parser for a flag that takes an integer within a range, ends included. 1e6 is one. */
 export function integer({ from, to = Number.MAX_SAFE_INTEGER }: NumberRange): (text: string) => number {
   return (text) => {
-    const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
+    const value = /^[+-]?\d+(e\+?\d+)?$/i.test(text) ? Number(text) : NaN;
     if (Number.isSafeInteger(value) && value >= from && value <= to) return value;
     throw new InvalidArgumentError(
       to === Number.MAX_SAFE_INTEGER
