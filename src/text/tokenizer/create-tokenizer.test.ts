@@ -54,6 +54,21 @@ test("parts that do not fit together are a bad file", async () => {
   await expect(create(json)).rejects.toThrow(FormatError);
 });
 
+test.each<[string, object]>([
+  ["at once", { pre_tokenizer: { type: "Sequence", pretokenizers: 5 } }],
+  ["when it is used", { pre_tokenizer: { type: "Split", pattern: { String: 5 }, behavior: "Isolated" } }],
+])("a part that makes no sense is a bad file %s, in our words", async (_, part) => {
+  const use = async () => (await create({ ...(byteLevelTokenizer() as object), ...part })).encode("the");
+  await expect(use()).rejects.toThrow(FormatError);
+  await expect(use()).rejects.toThrow("tokenizer.json: its parts cannot be used: ");
+});
+
+test("the longest token may be an added one", async () => {
+  expect((await create(byteFallbackTokenizer())).longestToken).toBe("<0x00>".length);
+  const added_tokens = [{ id: 5000, content: "<|a long one|>", special: true }];
+  expect((await create({ ...(byteLevelTokenizer() as object), added_tokens })).longestToken).toBe(14);
+});
+
 test("the embedded model's tokenizer", async () => {
   const path = new URL("../../../models/smollm2-135m-instruct-gptq-int4/tokenizer.json", import.meta.url);
   const tokenizer = await create(JSON.parse(readFileSync(path, "utf8")));

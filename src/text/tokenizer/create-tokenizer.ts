@@ -24,7 +24,7 @@ interface Library {
 export async function createTokenizer(definition: TokenizerDefinition): Promise<Tokenizer> {
   const { Tokenizer } = (await import("@huggingface/tokenizers")) as unknown as Library;
   const { model, addedTokens, normalizer, preTokenizer, postProcessor, decoder } = definition;
-  try {
+  return usable(() => {
     const library = new Tokenizer(
       {
         model,
@@ -38,25 +38,44 @@ export async function createTokenizer(definition: TokenizerDefinition): Promise<
       { clean_up_tokenization_spaces: false },
     );
     return new WrappedTokenizer(library, definition);
+  });
+}
+
+/** The library trusts its file: whatever it throws, at once or when a part is first used, is the file's fault. */
+function usable<Result>(action: () => Result): Result {
+  try {
+    return action();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`tokenizer.json: ${reason}`, { cause });
+    throw new FormatError(`tokenizer.json: its parts cannot be used: ${reason}`, { cause });
   }
+}
+
+function longestToken({ model: { vocab }, addedTokens }: TokenizerDefinition): number {
+  let longest = 1;
+  const see = (token: string): unknown => (longest = Math.max(longest, token.length));
+  if (Array.isArray(vocab)) for (const [token] of vocab as readonly (readonly [string, number])[]) see(token);
+  else for (const token of Object.keys(vocab)) see(token);
+  for (const { content } of addedTokens) see(content);
+  return longest;
 }
 
 class WrappedTokenizer implements Tokenizer {
   readonly vocabSize: number;
+  readonly longestToken: number;
   readonly #library: LibraryTokenizer;
   readonly #special: ReadonlySet<number>;
 
-  constructor(library: LibraryTokenizer, { addedTokens, vocabSize }: TokenizerDefinition) {
+  constructor(library: LibraryTokenizer, definition: TokenizerDefinition) {
+    const { addedTokens, vocabSize } = definition;
     this.vocabSize = vocabSize;
+    this.longestToken = longestToken(definition);
     this.#library = library;
     this.#special = new Set(addedTokens.filter(({ special }) => special).map(({ id }) => id));
   }
 
   encode(text: string, { addSpecial = true }: EncodeOptions = {}): number[] {
-    const { ids } = this.#library.encode(text, { add_special_tokens: addSpecial });
+    const { ids } = usable(() => this.#library.encode(text, { add_special_tokens: addSpecial }));
     // A character that the vocabulary lacks is undefined where there is no unknown token; the reference drops it.
     return ids.filter((id) => id !== undefined);
   }
@@ -64,7 +83,8 @@ class WrappedTokenizer implements Tokenizer {
   decode(ids: readonly number[], { skipSpecial = false }: DecodeOptions = {}): string {
     const known = ids.filter((id) => this.token(id) !== undefined && !(skipSpecial && this.#special.has(id)));
     // The library refuses an empty list.
-    return known.length === 0 ? "" : this.#library.decode(known, { clean_up_tokenization_spaces: false });
+    if (known.length === 0) return "";
+    return usable(() => this.#library.decode(known, { clean_up_tokenization_spaces: false }));
   }
 
   isSpecial(id: number): boolean {

@@ -2,6 +2,8 @@
 export interface Tokenizer {
   /** One more than the highest id. A model's vocabulary may be larger: padded rows have no text. */
   readonly vocabSize: number;
+  /** Characters of the longest token as the vocabulary spells it: hardly any text has more of them than this times its tokens. */
+  readonly longestToken: number;
   /** Special tokens that are spelled out in `text` become their ids, as the reference implementation does it. */
   encode(text: string, options?: EncodeOptions): number[];
   /** Ids without text are left out. Bytes that are no UTF-8 become U+FFFD. */
