@@ -22,7 +22,8 @@ export const LLM = {
    *
    * Errors have a `code`: "io" (no such file), "bad-file", "unsupported", "bad-request", "out-of-memory", "aborted".
    */
-  load: (model: string | Folder, options?: LoadOptions): Promise<LLM> => loadLLM(createBrowserHost(), model, options),
+  load: (model: string | URL | Folder, options?: LoadOptions): Promise<LLM> =>
+    loadLLM(createBrowserHost(), model, options),
 };
 
 /** The parts that a browser has for loading models. */

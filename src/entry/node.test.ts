@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { expected, tinyModel } from "../../test/support/tiny-model.ts";
 import { createNodeHost, FormatError, IoError, LLM } from "./node.ts";
@@ -18,6 +19,7 @@ const options = { temperature: 0, ignoreEos: true, maxTokens: 4 } as const;
 describe("LLM.load", () => {
   test.each([
     ["a folder", scratch],
+    ["a URL", pathToFileURL(scratch)],
     ["a file", join(scratch, "model.safetensors")],
   ])("opens %s", async (_, path) => {
     await using llm = await LLM.load(path, { backend: "reference" });

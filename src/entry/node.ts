@@ -25,8 +25,8 @@ export type LLM = LoadedLLM;
 
 export const LLM = {
   /**
-   * Opens a model and makes it ready to answer. `model` is a folder with a Hugging Face checkpoint, one of its files, or a Folder that is
-   * open already; absent: the model that comes with a checkout.
+   * Opens a model and makes it ready to answer. `model` is a folder with a Hugging Face checkpoint, one of its files, a file: URL of either,
+   * or a Folder that is open already; absent: the model that comes with a checkout.
    *
    *     const llm = await LLM.load("./model");
    *     const { text } = await llm.chat("Why is the sky blue?").result;
@@ -34,7 +34,8 @@ export const LLM = {
    *
    * Errors have a `code`: "io" (no such file), "bad-file", "unsupported", "bad-request", "out-of-memory", "aborted".
    */
-  load: (model?: string | Folder, options?: LoadOptions): Promise<LLM> => loadLLM(createNodeHost(), model, options),
+  load: (model?: string | URL | Folder, options?: LoadOptions): Promise<LLM> =>
+    loadLLM(createNodeHost(), model, options),
 };
 
 /** The parts that Node has for loading models. */
@@ -59,8 +60,10 @@ export function createNodeHost(): Host {
   };
 }
 
-async function locate(path: string): Promise<ModelLocation | undefined> {
+async function locate(name: string): Promise<ModelLocation | undefined> {
+  let path = name;
   try {
+    if (name.startsWith("file:")) path = fileURLToPath(name);
     const found = await stat(path);
     if (found.isDirectory()) return { folder: await openFolder(path) };
     if (!found.isFile())

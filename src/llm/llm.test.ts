@@ -190,6 +190,11 @@ describe("the end of an answer", () => {
     await closing.close();
     expect(await generation.result).toMatchObject({ finishReason: "cancelled" });
     await closing.close();
+    // Begun, but not yet with the engine: this is an answer too.
+    const hasty = await load();
+    const begun = [hasty.generate(promptIds, greedy), hasty.chat("a", greedy)];
+    await hasty.close();
+    for (const { result } of begun) expect(await result).toMatchObject({ finishReason: "cancelled" });
     await expect(closing.generate(promptIds).result).rejects.toThrow(RequestError);
   });
 });
@@ -222,6 +227,17 @@ describe("what cannot be asked for", () => {
     ["a long stop text", () => llm.generate(promptIds, { stop: "x".repeat(1025) })],
     ["too many stop texts", () => llm.generate(promptIds, { stop: new Array<string>(65).fill("x") })],
     ["an empty conversation", () => llm.chat([])],
+    ["a text far beyond the context", () => llm.generate("x".repeat(512 * 3 + 1))],
+    ["no prompt", () => llm.generate(null as never)],
+    ["no options", () => llm.generate(promptIds, null as never)],
+    ["a stop that is no text", () => llm.generate(promptIds, { stop: 5 as never })],
+    ["a signal that is none", () => llm.generate(promptIds, { signal: {} as never })],
+    ["a number in a text", () => llm.generate(promptIds, { topP: "0.5" as never })],
+    ["a bias that is no pair", () => llm.generate(promptIds, { logitBias: [5] as never })],
+    ["no conversation", () => llm.chat(null as never)],
+    ["a message that is none", () => llm.chat([null] as never)],
+    ["a system message that is no text", () => llm.chat("a", { system: 5 as never })],
+    ["tools that are no list", () => llm.chat("a", { tools: {} as never })],
   ])("%s is refused by result and events alike", async (_, ask) => {
     await expect(ask().result).rejects.toThrow(RequestError);
     await expect(eventsOf(ask())).rejects.toThrow(RequestError);
@@ -282,6 +298,27 @@ describe("load", () => {
       throw new Error("must not be called");
     };
     await expect(loadLLM({ ...host, spawnEngine }, tinyModel(), options)).rejects.toThrow(RequestError);
+  });
+
+  test.each<[string, Readonly<Record<string, unknown>> | null]>([
+    ["options", null],
+    ["cacheType", { cacheType: "f8" }],
+    ["activations", { activations: "int4" }],
+    ["checkpointFormat", { checkpointFormat: "marlin" }],
+    ["onWarning", { onWarning: "loudly" }],
+    ["onProgress", { onProgress: 5 }],
+    ["inProcess", { inProcess: "no" }],
+    ["signal", { signal: {} }],
+  ])("names %s where it makes no sense", async (name, options) => {
+    const loading = load({}, options as LoadOptions);
+    await expect(loading).rejects.toThrow(RequestError);
+    await expect(loading).rejects.toThrow(new RegExp(`^${name} is .*; it must be `));
+  });
+
+  test.each([null, 5, "", {}, []])("refuses %j as a model", async (model) => {
+    const loading = loadLLM(host, model as never);
+    await expect(loading).rejects.toThrow(RequestError);
+    await expect(loading).rejects.toThrow("model is ");
   });
 
   test("can be given up", async () => {

@@ -2,6 +2,7 @@ import type { Engine, EngineDevice, EngineStats } from "../engine/engine.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { RequestError } from "../util/errors.ts";
+import { checkChat, checkGenerateOptions, checkPrompt, signalOf } from "./check-options.ts";
 import { conversationOf, samplingParameters, stopStrings } from "./generation-options.ts";
 import type { ChatOptions, GenerateOptions } from "./generation-options.ts";
 import { Generation, type GenerationJob } from "./generation.ts";
@@ -47,6 +48,8 @@ export class LLM implements AsyncDisposable {
   readonly #text: ModelText;
   readonly #renderer: ChatRenderer;
   readonly #samplingDefaults: SamplingChoices;
+  /** Of answers that have begun, and are not with the engine yet. */
+  readonly #preparing = new Set<Promise<GenerationJob>>();
 
   constructor({ info, engine, text, samplingDefaults }: LLMParts) {
     this.info = info;
@@ -68,23 +71,24 @@ export class LLM implements AsyncDisposable {
 
   /** Answers a conversation, or a single message of the user's, by the model's chat template. */
   chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
-    return new Generation(async () => {
+    return this.#start(options, async () => {
       const prompt = await this.renderChat(messages, options);
       // The template has put the special tokens in.
-      return this.#job(this.#encode(prompt, false), options);
-    }, options.signal);
+      return this.#encode(prompt, false);
+    });
   }
 
   /** Continues a text, or token ids, as they are. */
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
-    return new Generation(
-      async () => this.#job(typeof prompt === "string" ? this.#encode(prompt, true) : prompt, options),
-      options.signal,
-    );
+    return this.#start(options, () => {
+      checkPrompt(prompt);
+      return typeof prompt === "string" ? this.#encode(prompt, true) : prompt;
+    });
   }
 
   /** The text that `chat` would have the model continue. Throws RequestError where the template refuses the conversation. */
   async renderChat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Promise<string> {
+    checkChat(messages, options);
     const { system, tools, templateVariables } = options;
     const template = await this.#renderer.template(tools !== undefined);
     return template.render({
@@ -101,6 +105,8 @@ export class LLM implements AsyncDisposable {
 
   /** Ends all answers as cancelled and frees everything. May be called more than once. */
   async close(): Promise<void> {
+    // The engine has not heard of these; a generation, which waits for its job as well and did so before, submits it first.
+    await Promise.allSettled(this.#preparing);
     await this.#engine[Symbol.asyncDispose]();
   }
 
@@ -108,9 +114,29 @@ export class LLM implements AsyncDisposable {
     return this.close();
   }
 
+  #start(options: GenerateOptions, prompt: () => Promise<readonly number[]> | readonly number[]): Generation {
+    return new Generation(() => {
+      const job = (async () => {
+        checkGenerateOptions(options);
+        return this.#job(await prompt(), options);
+      })();
+      this.#preparing.add(job);
+      const settled = (): unknown => this.#preparing.delete(job);
+      job.then(settled, settled);
+      return job;
+    }, signalOf(options));
+  }
+
   #encode(text: string, addSpecial: boolean): readonly number[] {
     if (this.tokenizer === undefined)
       throw new RequestError("the model has no tokenizer.json; give token ids to generate()");
+    const { contextLength } = this.info;
+    // Before it is tokenized, which takes its time and memory for a text of megabytes.
+    if (text.length > contextLength * this.tokenizer.longestToken)
+      throw new RequestError(
+        `the prompt has ${text.length} characters, more than the context of ${contextLength} tokens can hold: ` +
+          "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
+      );
     return this.tokenizer.encode(text, { addSpecial });
   }
 

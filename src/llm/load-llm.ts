@@ -5,6 +5,7 @@ import type { Folder } from "../io/folder.ts";
 import { throwIfAborted } from "../util/abort.ts";
 import { RequestError, UnsupportedError } from "../util/errors.ts";
 import { once, type Warn } from "../util/warn-once.ts";
+import { checkLoadOptions, checkModel } from "./check-options.ts";
 import { endOfTurnIds } from "./end-of-turn-ids.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Host } from "./host.ts";
@@ -16,12 +17,19 @@ import { loadModelText } from "./model-text.ts";
 import { samplingDefaults } from "./sampling-defaults.ts";
 
 /**
- * Opens a model and makes it ready to answer. `model` is a path, a file, an id on the Hub or a folder that is open already; absent: the
+ * Opens a model and makes it ready to answer. `given` is a path or URL, a file, an id on the Hub or a folder that is open already; absent: the
  * host's default model. Throws IoError, FormatError, UnsupportedError, RequestError, OutOfMemoryError or AbortedError, and leaves nothing
  * open then.
  */
-export async function loadLLM(host: Host, model: string | Folder | undefined, options: LoadOptions = {}): Promise<LLM> {
+export async function loadLLM(
+  host: Host,
+  given: string | URL | Folder | undefined,
+  options: LoadOptions = {},
+): Promise<LLM> {
   const start = performance.now();
+  checkModel(given);
+  checkLoadOptions(options);
+  const model = given instanceof URL ? given.href : given;
   const { signal, checkpointFormat, onWarning = defaultWarning } = options;
   const warn = once(onWarning);
   throwIfAborted(signal, "loading the model");

@@ -1,0 +1,104 @@
+import type { ChatMessage } from "../text/chat-message.ts";
+import { RequestError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
+import type { ChatOptions, GenerateOptions } from "./generation-options.ts";
+import type { LoadOptions } from "./load-options.ts";
+
+// Types hold in TypeScript only: a program in JavaScript, or one that passes on what a file says, may give anything.
+
+/** Throws RequestError naming the option that is not what LoadOptions says. Numbers are checked where they are used. */
+export function checkLoadOptions(options: LoadOptions): void {
+  requireObject("options", options);
+  const { activations, cacheType, checkpointFormat, inProcess, onWarning, onProgress, signal } = options;
+  requireOneOf("activations", activations, ["int8", "f32"]);
+  requireOneOf("cacheType", cacheType, ["f32", "f16"]);
+  requireOneOf("checkpointFormat", checkpointFormat, ["gptq", "gptq_v2"]);
+  requireType("inProcess", inProcess, "boolean");
+  requireType("onWarning", onWarning, "function");
+  requireType("onProgress", onProgress, "function");
+  requireSignal(signal);
+}
+
+/** Throws RequestError for what is neither a name nor a folder. */
+export function checkModel(model: unknown): void {
+  if (model === undefined || (typeof model === "string" && model !== "") || model instanceof URL) return;
+  const { list, open } = (model ?? {}) as Readonly<Record<string, unknown>>;
+  check("model", model, typeof list === "function" && typeof open === "function", "a path, a URL or a Folder");
+}
+
+/** Throws RequestError naming the option that is not what GenerateOptions says. Ranges of numbers are the engine's. */
+export function checkGenerateOptions(options: GenerateOptions): void {
+  requireObject("options", options);
+  const { stop, ignoreEos, signal, logitBias } = options;
+  check(
+    "stop",
+    stop,
+    stop === undefined || typeof stop === "string" || Array.isArray(stop),
+    "a text or a list of texts",
+  );
+  requireType("ignoreEos", ignoreEos, "boolean");
+  requireSignal(signal);
+  const isBias = logitBias === undefined || (Array.isArray(logitBias) && logitBias.every(Array.isArray));
+  check("logitBias", logitBias, isBias, "a list of [token id, bias]");
+  const { maxTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed } = options;
+  const { repetitionPenalty, presencePenalty, frequencyPenalty } = options;
+  const numbers = {
+    ...{ maxTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed },
+    ...{ repetitionPenalty, presencePenalty, frequencyPenalty },
+  };
+  for (const [name, value] of Object.entries(numbers)) requireType(name, value, "number");
+}
+
+/** As checkGenerateOptions, for a prompt of either kind. */
+export function checkPrompt(prompt: unknown): void {
+  const isIds = Array.isArray(prompt) || prompt instanceof Int32Array || prompt instanceof Uint32Array;
+  check("prompt", prompt, typeof prompt === "string" || isIds, "a text or a list of token ids");
+}
+
+/** As checkGenerateOptions, for a conversation. */
+export function checkChat(messages: string | readonly ChatMessage[], options: ChatOptions): void {
+  requireObject("options", options);
+  check("messages", messages, typeof messages === "string" || Array.isArray(messages), "a text or a list of messages");
+  if (typeof messages !== "string") messages.forEach((message, i) => requireObject(`messages[${i}]`, message));
+  const { system, tools, templateVariables } = options;
+  requireType("system", system, "string");
+  check("tools", tools, tools === undefined || Array.isArray(tools), "a list");
+  if (templateVariables !== undefined) requireObject("templateVariables", templateVariables);
+}
+
+/** The options' signal, if they have one that can be listened to. */
+export function signalOf(options: GenerateOptions | null): AbortSignal | undefined {
+  const signal = options?.signal;
+  return isSignal(signal) ? signal : undefined;
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  const { aborted, addEventListener } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof aborted === "boolean" && typeof addEventListener === "function";
+}
+
+function requireSignal(signal: unknown): void {
+  check("signal", signal, signal === undefined || isSignal(signal), "an AbortSignal");
+}
+
+function requireObject(name: string, value: unknown): void {
+  check(name, value, typeof value === "object" && value !== null && !Array.isArray(value), "an object");
+}
+
+function requireType(name: string, value: unknown, type: "boolean" | "function" | "number" | "string"): void {
+  check(name, value, value === undefined || typeof value === type, `a ${type}`);
+}
+
+function requireOneOf(name: string, value: unknown, accepted: readonly string[]): void {
+  check(name, value, value === undefined || accepted.includes(value as string), `one of ${accepted.join(", ")}`);
+}
+
+function check(name: string, found: unknown, isAccepted: boolean, accepted: string): void {
+  if (!isAccepted) throw new RequestError(`${name} is ${shown(found)}; it must be ${accepted}`);
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "string") return quote(value);
+  if (typeof value === "number" || typeof value === "boolean" || value === null) return String(value);
+  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : typeof value;
+}
