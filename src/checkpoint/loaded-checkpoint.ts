@@ -1,4 +1,4 @@
-import type { LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
+import type { LinearShape, LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
 import { dtypeBits, type RawTensor } from "../containers/raw-tensor.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
@@ -77,6 +77,11 @@ export class LoadedCheckpoint implements Checkpoint {
 
   hasLinear(module: string): boolean {
     return this.#packed.has(module) || unpackedModules.pieceNames(module).every((name) => this.tensors.has(name));
+  }
+
+  shapeOf(module: string): LinearShape {
+    const format = this.#formatOf(module);
+    return withLabel(this.label, () => format.describe(module, byName(this.#piecesOf(module, format))));
   }
 
   async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {

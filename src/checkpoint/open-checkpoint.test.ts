@@ -51,6 +51,8 @@ describe("a GPTQ checkpoint", () => {
     expect(checkpoint.generationConfig).toBeDefined();
     const modules = checkpoint.modules();
     const layer = "model.layers.0.";
+    for (const { name, shape } of modules.filter(({ name }) => checkpoint.hasLinear(name) && !name.endsWith("norm")))
+      expect(checkpoint.shapeOf?.(name)).toMatchObject({ outFeatures: shape[0], inFeatures: shape[1] });
     expect(modules.map(({ name }) => name).sort()).toEqual(
       [
         "lm_head",

@@ -85,6 +85,22 @@ describe("loadWeights", () => {
     expect(device.live).toBe(0);
   });
 
+  test("where headers tell shapes, the last is checked before the first weight is read", async () => {
+    const source = new FakeSource(llama);
+    const read: string[] = [];
+    const headed = Object.assign(Object.create(source) as FakeSource, {
+      shapeOf: (module: string) => ({ inFeatures: 8, outFeatures: module === "lm_head" ? 31 : 32 }),
+      linear: (module: string) => (read.push(module), source.linear(module)),
+    });
+    const { projections } = planLoads(llama, source);
+    const plan = { projections: projections.filter(({ keys }) => /embed|head/.test(keys.join(""))), norms: [] };
+    expect(plan.projections).toHaveLength(2);
+    await expect(loadWeights(plan, headed, new FakeDevice())).rejects.toThrow(
+      '"lm_head": its weight takes 8 features to 31',
+    );
+    expect(read).toEqual([]);
+  });
+
   test("so are a bias and a norm of another length", async () => {
     const source = new FakeSource(llama, { biases: ["o_proj"] });
     const plan = planLoads(llama, source);

@@ -9,7 +9,7 @@ import { summarize } from "../weights/packed-weight.ts";
 import type { BoundLinear, ModelWeights } from "./model-weights.ts";
 import type { LoadPlan, PlannedNorm } from "./plan-loads.ts";
 import { ReadBuffers } from "./read-buffers.ts";
-import type { LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
+import type { LinearShape, LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
 
 /** What loading needs of a device. */
 export type WeightDevice = Pick<Device, "refusesToFuse" | "prepare">;
@@ -43,6 +43,12 @@ export async function loadWeights(
   device: WeightDevice,
   { onProgress, signal }: LoadOptions = {},
 ): Promise<ModelWeights> {
+  // Before gigabytes are read for nothing.
+  for (const { modules } of plan.projections) {
+    for (const module of modules) {
+      if (source.shapeOf !== undefined) checkShape(module, source.shapeOf(module.module));
+    }
+  }
   const owned: PreparedWeight[] = [];
   const buffers = new ReadBuffers();
   try {
@@ -92,7 +98,8 @@ async function loadProjection(
   const parts: Part[] = [];
   for (const module of modules) {
     const loaded = await source.linear(module.module, memory);
-    checkShape(module, loaded);
+    checkShape(module, loaded.weight);
+    checkBias(module, loaded);
     parts.push({ module, ...loaded });
   }
   const linears: DeviceLinear[] = [];
@@ -105,12 +112,15 @@ async function loadProjection(
   return linears;
 }
 
-function checkShape({ module, inFeatures, outFeatures }: LinearModule, { weight, bias }: LoadedLinear): void {
-  if (weight.inFeatures !== inFeatures || weight.outFeatures !== outFeatures)
+function checkShape({ module, inFeatures, outFeatures }: LinearModule, found: LinearShape): void {
+  if (found.inFeatures !== inFeatures || found.outFeatures !== outFeatures)
     throw new FormatError(
-      `${quote(module)}: its weight takes ${weight.inFeatures} features to ${weight.outFeatures}; ` +
+      `${quote(module)}: its weight takes ${found.inFeatures} features to ${found.outFeatures}; ` +
         `by config.json it must take ${inFeatures} to ${outFeatures}`,
     );
+}
+
+function checkBias({ module, outFeatures }: LinearModule, { bias }: LoadedLinear): void {
   if (bias !== undefined && bias.length !== outFeatures)
     throw new FormatError(
       `${quote(module)}: its bias has ${bias.length} values; its weight has ${outFeatures} outputs`,

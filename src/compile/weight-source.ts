@@ -4,6 +4,8 @@ import type { PackedWeight } from "../weights/packed-weight.ts";
 export interface WeightSource {
   /** Whether the checkpoint holds a weight for the module, packed or dense. */
   hasLinear(module: string): boolean;
+  /** A module's shape by its tensors' headers; absent: only reading tells. Throws as `linear`. */
+  shapeOf?(module: string): LinearShape;
   /**
    * Reads one module's weight and its bias, if it has one. Throws FormatError where tensors contradict each other.
    * The weight's bytes lie in `memory`, or in new memory; either way they are the caller's. The bias is always new.
@@ -11,6 +13,11 @@ export interface WeightSource {
   linear(module: string, memory?: ReadMemory): Promise<LoadedLinear>;
   /** Reads a dense vector, a norm's weight, as f32. `tensor` is the tensor's whole name. */
   vector(tensor: string): Promise<Float32Array>;
+}
+
+export interface LinearShape {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
 }
 
 export interface LoadedLinear {
