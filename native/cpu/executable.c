@@ -5,6 +5,7 @@
 #include <string.h>
 
 static void *allot(fb_executable *e, size_t count, size_t size) {
+  if (size && count > (SIZE_MAX - 256) / size) return NULL;
   const size_t bytes = (count * size + 63) / 64 * 64 + 64;
   void *memory = NULL;
   // Zeroed by the system page by page as it is first touched: a large cache costs what is used of it.

@@ -11,9 +11,10 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 1
+#define FB_ABI 2
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
+enum { FB_CODES_LSB_K = 0 };                                 // CodeOrder
 enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2 };
 enum { FB_DENSE = 0, FB_AFFINE = 1 };
 
@@ -58,26 +59,27 @@ FB_EXPORT void fb_device_close(fb_device *device);
 // FB_BLOCK, at most 128, that divides the group size unless there is one group; 0: the weight is multiplied in f32.
 FB_EXPORT fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group_size, int32_t scale_type,
                                       int32_t has_zeros, int32_t span, const uint32_t *row_order);
-// Transcodes a part on all threads; returns 0. codes are words [in * bits / 32][out] (CodeOrder "lsb-k"), scales [groups][out], zeros words [groups][out * bits / 32].
-FB_EXPORT int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out,
-                                       const uint8_t *codes, const uint8_t *scales, const uint8_t *zeros, int32_t zero_order);
+// Transcodes a part on all threads: codes as their order says, scales [groups][out], zeros words [groups][out * bits / 32].
+FB_EXPORT void fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *codes, int32_t code_order,
+                                    const uint8_t *scales, const uint8_t *zeros, int32_t zero_order);
 // A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
 FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
 // Asks the system to bring memory into large pages, copying it; 1: done. Only speed depends on it.
 FB_EXPORT int32_t fb_enlarge_pages(uint8_t *bytes, double length);
-FB_EXPORT int32_t fb_weight_put_dense(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *values);
+FB_EXPORT void fb_weight_put_dense(fb_weight *weight, int32_t column, int32_t out, const uint8_t *values);
 FB_EXPORT double fb_weight_bytes(const fb_weight *weight);
 FB_EXPORT void fb_weight_free(fb_weight *weight);
 
 // Op records: FB_OP_WORDS int32 each. Views are (buffer, offset, width); -1 stands for "none".
 #define FB_OP_WORDS 24
 enum { FB_OP_EMBED, FB_OP_RMS_NORM, FB_OP_LINEAR, FB_OP_GLU, FB_OP_ROPE_WRITE, FB_OP_ATTENTION, FB_OP_GATHER, FB_OP_SAMPLE };
+enum { FB_ACTIVATION_SILU = 1 };
 typedef struct { int32_t buffer, offset, width; } fb_view;
 typedef struct {
   int32_t kind;
   fb_view a, b, c, out;  // embed: out | norm: a → out | linear: a (input), b (residual) → out | glu: a, b, c (residual) → out | rope: a, b, c = q, k, v | attention: a → out | gather: a → out | sample: a
   int32_t weight, vector, cache, rope;
-  int32_t group_width;   // norm: columns of a group | linear: 1 with a gated activation | attention: window, 0 for none
+  int32_t number;        // norm: columns of a group | linear, glu: FB_ACTIVATION_*, 0 in a linear without a gate | attention: window, 0 for none
   float value;           // norm: eps | attention: scale
   int32_t reserved[5];
 } fb_op;

@@ -18,7 +18,8 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
     v16f most = v16f_set1(0);
     for (int32_t i = 0; i < count; i += 16) most = v16f_max(most, v16f_abs(v16f_load(from + i)));
     const float largest = v16f_largest(most);
-    const v16f factor = v16f_set1(largest > 0 ? 127 / largest : 0);
+    // Below that 127 / largest is no number; such inputs count as 0.
+    const v16f factor = v16f_set1(largest > 127 / FLT_MAX ? 127 / largest : 0);
     v16f sums = v16f_set1(0);  // whole numbers far below 2^24: exact
     for (int32_t i = 0; i < count; i += 16) {
       const v16f rounded = v16f_round(v16f_mul(v16f_load(from + i), factor));

@@ -31,7 +31,7 @@ static void run_rms_norm(fb_executable *e, const fb_op *op, int32_t thread, int3
   EACH_ROW(step_rows(e, op->a.buffer), row) {
     const float *x = row_of(e, op->a, row);
     float *out = row_of(e, op->out, row);
-    for (int32_t i = 0; i < op->a.width; i += op->group_width) e->device->kernels->rms_norm(x + i, e->vectors[op->vector], op->value, out + i, op->group_width);
+    for (int32_t i = 0; i < op->a.width; i += op->number) e->device->kernels->rms_norm(x + i, e->vectors[op->vector], op->value, out + i, op->number);
   }
 }
 
@@ -70,7 +70,7 @@ static void add_bias(float *y, int32_t rows, const float *bias, int32_t count) {
 static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t thread, int32_t threads) {
   const fb_kernels *kernels = e->device->kernels;
   const fb_weight *w = e->weights[op->weight];
-  const int32_t rows = step_rows(e, op->a.buffer), gated = op->group_width;
+  const int32_t rows = step_rows(e, op->a.buffer), gated = op->number != 0;
   const int int8 = w->span > 0;
   if (rows == 0) return;
 
@@ -195,7 +195,7 @@ static void run_attention(fb_executable *e, const fb_op *op, int32_t index, int3
           .group = group,
           .position = positions[first],
           .tokens = starts[s + 1] - first < most ? starts[s + 1] - first : most,
-          .window = op->group_width,
+          .window = op->number,
           .scale = op->value,
           .q = row_of(e, op->a, first) + head * group * cache->head_dim,
           .q_stride = width_of(e, op->a),

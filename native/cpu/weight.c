@@ -39,7 +39,7 @@ typedef struct {
   fb_weight *weight;
   int32_t column, out;
   const uint8_t *codes, *scales, *zeros;
-  int32_t zero_order;
+  int32_t code_order, zero_order;
   atomic_int next;
 } packing;
 
@@ -149,12 +149,13 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
   fb_weight *w = work->weight;
   const int32_t tiles = (work->out + FB_TILE - 1) / FB_TILE, first = work->column / FB_TILE;
   const size_t width = type_bytes(w->type);
+  const int by_words = work->code_order == FB_CODES_LSB_K && w->bits != 3 && !w->row_order;
   for (int32_t tile; (tile = atomic_fetch_add(&work->next, 1)) < tiles;) {
     const int32_t column = tile * FB_TILE, count = work->out - column < FB_TILE ? work->out - column : FB_TILE;
     uint8_t *to = w->codes + (size_t)(first + tile) * (size_t)w->blocks * (size_t)w->bits * 64;
     for (int32_t block = 0; block < w->blocks; block++, to += (size_t)w->bits * 64) {
       const int whole = (block + 1) * FB_BLOCK <= w->in;
-      if (whole && !w->row_order && w->bits != 3) pack_block_by_words(work, block, column, count, to);
+      if (by_words && whole) pack_block_by_words(work, block, column, count, to);
       else pack_block_by_rows(work, block, column, count, to);
     }
     uint8_t *scales = w->scales + (size_t)(first + tile) * (size_t)w->groups * FB_TILE * width;
@@ -171,10 +172,10 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
   }
 }
 
-int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *codes, const uint8_t *scales, const uint8_t *zeros, int32_t zero_order) {
-  packing work = {.weight = weight, .column = column, .out = out, .codes = codes, .scales = scales, .zeros = zeros, .zero_order = zero_order};
+void fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *codes, int32_t code_order, const uint8_t *scales,
+                          const uint8_t *zeros, int32_t zero_order) {
+  packing work = {.weight = weight, .column = column, .out = out, .codes = codes, .code_order = code_order, .scales = scales, .zeros = zeros, .zero_order = zero_order};
   fb_pool_run(device->pool, pack_tiles, &work);
-  return 0;
 }
 
 fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values) {
@@ -189,11 +190,9 @@ fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *value
   return NULL;
 }
 
-int32_t fb_weight_put_dense(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *values) {
-  (void)device;
+void fb_weight_put_dense(fb_weight *weight, int32_t column, int32_t out, const uint8_t *values) {
   const size_t row = (size_t)weight->in * type_bytes(weight->type);
   memcpy(weight->values + (size_t)column * row, values, (size_t)out * row);
-  return 0;
 }
 
 double fb_weight_bytes(const fb_weight *weight) {

@@ -261,7 +261,7 @@ static void check_affine(affine_case c) {
   uint32_t *order = c.ordered ? shuffled(c.in) : NULL;
   fb_weight *w = fb_weight_affine(c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span, order);
   if (!w) exit(3);
-  fb_weight_put_affine(device, w, 0, c.out, codes, scales, zeros, c.zeros ? c.zeros - 1 : 0);
+  fb_weight_put_affine(device, w, 0, c.out, codes, FB_CODES_LSB_K, scales, zeros, c.zeros ? c.zeros - 1 : 0);
   check_dequantize(&c, label, w, codes, scales, zeros);
 
   float *x = random_floats((size_t)ROW_COUNT * (size_t)c.in);

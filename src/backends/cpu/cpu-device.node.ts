@@ -15,6 +15,7 @@ import { checkWeight } from "../../weights/check-weight.ts";
 import {
   summarize,
   type AffineZeroWeight,
+  type CodeOrder,
   type DenseWeight,
   type PackedWeight,
   type WeightSummary,
@@ -29,6 +30,9 @@ import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 /** FB_TILE and FB_PAGE of native/cpu/fewbit_cpu.h. */
 const tileOutputs = 16;
 const pagePositions = 32;
+
+/** FB_CODES_* of native/cpu/fewbit_cpu.h. */
+const codeOrderCodes: Readonly<Record<CodeOrder, number>> = { "lsb-k": 0 };
 
 /** FB_ZEROS_* of native/cpu/fewbit_cpu.h. */
 const zeroOrderCodes: Readonly<Record<ZeroOrder, number>> = {
@@ -155,14 +159,9 @@ export class CpuDevice implements Device {
     if (borrowed !== undefined) await this.#library.enlargePages(borrowed, borrowed.byteLength);
     const pointer = this.#library.weightDense(inFeatures, outFeatures, floatTypeCodes[type], borrowed ?? null);
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: true }, borrowed);
-    if (borrowed === undefined) {
-      let column = 0;
-      for (const part of parts) {
-        await this.#library.weightPutDense(this.#pointer, pointer, column, part.outFeatures, part.values);
-        column += part.outFeatures;
-      }
-    }
-    return weight;
+    return fill(weight, borrowed === undefined ? parts : [], (part, column) =>
+      this.#library.weightPutDense(pointer, column, part.outFeatures, part.values),
+    );
   }
 
   async #prepareAffine(
@@ -183,21 +182,19 @@ export class CpuDevice implements Device {
       rowOrder ?? null,
     );
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: false });
-    let column = 0;
-    for (const part of parts) {
-      await this.#library.weightPutAffine(
+    return fill(weight, parts, (part, column) =>
+      this.#library.weightPutAffine(
         this.#pointer,
         pointer,
         column,
         part.outFeatures,
         part.codes,
+        codeOrderCodes[part.order],
         part.scales,
         part.zeros?.bytes ?? null,
         zeroOrderCodes[part.zeros?.order ?? "lsb-n"],
-      );
-      column += part.outFeatures;
-    }
-    return weight;
+      ),
+    );
   }
 
   #own(pointer: Pointer, kernel: LinearKernelName, shape: CpuWeight["shape"], borrowed?: Uint8Array): CpuWeight {
@@ -219,6 +216,25 @@ export class CpuDevice implements Device {
         `load: weight ${index} is ${inFeatures} → ${outFeatures}, the program has ${spec.inFeatures} → ${spec.outFeatures}`,
       );
     return weight;
+  }
+}
+
+/** Puts the parts in one after the other, each at its column; on an error nothing stays. */
+async function fill<Part extends PackedWeight>(
+  weight: CpuWeight,
+  parts: readonly Part[],
+  put: (part: Part, column: number) => Promise<void>,
+): Promise<CpuWeight> {
+  try {
+    let column = 0;
+    for (const part of parts) {
+      await put(part, column);
+      column += part.outFeatures;
+    }
+    return weight;
+  } catch (error) {
+    weight[Symbol.dispose]();
+    throw error;
   }
 }
 

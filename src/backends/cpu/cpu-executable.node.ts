@@ -54,7 +54,7 @@ export class CpuExecutable implements Executable {
   async [Symbol.asyncDispose](): Promise<void> {
     const pointer = this.#pointer;
     this.#pointer = 0n;
-    await this.#running;
+    await this.#running?.catch(() => undefined); // whoever runs the step is told
     if (pointer !== 0n) this.#library.executableClose(pointer);
     this.#weights = [];
   }

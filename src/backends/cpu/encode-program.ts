@@ -1,5 +1,5 @@
 import type { CacheType } from "../../device/backend.ts";
-import type { Op, Program, View } from "../../device/program.ts";
+import type { Activation, Op, Program, View } from "../../device/program.ts";
 import type { StepLimits } from "../../device/step.ts";
 import type { FloatType } from "../../weights/packed-weight.ts";
 
@@ -17,6 +17,9 @@ const opCodes: Readonly<Record<Op["op"], number>> = {
   gather: 6,
   sample: 7,
 };
+
+/** FB_ACTIVATION_* of native/cpu/fewbit_cpu.h; 0 stands for none. */
+const activationCodes: Readonly<Record<Activation, number>> = { silu: 1 };
 
 const opWords = 24;
 /** Outputs of a tile: a gated linear pairs a tile of gates with a tile of ups. */
@@ -106,8 +109,8 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
   const setView = (index: number, view: View = noView) =>
     record.set([view.buffer, view.offset, view.width], 1 + 3 * index);
   const setIds = (weight = -1, vector = -1, cache = -1, rope = -1) => record.set([weight, vector, cache, rope], 13);
-  const setNumbers = (groupWidth: number, value: number) => {
-    record[17] = groupWidth;
+  const setNumbers = (number: number, value: number) => {
+    record[17] = number;
     new Float32Array(record.buffer)[18] = value;
   };
   const [a, b, c, out] = [0, 1, 2, 3];
@@ -130,13 +133,14 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
       setView(b, op.residual);
       setView(out, op.out);
       setIds(op.weight, op.bias);
-      setNumbers(op.glu === undefined ? 0 : 1, 0);
+      setNumbers(op.glu === undefined ? 0 : activationCodes[op.glu], 0);
       break;
     case "glu":
       setView(a, op.gate);
       setView(b, op.up);
       setView(c, op.residual);
       setView(out, op.out);
+      setNumbers(activationCodes[op.activation], 0);
       break;
     case "rope-write":
       setView(a, op.q);

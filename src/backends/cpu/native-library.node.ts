@@ -37,17 +37,15 @@ export interface NativeLibrary {
       column: number,
       outFeatures: number,
       codes: Memory,
+      codeOrder: number,
       scales: Memory,
       zeros: Memory,
       zeroOrder: number,
     ],
-    number
+    void
   >;
   weightDense(inFeatures: number, outFeatures: number, type: number, values: Memory): Pointer;
-  weightPutDense: Async<
-    [device: Pointer, weight: Pointer, column: number, outFeatures: number, values: Memory],
-    number
-  >;
+  weightPutDense: Async<[weight: Pointer, column: number, outFeatures: number, values: Memory], void>;
   enlargePages: Async<[bytes: Memory, length: number], number>;
   weightBytes(weight: Pointer): number;
   weightFree(weight: Pointer): void;
@@ -61,7 +59,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 1;
+const abi = 2;
 
 let loaded: NativeLibrary | undefined;
 
@@ -130,18 +128,19 @@ function load(path: string): NativeLibrary {
     ) as NativeLibrary["weightAffine"],
     weightPutAffine: bindAsync(
       "fb_weight_put_affine",
-      "int32",
+      "void",
       pointer,
       pointer,
       "int32",
       "int32",
       pointer,
+      "int32",
       pointer,
       pointer,
       "int32",
     ),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
-    weightPutDense: bindAsync("fb_weight_put_dense", "int32", pointer, pointer, "int32", "int32", pointer),
+    weightPutDense: bindAsync("fb_weight_put_dense", "void", pointer, "int32", "int32", pointer),
     enlargePages: bindAsync("fb_enlarge_pages", "int32", pointer, "double"),
     weightBytes: bind("fb_weight_bytes", "double", pointer) as NativeLibrary["weightBytes"],
     weightFree: bind("fb_weight_free", "void", pointer) as NativeLibrary["weightFree"],
