@@ -1,7 +1,7 @@
 import { greedySampling } from "../device/sampling.ts";
 import type { PageKind } from "../device/program.ts";
 import type { Step, StepLimits } from "../device/step.ts";
-import type { Engine, EngineEvent, FinishedEvent, GenerationRequest, PromptLogitsEvent } from "./engine.ts";
+import type { Engine, EngineEvent, FinishedEvent, GenerationRequest } from "./engine.ts";
 import { createLocalEngine, type LocalEngine, type LocalEngineOptions } from "./local-engine.ts";
 import { NullExecutable } from "./null-executable.ts";
 
@@ -48,7 +48,6 @@ export function request(
 export interface Outcome {
   readonly ids: readonly number[];
   readonly logprobs: readonly number[];
-  readonly promptLogits: readonly PromptLogitsEvent[];
   readonly finished: FinishedEvent;
 }
 
@@ -56,18 +55,16 @@ export interface Outcome {
 export async function collect(events: AsyncIterable<EngineEvent>): Promise<Outcome> {
   const ids: number[] = [];
   const logprobs: number[] = [];
-  const promptLogits: PromptLogitsEvent[] = [];
   let finished: FinishedEvent | undefined;
   for await (const event of events) {
     if (finished !== undefined) throw new Error(`a ${event.type} event after the last one`);
     if (event.type === "token") {
       ids.push(event.id);
       logprobs.push(event.logprob);
-    } else if (event.type === "prompt-logits") promptLogits.push(event);
-    else finished = event;
+    } else finished = event;
   }
   if (finished === undefined) throw new Error("the events ended without a finished event");
-  return { ids, logprobs, promptLogits, finished };
+  return { ids, logprobs, finished };
 }
 
 /** What the request yields in an engine of its own, with pages for everything. */

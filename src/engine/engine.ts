@@ -38,18 +38,16 @@ export interface EngineDevice {
 
 export interface GenerationRequest {
   readonly promptIds: readonly number[];
-  /** 0: only read the prompt (for `wantsPromptLogits`). */
+  /** At least 1. */
   readonly maxTokens: number;
   /** Generation ends after one of these, which is reported like every other token. */
   readonly stopIds: readonly number[];
   readonly sampling: SamplingParameters;
   /** Reports this many of the likeliest tokens at every position, at most 20. */
   readonly topLogprobs?: number;
-  /** Reports the logits of every position of the prompt. */
-  readonly wantsPromptLogits?: boolean;
 }
 
-export type EngineEvent = TokenEvent | PromptLogitsEvent | FinishedEvent;
+export type EngineEvent = TokenEvent | FinishedEvent;
 
 export interface TokenEvent {
   readonly type: "token";
@@ -57,14 +55,6 @@ export interface TokenEvent {
   /** Natural log of its probability before temperature and filters. */
   readonly logprob: number;
   readonly top?: readonly { readonly id: number; readonly logprob: number }[];
-}
-
-export interface PromptLogitsEvent {
-  readonly type: "prompt-logits";
-  /** Position of the first row; events come in order without gaps. */
-  readonly position: number;
-  /** [rows][vocabSize]. */
-  readonly logits: Float32Array;
 }
 
 export interface FinishedEvent {

@@ -54,34 +54,6 @@ describe("a request", () => {
     expect(tops).toEqual([[0, 0], [2, 2], [5, 5]]); // prettier-ignore
   });
 
-  test("gets the logits of every position of its prompt, in order, and only its own", async () => {
-    await using engine = nullEngine();
-    const asked = request({ promptLength: 21, maxTokens: 2, wantsPromptLogits: true });
-    const [{ ids, promptLogits }] = await Promise.all([
-      collect(engine.generate(asked)),
-      collect(engine.generate(request({ promptLength: 3, maxTokens: 9 }))),
-      collect(engine.generate(request({ promptLength: 4, maxTokens: 0, wantsPromptLogits: true }))),
-    ]);
-    let position = 0;
-    for (const event of promptLogits) {
-      expect(event.position).toBe(position);
-      position += event.logits.length / vocabSize;
-    }
-    expect(position).toBe(21);
-    expect(promptLogits.length).toBeGreaterThan(2); // 8 outputs a step
-    const last = promptLogits.at(-1)!.logits.slice(-vocabSize);
-    expect(last.indexOf(Math.max(...last))).toBe(ids[0]);
-    const alone = await runAlone({ ...asked, wantsPromptLogits: false });
-    expect(ids).toEqual(alone.ids);
-  });
-
-  test("for nothing but logits ends with the prompt", async () => {
-    await using engine = nullEngine();
-    const only = await collect(engine.generate(request({ promptLength: 12, maxTokens: 0, wantsPromptLogits: true })));
-    expect([only.ids.length, only.finished.reason]).toEqual([0, "length"]);
-    expect(only.promptLogits.reduce((rows, { logits }) => rows + logits.length / vocabSize, 0)).toBe(12);
-  });
-
   test("that is wrong throws where it is read, and leaves nothing behind", async () => {
     await using engine = nullEngine();
     await expect(collect(engine.generate(request({ promptIds: [vocabSize] })))).rejects.toThrow("promptIds[0] is 50");

@@ -2,7 +2,7 @@ import type { Executable } from "../device/backend.ts";
 import type { PageKind } from "../device/program.ts";
 import type { StepResult } from "../device/step.ts";
 import { FormatError, RequestError } from "../util/errors.ts";
-import type { Batch, Chunk } from "./batch.ts";
+import type { Batch } from "./batch.ts";
 import type {
   Engine,
   EngineDevice,
@@ -149,30 +149,19 @@ export class LocalEngine implements Engine {
   }
 
   #deliver({ chunks }: Batch, result: StepResult): void {
-    let firstRow = 0;
+    let row = 0;
     for (const chunk of chunks) {
       // A request that was cancelled while the step ran has no pages any more, and nobody who listens.
-      if (chunk.sequence.state === "running") this.#deliverChunk(chunk, firstRow, result);
-      firstRow += chunk.end - chunk.firstOutput;
+      if (chunk.sequence.state === "running") {
+        this.#scheduler.complete(chunk);
+        if (chunk.samples) this.#deliverToken(chunk.sequence, row, result);
+      }
+      if (chunk.samples) row++;
     }
   }
 
-  #deliverChunk(chunk: Chunk, firstRow: number, result: StepResult): void {
-    const { sequence, end, firstOutput, samples } = chunk;
-    const { request, promptLength } = sequence;
-    const active = this.#active.get(sequence)!;
-    const promptRows = request.wantsPromptLogits ? Math.min(end, promptLength) - firstOutput : 0;
-    if (promptRows > 0) {
-      const from = firstRow * this.info.vocabSize;
-      const logits = result.logits!.slice(from, from + promptRows * this.info.vocabSize);
-      active.events.push({ type: "prompt-logits", position: firstOutput, logits });
-    }
-    this.#scheduler.complete(chunk);
-    if (samples) this.#deliverToken(sequence, active, firstRow + end - 1 - firstOutput, result);
-    else if (sequence.maxTokens === 0 && sequence.remaining === 0) this.#finish(sequence, "length");
-  }
-
-  #deliverToken(sequence: Sequence, { events, clock }: ActiveRequest, row: number, result: StepResult): void {
+  #deliverToken(sequence: Sequence, row: number, result: StepResult): void {
+    const { events, clock } = this.#active.get(sequence)!;
     const id = result.samples[row];
     if (id < 0) {
       const position = sequence.promptLength + sequence.outputLength;

@@ -60,10 +60,9 @@ test.each(configurations)(
 function randomRequest(random: (limit: number) => number): GenerationRequest {
   return {
     promptIds: Array.from({ length: 1 + random(16) }, () => random(vocabSize)),
-    maxTokens: random(30),
+    maxTokens: 1 + random(30),
     stopIds: random(3) === 0 ? [random(vocabSize)] : [],
     sampling: { ...greedySampling, temperature: random(2), seed: random(1000), presencePenalty: random(2) },
-    wantsPromptLogits: random(4) === 0,
   };
 }
 

@@ -1,4 +1,4 @@
-import { greedySampling, type SamplingParameters, type SamplingStep } from "../device/sampling.ts";
+import type { SamplingParameters, SamplingStep } from "../device/sampling.ts";
 import type { Sequence } from "./sequence.ts";
 import type { TokenCounts } from "./token-counts.ts";
 
@@ -43,10 +43,9 @@ export class SamplingRows {
     this.#topLogprobs = 0;
   }
 
-  /** `sequence` is absent for an output whose sample nobody wants: a row of a prompt's logits. It costs least as a greedy one. */
-  push(sequence: Sequence | undefined): void {
+  push(sequence: Sequence): void {
     const row = this.#length++;
-    const sampling = sequence?.request.sampling ?? greedySampling;
+    const sampling = sequence.request.sampling;
     this.#temperature[row] = sampling.temperature;
     this.#topK[row] = sampling.topK;
     this.#topP[row] = sampling.topP;
@@ -59,8 +58,8 @@ export class SamplingRows {
     this.#seedLow[row] = sampling.seed;
     this.#seedHigh[row] = Math.floor(sampling.seed / 2 ** 32);
     this.#pushBias(row, sampling.logitBias);
-    this.#pushCounts(row, sequence?.counts);
-    this.#topLogprobs = Math.max(this.#topLogprobs, sequence?.request.topLogprobs ?? 0);
+    this.#pushCounts(row, sequence.counts);
+    this.#topLogprobs = Math.max(this.#topLogprobs, sequence.request.topLogprobs ?? 0);
   }
 
   #pushBias(row: number, bias: SamplingParameters["logitBias"]): void {

@@ -25,12 +25,7 @@ function runStep(scheduler: Scheduler): (readonly [number, number])[] {
 function settle(scheduler: Scheduler, { chunks }: Batch): void {
   for (const chunk of chunks) {
     scheduler.complete(chunk);
-    if (
-      chunk.samples
-        ? chunk.sequence.accept(1) !== undefined
-        : chunk.sequence.maxTokens === 0 && chunk.sequence.remaining === 0
-    )
-      scheduler.finish(chunk.sequence);
+    if (chunk.samples && chunk.sequence.accept(1) !== undefined) scheduler.finish(chunk.sequence);
   }
 }
 
@@ -57,7 +52,7 @@ describe("a step's plan", () => {
       [0, 9, true],
       [0, 6, false],
     ]);
-    expect([batch.tokenCount, batch.outputCount]).toEqual([16, 2]);
+    expect(batch.tokenCount).toBe(16);
     settle(scheduler, batch);
     expect(runStep(scheduler)).toEqual([[7, 8], [9, 10], [6, 9]]); // prettier-ignore
   });
@@ -68,29 +63,6 @@ describe("a step's plan", () => {
     expect(runStep(scheduler)).toHaveLength(2);
     expect(sequences.map(({ state }) => state)).toEqual(["finished", "finished", "waiting"]);
     expect(runStep(scheduler)).toHaveLength(1);
-    expect(scheduler.hasWork).toBe(false);
-  });
-
-  test("the logits of a prompt are asked for in chunks that fit the outputs", () => {
-    const scheduler = schedulerOf({ maxOutputs: 4 });
-    scheduler.add(request({ promptLength: 10, maxTokens: 0, wantsPromptLogits: true }));
-    scheduler.add(request({ promptLength: 3, maxTokens: 1 }));
-    const firstOutputs: number[][] = [];
-    for (let batch = scheduler.nextBatch(); batch !== undefined; batch = scheduler.nextBatch()) {
-      expect(batch.outputCount).toBeLessThanOrEqual(4);
-      firstOutputs.push(batch.chunks.map(({ firstOutput }) => firstOutput));
-      settle(scheduler, batch);
-    }
-    // The second request's tokens fit beside the first chunk, but its output does not: it stops one token short.
-    expect(firstOutputs).toEqual([[0, 2], [2, 4], [7]]); // prettier-ignore
-  });
-
-  test("a request for no tokens and no logits wants no output at all", () => {
-    const scheduler = schedulerOf();
-    scheduler.add(request({ promptLength: 3, maxTokens: 0 }));
-    const batch = scheduler.nextBatch()!;
-    expect([batch.outputCount, batch.chunks[0].samples]).toEqual([0, false]);
-    settle(scheduler, batch);
     expect(scheduler.hasWork).toBe(false);
   });
 });
@@ -104,7 +76,6 @@ describe("admission", () => {
       "the prompt has 13 tokens, and the context of 12 holds prompt and answer together: shorten the prompt",
     );
     expect(() => scheduler.add(request({ promptLength: 12, maxTokens: 1 }))).toThrow(RequestError);
-    expect(scheduler.add(request({ promptLength: 12, maxTokens: 0 })).state).toBe("waiting");
     expect(scheduler.add(request({ promptLength: 11, maxTokens: 7 })).maxTokens).toBe(1);
   });
 
@@ -158,20 +129,6 @@ describe("pre-emption", () => {
     while (scheduler.hasWork) runStep(scheduler);
     expect([older.outputLength, younger.outputLength, last.outputLength]).toEqual([12, 10, 1]);
     expect(scheduler.pool.used).toBe(0);
-  });
-
-  test("logits of the prompt that have been handed out are not asked for again", () => {
-    const scheduler = schedulerOf({ pageCounts: [6], maxOutputs: 16 });
-    scheduler.add(request({ promptLength: 7, maxTokens: 12 }));
-    const younger = scheduler.add(request({ promptLength: 7, maxTokens: 10, wantsPromptLogits: true }));
-    while (scheduler.preemptions === 0 && scheduler.hasWork) runStep(scheduler);
-    expect(younger.state).toBe("waiting");
-    while (younger.state === "waiting") {
-      const batch = scheduler.nextBatch()!;
-      const chunk = batch.chunks.find(({ sequence }) => sequence === younger);
-      if (chunk !== undefined) expect(chunk.firstOutput).toBe(chunk.end - 1);
-      settle(scheduler, batch);
-    }
   });
 
   test("windows give pages back: two long sequences run where full attention would not hold one", () => {

@@ -82,7 +82,7 @@ export class Scheduler {
   add(request: GenerationRequest): Sequence {
     const promptLength = request.promptIds.length;
     const room = this.contextLength - promptLength;
-    if (room < 0 || (room === 0 && request.maxTokens > 0))
+    if (room < 1)
       throw new RequestError(
         `the prompt has ${promptLength} tokens, and the context of ${this.contextLength} holds prompt and answer together` +
           `${room === 0 ? ", which leaves nothing for an answer" : ""}: ` +
@@ -103,7 +103,6 @@ export class Scheduler {
     const draft: Draft = {
       chunks: [],
       tokensLeft: this.#limits.maxTokens,
-      outputsLeft: this.#limits.maxOutputs,
     };
     for (const sequence of this.#running) this.#switchRope(sequence);
     // Both loops look at the length each time round: pre-emption takes from the end, where nothing is planned yet.
@@ -116,15 +115,12 @@ export class Scheduler {
     return {
       chunks: draft.chunks,
       tokenCount: this.#limits.maxTokens - draft.tokensLeft,
-      outputCount: this.#limits.maxOutputs - draft.outputsLeft,
     };
   }
 
   /** The chunk's tokens are in the cache now. */
   complete({ sequence, end }: Chunk): void {
     sequence.computed = end;
-    if (sequence.request.wantsPromptLogits)
-      sequence.promptLogitsDone = Math.max(sequence.promptLogitsDone, Math.min(end, sequence.promptLength));
   }
 
   /** Takes the sequence out, whatever its state; its pages are free at once. */
@@ -150,7 +146,7 @@ export class Scheduler {
   }
 
   #planPrefill(draft: Draft, sequence: Sequence): void {
-    const wanted = this.#chunkLength(draft, sequence);
+    const wanted = Math.min(sequence.remaining, draft.tokensLeft);
     if (wanted === 0) return;
     sequence.cache.slide();
     let count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
@@ -164,28 +160,17 @@ export class Scheduler {
     this.#plan(draft, sequence, count);
   }
 
-  /** Tokens of the sequence that the step has room for; the outputs they would ask for count too. */
-  #chunkLength(draft: Draft, sequence: Sequence): number {
-    const count = Math.min(sequence.remaining, draft.tokensLeft);
-    const end = sequence.computed + count;
-    const excess = end - firstOutputOf(sequence, end) - draft.outputsLeft;
-    return Math.max(0, count - Math.max(0, excess));
-  }
-
   #plan(draft: Draft, sequence: Sequence, count: number): void {
     const start = sequence.computed;
     const end = start + count;
-    const firstOutput = firstOutputOf(sequence, end);
-    const samples = end === sequence.tokens.length && sequence.maxTokens > 0;
-    draft.chunks.push({ sequence, start, end, firstOutput, samples });
+    draft.chunks.push({ sequence, start, end, samples: end === sequence.tokens.length });
     draft.tokensLeft -= count;
-    draft.outputsLeft -= end - firstOutput;
   }
 
   #admit(draft: Draft): void {
     while (this.#waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
       const sequence = this.#waiting[0];
-      if (this.#chunkLength(draft, sequence) === 0 || !this.#hasPagesFor(sequence)) return;
+      if (!this.#hasPagesFor(sequence)) return;
       this.#waiting.shift();
       this.#running.push(sequence);
       sequence.state = "running";
@@ -255,17 +240,4 @@ export class Scheduler {
 interface Draft {
   readonly chunks: Chunk[];
   tokensLeft: number;
-  outputsLeft: number;
-}
-
-/**
- * The first position whose logits are wanted when tokens up to `end` are computed: of the prompt where its logits are asked for, else
- * the last known token's, of which the next is sampled. Prompt logits are all handed out before the first token is sampled, so the
- * wanted positions are always the last of the chunk.
- */
-function firstOutputOf(sequence: Sequence, end: number): number {
-  const { request, promptLength, promptLogitsDone, computed } = sequence;
-  if (request.wantsPromptLogits && promptLogitsDone < promptLength)
-    return Math.min(end, Math.max(computed, promptLogitsDone));
-  return end === sequence.tokens.length && sequence.maxTokens > 0 ? end - 1 : end;
 }

@@ -19,8 +19,6 @@ export class Sequence {
   /** Tokens whose keys and values are in the cache. */
   computed = 0;
   ropeVariant = 0;
-  /** Positions of the prompt whose logits have been handed out: they are not asked for again after a pre-emption. */
-  promptLogitsDone = 0;
 
   readonly #stopIds: ReadonlySet<number>;
   readonly #tokens: number[];

@@ -32,7 +32,7 @@ test("a mixed step holds every sequence's tokens, positions, pages and variant",
   expect([...step.slots]).toEqual([0, 1]);
   expect([...step.ropeVariants]).toEqual([0, 1]);
   expect([...step.outputs]).toEqual([0, 12]);
-  expect(step.wantsLogits).toBe(false);
+  expect(step.wantsLogits).toBeUndefined();
   expect(step.pageTables.map(({ stride }) => stride)).toEqual([3, 3]);
   expect([...step.pageTables[0].pages]).toEqual([0, 1, 2, 3, 4, 5]);
   // The token at 8 sees 5 … 8 in the windowed kind: its page 0 was given back, and is the next to be taken.
@@ -47,7 +47,7 @@ test("rows of different lengths are padded with -1", () => {
   expect([...step.pageTables[0].pages]).toEqual([0, 1, 2, 3, -1, -1]);
 });
 
-test("sampling arrays have one row for every output; a prompt's logits are greedy rows", () => {
+test("sampling arrays have one row for every output", () => {
   const { scheduler, next } = setup();
   const sampling = {
     temperature: 0.5,
@@ -61,30 +61,29 @@ test("sampling arrays have one row for every output; a prompt's logits are greed
     seed: -1,
     logitBias: [[4, 2.5], [9, -1]], // prettier-ignore
   } as const;
-  scheduler.add(request({ promptIds: [7, 8, 7], sampling, topLogprobs: 2, wantsPromptLogits: true }));
+  scheduler.add(request({ promptIds: [7, 8, 7], sampling, topLogprobs: 2 }));
   scheduler.add(request({ promptIds: [1, 2], sampling: { ...greedySampling, seed: 2 ** 40 + 5 }, topLogprobs: 3 }));
   const { step } = next();
-  expect([...step.outputs]).toEqual([0, 1, 2, 4]);
-  expect(step.wantsLogits).toBe(true);
+  expect([...step.outputs]).toEqual([2, 4]);
   const arrays = Object.entries(step.sampling!).map(([name, values]) => [
     name,
     typeof values === "number" ? values : [...(values as Float32Array)],
   ]);
   expect(Object.fromEntries(arrays)).toEqual({
-    temperature: [0, 0, 0.5, 0],
-    topK: [0, 0, 3, 0],
-    topP: [1, 1, 0.25, 1],
-    minP: [0, 0, 0.125, 0],
-    typicalP: [1, 1, 0.75, 1],
-    repetitionPenalty: [1, 1, 1.5, 1],
-    presencePenalty: [0, 0, 0.5, 0],
-    frequencyPenalty: [0, 0, 0.25, 0],
-    seedLow: [0, 0, 0xffffffff, 5],
-    seedHigh: [0, 0, 0xffffffff, 256],
-    biasStarts: [0, 0, 0, 2, 2],
+    temperature: [0.5, 0],
+    topK: [3, 0],
+    topP: [0.25, 1],
+    minP: [0.125, 0],
+    typicalP: [0.75, 1],
+    repetitionPenalty: [1.5, 1],
+    presencePenalty: [0.5, 0],
+    frequencyPenalty: [0.25, 0],
+    seedLow: [0xffffffff, 5],
+    seedHigh: [0xffffffff, 256],
+    biasStarts: [0, 2, 2],
     biasIds: [4, 9],
     biasValues: [2.5, -1],
-    countStarts: [0, 0, 0, 2, 2],
+    countStarts: [0, 2, 2],
     countIds: [7, 8],
     outputCounts: [0, 0],
     topLogprobs: 3,

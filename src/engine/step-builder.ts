@@ -24,23 +24,22 @@ export class StepBuilder {
     this.#rows = new SamplingRows(maxOutputs);
   }
 
-  build({ chunks, tokenCount, outputCount }: Batch): Step {
+  build({ chunks, tokenCount }: Batch): Step {
     let token = 0;
     let output = 0;
     this.#rows.clear();
     for (let s = 0; s < chunks.length; s++) {
-      const chunk = chunks[s];
-      const { sequence, start, end, firstOutput } = chunk;
+      const { sequence, start, end, samples } = chunks[s];
       this.#sequenceStarts[s] = token;
       this.#slots[s] = sequence.slot;
       this.#ropeVariants[s] = sequence.ropeVariant;
       for (let position = start; position < end; position++, token++) {
         this.#tokens[token] = sequence.tokens[position];
         this.#positions[token] = position;
-        if (position >= firstOutput) {
-          this.#outputs[output++] = token;
-          this.#rows.push(chunk.samples && position === end - 1 ? sequence : undefined);
-        }
+      }
+      if (samples) {
+        this.#outputs[output++] = token - 1;
+        this.#rows.push(sequence);
       }
     }
     this.#sequenceStarts[chunks.length] = token;
@@ -51,10 +50,9 @@ export class StepBuilder {
       slots: this.#slots.subarray(0, chunks.length),
       ropeVariants: this.#ropeVariants.subarray(0, chunks.length),
       pageTables: this.#pages.map((_, kind) => this.#pageTable(kind, chunks)),
-      outputs: this.#outputs.subarray(0, outputCount),
-      wantsLogits: chunks.some(wantsLogits),
+      outputs: this.#outputs.subarray(0, output),
     };
-    return chunks.some(({ samples }) => samples) ? { ...step, sampling: this.#rows.view() } : step;
+    return output > 0 ? { ...step, sampling: this.#rows.view() } : step;
   }
 
   #pageTable(kind: number, chunks: readonly Chunk[]): PageTable {
@@ -65,8 +63,4 @@ export class StepBuilder {
     for (let s = 0; s < chunks.length; s++) pages.set(chunks[s].sequence.cache.table(kind), s * stride);
     return { pages, stride };
   }
-}
-
-function wantsLogits({ sequence, firstOutput, end }: Chunk): boolean {
-  return sequence.request.wantsPromptLogits === true && firstOutput < Math.min(end, sequence.promptLength);
 }

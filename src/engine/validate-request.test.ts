@@ -8,7 +8,7 @@ const sampling = (parts: Partial<SamplingParameters>) => ({ sampling: { ...greed
 
 test.each([
   request(),
-  request({ maxTokens: 0, wantsPromptLogits: true, topLogprobs: 20, stopIds: [0, 49] }),
+  request({ maxTokens: 1, topLogprobs: 20, stopIds: [0, 49] }),
   request(
     sampling({ temperature: 2, topK: 5, topP: 0, minP: 1, typicalP: 0.5, repetitionPenalty: 1e-3, seed: -(2 ** 52) }),
   ),
@@ -23,7 +23,7 @@ test.each([
   [request({ promptIds: [-1] }), "promptIds[0] is -1"],
   [request({ promptIds: [0.5] }), "promptIds[0] is 0.5"],
   [request({ stopIds: [NaN] }), "stopIds[0] is NaN"],
-  [request({ maxTokens: -1 }), "maxTokens is -1"],
+  [request({ maxTokens: 0 }), "maxTokens is 0; it must be an integer, at least 1"],
   [request({ maxTokens: Infinity }), "maxTokens is Infinity"],
   [request({ topLogprobs: 21 }), "topLogprobs is 21; it must be an integer from 0 to 20"],
   [request(sampling({ temperature: NaN })), "temperature is NaN"],

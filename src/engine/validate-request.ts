@@ -9,7 +9,7 @@ export function validateRequest(request: GenerationRequest, vocabSize: number): 
   if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
   for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
-  check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 0, "an integer, at least 0");
+  check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 1, "an integer, at least 1");
   const mostTop = Math.min(maxTopLogprobs, vocabSize);
   const hasLegalTop = Number.isInteger(topLogprobs) && topLogprobs >= 0 && topLogprobs <= mostTop;
   check("topLogprobs", topLogprobs, hasLegalTop, `an integer from 0 to ${mostTop}`);

@@ -18,6 +18,4 @@ export interface EngineOptions {
   readonly cachePositions?: number | undefined;
   /** Tokens that one step computes; longer prompts take several. Default 512. */
   readonly stepTokens?: number | undefined;
-  /** Rows of logits that one step computes; more reads all logits of a prompt faster. Default maxSequences, at least 16. */
-  readonly maxOutputs?: number | undefined;
 }

@@ -25,7 +25,6 @@ export interface LoadEngineOptions {
 
 const defaultContextLength = 4096;
 const defaultStepTokens = 512;
-const leastOutputs = 16;
 
 /**
  * Brings a checkpoint's model to a device and starts an engine on it, which owns device and weights. Nothing is left open on an error:
@@ -62,7 +61,6 @@ async function startEngine(
 ): Promise<Engine> {
   const { model, program, weights, vectors } = compiled;
   const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = options;
-  const { maxOutputs = Math.max(maxSequences, leastOutputs) } = options;
   const contextLength = chooseContextLength(model, options.contextLength, warn);
   const { pageSize } = device;
   const { pageKinds } = program;
@@ -72,7 +70,7 @@ async function startEngine(
     contextLength,
     maxSequences,
     stepTokens,
-    maxOutputs,
+    maxOutputs: maxSequences, // each is sampled once a step
     cachePositions,
   });
   const executable = await device.load({ program, weights, vectors, limits });
@@ -121,15 +119,8 @@ function deviceOptions({ threads, activations, cacheType }: EngineOptions): Devi
 /** Larger than anything that memory could hold, and small enough that products stay exact. */
 const largestCount = 2 ** 26;
 
-function checkCounts({
-  threads,
-  contextLength,
-  maxSequences,
-  cachePositions,
-  stepTokens,
-  maxOutputs,
-}: EngineOptions): void {
-  const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens, maxOutputs };
+function checkCounts({ threads, contextLength, maxSequences, cachePositions, stepTokens }: EngineOptions): void {
+  const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens };
   for (const [name, count] of Object.entries(counts)) {
     const most = name === "threads" ? maxThreads : largestCount;
     if (count === undefined || (Number.isInteger(count) && count >= 1 && count <= most)) continue;

@@ -94,7 +94,7 @@ async function startEngine(
 /** Only what is plain data: a function cannot go to another process. */
 function engineOptions(options: LoadOptions): EngineOptions {
   const { backend, threads, activations, cacheType } = options;
-  const { contextLength, maxSequences, cachePositions, stepTokens, maxOutputs } = options;
+  const { contextLength, maxSequences, cachePositions, stepTokens } = options;
   return {
     backend,
     threads,
@@ -104,7 +104,6 @@ function engineOptions(options: LoadOptions): EngineOptions {
     maxSequences,
     cachePositions,
     stepTokens,
-    maxOutputs,
   };
 }
 

@@ -26,7 +26,7 @@ export function addGenerationFlags(command: Command): Command {
   const penalty = number({ from: -largestPenalty, to: largestPenalty });
   const flags = [
     new Option("-n, --max-tokens <count>", "tokens of an answer (default: as many as fit)").argParser(
-      integer({ from: 0 }),
+      integer({ from: 1 }),
     ),
     new Option("--temperature <number>", "0 is greedy (default: the model's own)").argParser(
       number({ from: 0, to: 1e6 }),
