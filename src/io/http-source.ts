@@ -26,15 +26,36 @@ export interface OpenHttpOptions {
  */
 export async function openHttp(url: string | URL, options: OpenHttpOptions = {}): Promise<ByteSource> {
   const remote = new RemoteFile(parseUrl(url), options);
-  const version = await remote.retrying(options.signal, async (connection) => {
-    const response = await remote.request(connection, 0, 1);
-    await discard(response);
-    // An empty file has no first byte: 416 with the size, or from some servers the whole of nothing.
-    if (response.status === 416 && totalOf(response) === 0) return versionOf(response, 0);
-    if (response.status === 200 && response.headers.get("content-length") === "0") return versionOf(response, 0);
-    return versionOf(response, remote.checkRange(response, 0, 1).total);
-  });
-  return new HttpSource(remote, version);
+  const response = await remote.retrying(options.signal, (connection) => ask(remote, connection));
+  return new HttpSource(remote, firstVersion(remote, response));
+}
+
+/**
+ * As openHttp, but undefined where there is no such file: the answer is 404, 410, or a page of HTML, as servers of single-page
+ * applications send it for every path that they do not know. Not for files that are HTML.
+ */
+export async function openHttpIfAny(url: string | URL, options: OpenHttpOptions = {}): Promise<ByteSource | undefined> {
+  const remote = new RemoteFile(parseUrl(url), options);
+  const response = await remote.retrying(options.signal, (connection) => ask(remote, connection));
+  return saysMissing(response) ? undefined : new HttpSource(remote, firstVersion(remote, response));
+}
+
+function saysMissing({ status, ok, headers }: Response): boolean {
+  return status === 404 || status === 410 || (ok && /^text\/html\b/i.test(headers.get("content-type") ?? ""));
+}
+
+/** Asks for the first byte. */
+async function ask(remote: RemoteFile, connection: Connection): Promise<Response> {
+  const response = await remote.request(connection, 0, 1);
+  await discard(response);
+  return response;
+}
+
+function firstVersion(remote: RemoteFile, response: Response): Version {
+  // An empty file has no first byte: 416 with the size, or from some servers the whole of nothing.
+  if (response.status === 416 && totalOf(response) === 0) return versionOf(response, 0);
+  if (response.status === 200 && response.headers.get("content-length") === "0") return versionOf(response, 0);
+  return versionOf(response, remote.checkRange(response, 0, 1).total);
 }
 
 /** What must stay the same from answer to answer. */

@@ -3,10 +3,13 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expected, tinyModel } from "../../test/support/tiny-model.ts";
 import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
+import { FormatError, IoError } from "../util/errors.ts";
 import { openHttpModel } from "./http-model.ts";
 import { loadLLM } from "./load-llm.ts";
 
 const files = new Map<string, Uint8Array>();
+/** Paths that are answered with this status and a page. */
+const statuses = new Map<string, number>();
 let server: Server;
 let url: string;
 
@@ -28,6 +31,11 @@ beforeAll(async () => {
 
   server = createServer((request, response) => {
     const content = files.get(request.url ?? "");
+    const status = statuses.get(request.url ?? "");
+    if (status !== undefined) {
+      response.writeHead(status, { "content-type": "text/html; charset=utf-8" }).end("<!doctype html>");
+      return;
+    }
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
     if (content === undefined) response.writeHead(404).end();
     else if (first === undefined) response.writeHead(200).end(content);
@@ -58,6 +66,31 @@ test("a model runs from a URL", async () => {
   await using llm = await loadLLM(host, `${url}/model/`);
   const { ids } = await llm.generate(expected.prompt_ids, { temperature: 0, ignoreEos: true, maxTokens: 3 }).result;
   expect(ids).toEqual(expected.greedy_ids.slice(0, 3));
+});
+
+test.each([404, 410, 200])("%i with a page: there is no such file", async (status) => {
+  statuses.set("/model/generation_config.json", status);
+  const folder = await openHttpModel(`${url}/model`);
+  statuses.clear();
+  const names = await folder?.list();
+  expect(names).toContain("config.json");
+  expect(names).not.toContain("generation_config.json");
+});
+
+test.each([401, 403, 451])("%i for a file that a model may lack is an error", async (status) => {
+  statuses.set("/model/generation_config.json", status);
+  const opening = openHttpModel(`${url}/model`);
+  await expect(opening).rejects.toThrow(IoError);
+  await expect(opening).rejects.toThrow(String(status));
+  statuses.clear();
+});
+
+test("an index that names a path is refused", async () => {
+  const name = "/model/model.safetensors.index.json";
+  const index = files.get(name)!;
+  files.set(name, new TextEncoder().encode('{"weight_map":{"a":"../part.safetensors"}}'));
+  await expect(openHttpModel(`${url}/model`)).rejects.toThrow(FormatError);
+  files.set(name, index);
 });
 
 test("a URL without a model", async () => {

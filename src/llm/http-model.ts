@@ -1,8 +1,7 @@
 import type { Folder } from "../io/folder.ts";
-import { openHttpFolder } from "../io/http-folder.ts";
-import { readText } from "../checkpoint/read-file.ts";
-import { IoError } from "../util/errors.ts";
-import { parseJsonObject } from "../util/json.ts";
+import { openHttpFolder, type HttpFolder } from "../io/http-folder.ts";
+import { readFile } from "../checkpoint/read-file.ts";
+import { maxIndexBytes, parseShardIndex } from "../containers/safetensors/shard-index.ts";
 import { mapConcurrent } from "../util/map-concurrent.ts";
 
 const index = "model.safetensors.index.json";
@@ -22,7 +21,8 @@ const usualFiles = [
 
 /**
  * A model's folder below a URL: the usual files that are there, and those that its index names. The files must be served with byte
- * ranges, and to other origins where the page is on one. Undefined: there is no config.json.
+ * ranges, and to other origins where the page is on one. Undefined: there is no config.json. Throws FormatError for a malformed index, else
+ * as openHttp: a server that refuses or fails is no model without that file.
  */
 export async function openHttpModel(url: string | URL): Promise<Folder | undefined> {
   const candidates = openHttpFolder(url, usualFiles);
@@ -33,20 +33,12 @@ export async function openHttpModel(url: string | URL): Promise<Folder | undefin
   return openHttpFolder(url, [...names, ...shards]);
 }
 
-async function exists(folder: Folder, name: string): Promise<boolean> {
-  try {
-    const source = await folder.open(name);
-    await source.close();
-    return true;
-  } catch (error) {
-    if (error instanceof IoError) return false;
-    throw error;
-  }
+async function exists(folder: HttpFolder, name: string): Promise<boolean> {
+  await using source = await folder.openIfAny(name);
+  return source !== undefined;
 }
 
 async function shardsOf(folder: Folder): Promise<readonly string[]> {
-  const bytes = new TextEncoder().encode(await readText(folder, index));
-  const { weight_map: map } = parseJsonObject(bytes, `${folder.label}/${index}`);
-  const names = typeof map === "object" && map !== null ? Object.values(map) : [];
-  return [...new Set(names.filter((name) => typeof name === "string"))];
+  const json = await readFile(folder, index, { maxBytes: maxIndexBytes, signal: undefined });
+  return [...new Set(parseShardIndex(json, `${folder.label}/${index}`).values())];
 }

@@ -2,7 +2,7 @@ import { FormatError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { JsonScanner } from "./json-scanner.ts";
 
-const maxIndexBytes = 64 * 2 ** 20;
+export const maxIndexBytes = 64 * 2 ** 20;
 const maxTensorCount = 2 ** 20;
 const maxFileCount = 4096;
 const maxNameLength = 1024;
