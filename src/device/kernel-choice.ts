@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../util/errors.ts";
 
-/** One entry of a backend's ordered list: it refuses with a reason, or takes the request (style.md 3.3). */
+/** One entry of a backend's ordered list: it refuses with a reason, or takes the request. */
 export interface Kernel<Request> {
   /** `<op>_<scheme><bits>[_variant]`. */
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { WeightSummary } from "../weights/packed-weight.ts";
 
 /**
- * A model as every backend runs it: a flat list of ops over numbered buffers (design.md section 4).
+ * A model as every backend runs it: a flat list of ops over numbered buffers.
  *
  * Buffers hold f32 values as far as a program can tell; sizes are in terms of the step: a buffer has one row per token of the step, or one
  * per output (a row whose logits are wanted). Ops run in order, each seeing all writes of those before it. An op over "outputs" rows

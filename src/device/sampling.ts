@@ -1,5 +1,5 @@
 /**
- * How one token is drawn. The order: bias, penalties, temperature, top-k, top-p, min-p, typical-p (formats.md 13b); bias and penalties in
+ * How one token is drawn. The order: bias, penalties, temperature, top-k, top-p, min-p, typical-p; bias and penalties in
  * f32, one rounding for each operation. What is left is drawn by inverting its cumulative distribution, over ids in ascending order, at
  * the number that random.ts has for the seed and the position of the drawn token.
  */

@@ -5,8 +5,8 @@ import { evaluate, type Build, type Schedule } from "./evaluate.ts";
 import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
 
-// In f32, what a row comes to may not depend on what else is in the step, to the last bit: a request's greedy text is its own
-// (design.md section 5). So nothing here is compared with the oracle, and nothing has a tolerance.
+// In f32, what a row comes to may not depend on what else is in the step, to the last bit: a request's greedy text is its own,
+// whoever else is being served. So nothing here is compared with the oracle, and nothing has a tolerance.
 
 const lengths = [70, 1, 33, 16];
 const rows = lengths.reduce((sum, length) => sum + length, 0);
