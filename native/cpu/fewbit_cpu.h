@@ -90,6 +90,7 @@ typedef struct {
   int32_t ops, buffers, weights, vectors, ropes, page_kinds, caches;
   int32_t vocab, max_tokens, max_sequences, max_outputs, cache_type, floats;
 } fb_program_header;
+_Static_assert(sizeof(fb_program_header) == 13 * sizeof(int32_t), "fb_program_header is what encode-program.ts writes");
 
 // words: fb_program_header, then per buffer (rows: 0 tokens, 1 outputs; width), per vector (offset into floats), per rope (rotary_dim, variants, offset of
 // the first variant's [scale, rotary_dim / 2 frequencies] in floats), per page kind (pages), per cache (page_kind, kv_heads, head_dim), then the ops.
@@ -109,6 +110,7 @@ typedef struct {
   int32_t samples_at, logprobs_at, top_ids_at, top_logprobs_at;  // written by the step
   int32_t page_tables_at;  // per page kind: offset, stride
 } fb_step_header;
+_Static_assert(sizeof(fb_step_header) == 33 * sizeof(int32_t), "fb_step_header is what encode-step.ts writes");
 
 // Runs every op of the program on all threads and returns when the last has ended. logits: [outputs][vocab] or NULL. An output whose logits are not
 // numbers gets the sample -1 and a logprob of NaN.

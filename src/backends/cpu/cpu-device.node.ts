@@ -123,8 +123,10 @@ export class CpuDevice implements Device {
   }
 
   async measure(): Promise<DeviceRates> {
+    const readRate = await this.#library.measureRead(this.#pointer, 2 ** 28, 8);
+    if (readRate === 0) throw new OutOfMemoryError("cpu: there are no 256 MB to measure the memory with");
     return {
-      readRate: await this.#library.measureRead(this.#pointer, 2 ** 28, 8),
+      readRate,
       dotRate: await this.#library.measureDot(this.#pointer, 200),
       barrierSeconds: await this.#library.measureBarrier(this.#pointer, 2000),
       callSeconds: await this.#measureCall(),
