@@ -1,6 +1,6 @@
 import { FormatError } from "../util/errors.ts";
 import { groupCount } from "./affine-groups.ts";
-import { floatBytes, type AffineZeroWeight, type PackedWeight } from "./packed-weight.ts";
+import { floatBytes, type AffineZeroWeight, type PackedWeight, type ZeroOrder } from "./packed-weight.ts";
 
 /** What native code can index in a dimension. */
 const maxFeatures = 2 ** 31 - 1;
@@ -27,20 +27,38 @@ export function checkWeight(weight: PackedWeight, where: string): void {
 }
 
 function checkAffineZero(weight: AffineZeroWeight, where: string): void {
-  const { inFeatures, outFeatures, bits, groupSize, zeros, rowOrder } = weight;
+  const { inFeatures, outFeatures, groupSize, zeros, rowOrder } = weight;
   checkInteger(groupSize, 1, inFeatures, `${where}: groupSize`);
-  checkWholeWords(inFeatures, bits, `${where}: inFeatures`);
   const groups = groupCount(weight);
-  checkBytes(weight.codes, (inFeatures * outFeatures * bits) / 8, `${where}: codes`);
+  checkBytes(weight.codes, codeBytes(weight, where), `${where}: codes`);
   checkBytes(weight.scales, groups * outFeatures * floatBytes[weight.scaleType], `${where}: scales`);
   if (zeros !== undefined) {
-    checkWholeWords(outFeatures, bits, `${where}: outFeatures`);
-    checkBytes(zeros.bytes, (groups * outFeatures * bits) / 8, `${where}: zeros`);
-    if (zeros.order === "lsb-n-minus-legacy" && bits !== 3) {
-      throw new FormatError(`${where}: legacy zero points exist with 3 bit only, these have ${bits}`);
-    }
+    checkBytes(zeros.bytes, zeroBytes(weight, zeros.order, groups, where), `${where}: zeros`);
   }
   if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
+}
+
+/** Bytes that the codes of such a weight take in their order. Throws FormatError for a shape that the order cannot hold. */
+function codeBytes({ order, inFeatures, outFeatures, bits }: AffineZeroWeight, where: string): number {
+  switch (order) {
+    case "lsb-k":
+      checkWholeWords(inFeatures, bits, `${where}: inFeatures`);
+      return (inFeatures * outFeatures * bits) / 8;
+  }
+}
+
+/** As codeBytes, for zero points. */
+function zeroBytes({ outFeatures, bits }: AffineZeroWeight, order: ZeroOrder, groups: number, where: string): number {
+  switch (order) {
+    case "lsb-n":
+    case "lsb-n-minus-one":
+    case "lsb-n-minus-legacy":
+      if (order === "lsb-n-minus-legacy" && bits !== 3) {
+        throw new FormatError(`${where}: legacy zero points exist with 3 bit only, these have ${bits}`);
+      }
+      checkWholeWords(outFeatures, bits, `${where}: outFeatures`);
+      return (groups * outFeatures * bits) / 8;
+  }
 }
 
 function checkInteger(value: number, least: number, most: number, what: string): void {

@@ -1,4 +1,4 @@
-/** Weights as the file packed them: one type per arithmetic (design.md section 3), never one per checkpoint format. */
+/** Weights as the file packed them: one type per arithmetic, never one per checkpoint format. */
 export type PackedWeight = DenseWeight | AffineZeroWeight;
 
 /** How a value of a dense weight or of a scale is stored. All little-endian. */
@@ -47,7 +47,9 @@ export interface AffineZeroWeight {
  * How codes lie in the file; drawn in docs/layouts.md.
  * - `lsb-k`: 32-bit words [inFeatures * bits / 32][outFeatures]; each column is one stream of codes along k, least significant bits first.
  */
-export type CodeOrder = "lsb-k";
+export type CodeOrder = (typeof codeOrders)[number];
+
+export const codeOrders = ["lsb-k"] as const;
 
 export interface PackedZeros {
   readonly bytes: Uint8Array;
@@ -55,13 +57,16 @@ export interface PackedZeros {
 }
 
 /**
- * How zero points lie in the file: always words [group][outFeatures * bits / 32], a stream along n, least significant bits first.
+ * How zero points lie in the file; drawn in docs/layouts.md. The names `lsb-n…` stand for words [group][outFeatures * bits / 32],
+ * a stream along n, least significant bits first.
  * - `lsb-n`: a field is the zero point.
  * - `lsb-n-minus-one`: the zero points' words less one in every field, by word arithmetic with borrows (2, 4 and 8 bit) or field by field
- *   modulo 8 (3 bit). Undone the same way, because borrows do occur in real files (formats.md 1.4).
+ *   modulo 8 (3 bit). Undone the same way, because borrows do occur in real files: a zero point of 0 is stored as -1.
  * - `lsb-n-minus-legacy`: 3-bit words less the constants 24924924, 92492492, 49249249, as GPTQModel before 7.0 wrote them.
  */
-export type ZeroOrder = "lsb-n" | "lsb-n-minus-one" | "lsb-n-minus-legacy";
+export type ZeroOrder = (typeof zeroOrders)[number];
+
+export const zeroOrders = ["lsb-n", "lsb-n-minus-one", "lsb-n-minus-legacy"] as const;
 
 /** A weight without its data: what kernels choose by, and what people are shown. */
 export interface WeightSummary {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
-import type { PackedWeight, ZeroOrder } from "../../src/weights/packed-weight.ts";
+import { codeOrders, zeroOrders, type PackedWeight } from "../../src/weights/packed-weight.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
-import { randomAffine, randomDense, type AffineShape } from "./random-weight.ts";
+import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { linearTolerances } from "./tolerances.ts";
 
@@ -17,42 +17,45 @@ interface LinearCase {
   readonly glu?: boolean;
 }
 
-const random = new Random(2024);
-const affine = (shape: AffineShape): PackedWeight => randomAffine(random, shape);
-
-const zeroOrders: readonly (ZeroOrder | undefined)[] = [undefined, "lsb-n", "lsb-n-minus-one"];
-
-/** Every width of code and group, with every way of zero points; in 128 of 256 groups the last is ragged. */
-function* affineCases(): Generator<LinearCase> {
-  for (const bits of [2, 3, 4, 8] as const)
-    for (const groupSize of [16, 32, 64, 128, 160, Infinity]) {
-      const legacy: readonly (ZeroOrder | undefined)[] = bits === 3 && groupSize === 64 ? ["lsb-n-minus-legacy"] : [];
-      for (const zeros of [...zeroOrders, ...legacy])
-        for (const reordered of [false, true]) {
-          const shape = { inFeatures: 416, outFeatures: 96, bits, groupSize, reordered, ...(zeros && { zeros }) };
-          const scaleType = (["f16", "bf16", "f32"] as const)[random.below(3)];
-          const rows = [1, 2, 4, 7, 17][random.below(5)];
-          yield {
-            label: `${bits} bit, groups of ${groupSize}, zeros ${zeros ?? "symmetric"}, scales ${scaleType}${reordered ? ", act-order" : ""}, ${rows} rows`,
-            parts: [affine({ ...shape, scaleType })],
-            rows,
-          };
-        }
-    }
+/** Every width of code and group, with every order of codes and of zero points; in 128 of 256 groups the last is ragged. */
+function* affineCases(random: Random): Generator<LinearCase> {
+  for (const order of codeOrders)
+    for (const bits of [2, 3, 4, 8] as const)
+      for (const groupSize of [16, 32, 64, 128, 160, Infinity])
+        for (const zeros of [undefined, ...zeroOrders])
+          for (const reordered of [false, true]) {
+            if (zeros === "lsb-n-minus-legacy" && bits !== 3) continue; // no such weight exists
+            const shape = {
+              inFeatures: 416,
+              outFeatures: 96,
+              bits,
+              groupSize,
+              order,
+              reordered,
+              ...(zeros && { zeros }),
+            };
+            const scaleType = (["f16", "bf16", "f32"] as const)[random.below(3)];
+            const rows = [1, 2, 4, 7, 17][random.below(5)];
+            yield {
+              label: `${bits} bit ${order}, groups of ${groupSize}, zeros ${zeros ?? "symmetric"}, scales ${scaleType}${reordered ? ", act-order" : ""}, ${rows} rows`,
+              parts: [randomAffine(random, { ...shape, scaleType })],
+              rows,
+            };
+          }
 }
 
 /** Where a kernel for more rows takes over, and one past it. */
-function* rowCases(): Generator<LinearCase> {
+function* rowCases(random: Random): Generator<LinearCase> {
   for (const rows of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 24, 25, 31, 33, 64, 67]) {
     const shape = { inFeatures: 256, outFeatures: 128, groupSize: 64 };
-    yield { label: `4 bit, ${rows} rows`, parts: [affine({ ...shape, bits: 4, zeros: "lsb-n" })], rows };
-    yield { label: `8 bit, ${rows} rows`, parts: [affine({ ...shape, bits: 8 })], rows };
+    yield { label: `4 bit, ${rows} rows`, parts: [randomAffine(random, { ...shape, bits: 4, zeros: "lsb-n" })], rows };
+    yield { label: `8 bit, ${rows} rows`, parts: [randomAffine(random, { ...shape, bits: 8 })], rows };
     yield { label: `dense f16, ${rows} rows`, parts: [randomDense(random, shape, "f16")], rows };
   }
 }
 
 /** Sizes around the tiles of 8, 16, 32 and 64 that kernels have. A code's bits times its count must fill words. */
-function* shapeCases(): Generator<LinearCase> {
+function* shapeCases(random: Random): Generator<LinearCase> {
   for (const [inFeatures, outFeatures] of [
     [8, 1],
     [24, 3],
@@ -67,11 +70,12 @@ function* shapeCases(): Generator<LinearCase> {
       const shape = { inFeatures, outFeatures };
       for (const type of ["f32", "f16", "bf16"] as const)
         yield { label: `dense ${type} ${inFeatures} → ${outFeatures}, ${rows} rows`, parts: [randomDense(random, shape, type)], rows }; // prettier-ignore
+      if (rows * outFeatures === 1) continue; // one sum alone may cancel, and then any rounding of its inputs is large beside it
       for (const bits of [4, 8] as const)
         for (const groupSize of [32, 128])
           yield {
             label: `${bits} bit ${inFeatures} → ${outFeatures}, groups of ${groupSize}, ${rows} rows`,
-            parts: [affine({ ...shape, bits, groupSize })],
+            parts: [randomAffine(random, { ...shape, bits, groupSize })],
             rows,
           };
     }
@@ -85,32 +89,32 @@ function* shapeCases(): Generator<LinearCase> {
     // prettier-ignore
     yield {
       label: `${bits} bit ${inFeatures} → ${outFeatures} with zero points`,
-      parts: [affine({ inFeatures, outFeatures, bits, groupSize: 32, zeros: "lsb-n-minus-one" })],
+      parts: [randomAffine(random, { inFeatures, outFeatures, bits, groupSize: 32, zeros: "lsb-n-minus-one" })],
       rows: 3,
     };
 }
 
-function* epilogueCases(): Generator<LinearCase> {
+function* epilogueCases(random: Random): Generator<LinearCase> {
   for (const bias of [false, true])
     for (const residual of [undefined, "in place", "elsewhere"] as const)
       for (const glu of [false, true])
         for (const rows of [1, 5, 40])
           for (const scheme of ["affine", "dense"]) {
             const shape = { inFeatures: 128, outFeatures: 72 };
-            const part = scheme === "dense" ? randomDense(random, shape, "bf16") : affine({ ...shape, bits: 4, groupSize: 64 }); // prettier-ignore
+            const part = scheme === "dense" ? randomDense(random, shape, "bf16") : randomAffine(random, { ...shape, bits: 4, groupSize: 64 }); // prettier-ignore
             const label = `${scheme}${bias ? ", bias" : ""}${residual ? `, residual ${residual}` : ""}${glu ? ", glu" : ""}, ${rows} rows`;
             yield { label, parts: [part], rows, bias, glu, ...(residual && { residual }) };
           }
 }
 
-function* fusedCases(): Generator<LinearCase> {
+function* fusedCases(random: Random): Generator<LinearCase> {
   const inFeatures = 192;
   const rowOrder = random.permutation(inFeatures);
   for (const rows of [1, 6, 20]) {
     const shape = { inFeatures, bits: 4, groupSize: 64, zeros: "lsb-n-minus-one" } as const;
     yield {
       label: `three 4-bit parts, bias, ${rows} rows`,
-      parts: [96, 32, 32].map((outFeatures) => affine({ ...shape, outFeatures })),
+      parts: [96, 32, 32].map((outFeatures) => randomAffine(random, { ...shape, outFeatures })),
       rows,
       bias: true,
     };
@@ -129,18 +133,19 @@ function* fusedCases(): Generator<LinearCase> {
     };
     yield {
       label: `parts of other outputs than tiles have, ${rows} rows`,
-      parts: [40, 8].map((outFeatures) => affine({ ...shape, outFeatures })),
+      parts: [40, 8].map((outFeatures) => randomAffine(random, { ...shape, outFeatures })),
       rows,
     };
   }
 }
 
+// Each list draws from a seed of its own, so that a case more in one changes nothing in the others.
 const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
-  ["codes, groups and zero points", [...affineCases()]],
-  ["rows", [...rowCases()]],
-  ["shapes", [...shapeCases()]],
-  ["epilogues", [...epilogueCases()]],
-  ["fused parts", [...fusedCases()]],
+  ["codes, groups and zero points", [...affineCases(new Random(1))]],
+  ["rows", [...rowCases(new Random(2))]],
+  ["shapes", [...shapeCases(new Random(3))]],
+  ["epilogues", [...epilogueCases(new Random(4))]],
+  ["fused parts", [...fusedCases(new Random(5))]],
 ];
 
 function build({ parts, rows, bias, glu, residual }: LinearCase): Build {
@@ -192,7 +197,9 @@ for (const implementation of (await availableImplementations()).slice(1))
         }
         const found = await evaluate(device, build(each), { lengths: [each.rows] });
         const { nmse } = linearTolerances[each.parts[0].scheme][implementation.activations];
-        expect(normalisedError(found, expected.get(each) ?? new Float32Array(0))).toBeLessThan(nmse);
+        // In a product of two sums their relative errors add up: twice the error, squared four times.
+        const most = each.glu === true ? 4 * nmse : nmse;
+        expect(normalisedError(found, expected.get(each) ?? new Float32Array(0))).toBeLessThan(most);
       });
     });
   });

@@ -5,6 +5,7 @@ import { groupCount } from "../../src/weights/affine-groups.ts";
 import type {
   AffineBits,
   AffineZeroWeight,
+  CodeOrder,
   DenseWeight,
   FloatType,
   ZeroOrder,
@@ -20,6 +21,8 @@ export interface Shape {
 export interface AffineShape extends Shape {
   readonly bits: AffineBits;
   readonly groupSize: number;
+  /** Absent: `lsb-k`. */
+  readonly order?: CodeOrder;
   /** Absent: symmetric. */
   readonly zeros?: ZeroOrder;
   readonly reordered?: boolean;
@@ -45,7 +48,7 @@ export function randomDense(random: Random, { inFeatures, outFeatures }: Shape, 
 
 /** Codes from the whole range, zero points from the whole range: among them 0, which borrows in most orders. */
 export function randomAffine(random: Random, shape: AffineShape): AffineZeroWeight {
-  const { inFeatures, outFeatures, bits, zeros, scaleType = "f16" } = shape;
+  const { inFeatures, outFeatures, bits, order = "lsb-k", zeros, scaleType = "f16" } = shape;
   const groupSize = Math.min(shape.groupSize, inFeatures);
   const groups = groupCount({ inFeatures, groupSize });
   const field = (): number => random.below(2 ** bits);
@@ -58,8 +61,8 @@ export function randomAffine(random: Random, shape: AffineShape): AffineZeroWeig
     outFeatures,
     bits,
     groupSize,
-    codes: packCodes(codes, bits, inFeatures, outFeatures, "lsb-k"),
-    order: "lsb-k",
+    codes: packCodes(codes, bits, inFeatures, outFeatures, order),
+    order,
     scales: storeFloats(scales, scaleType),
     scaleType,
     ...(zeros !== undefined && {
