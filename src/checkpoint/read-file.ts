@@ -22,8 +22,8 @@ export async function readFile(folder: Folder, name: string, options: ReadFileOp
   return await source.read(0, source.size, signal && { signal }); // the source is closed on return
 }
 
-export async function readText(folder: Folder, name: string): Promise<string> {
-  const bytes = await readFile(folder, name, { maxBytes: maxTextBytes, signal: undefined });
+export async function readText(folder: Folder, name: string, signal?: AbortSignal): Promise<string> {
+  const bytes = await readFile(folder, name, { maxBytes: maxTextBytes, signal });
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -1,14 +1,12 @@
-import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
+import type { CompiledModel } from "../compile/compile-model.ts";
 import type { LoadProgress } from "../compile/load-weights.ts";
 import type { Device } from "../device/backend.ts";
 import { StepDriver } from "../engine/step-driver.ts";
 import { createNodeHost } from "../entry/node.ts";
 import type { EngineOptions } from "../llm/engine-options.ts";
 import { modelOf } from "../llm/load-engine.ts";
-import { openDevice } from "../llm/open-device.ts";
-import { planMemory } from "../llm/plan-memory.ts";
+import { loadExecutable } from "../llm/load-executable.ts";
 import type { Model } from "../models/model.ts";
-import { deviceOptions } from "./device-options.ts";
 import type { CommonFlags } from "./flags/common-flags.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,47 +51,30 @@ export async function openDriver(options: OpenDriverOptions): Promise<OpenDriver
   const model = modelOf(checkpoint);
   if (needs.positions > model.contextLength)
     throw new UsageError(`${needs.positions} positions are needed; the model was trained for ${model.contextLength}`);
-  const device = await openDevice(host.backends, engine.backend ?? "auto", deviceOptions(engine), terminal.warn);
-  let compiled: CompiledModel | undefined;
-  try {
-    const progress = terminal.progress("loading the model");
-    const onProgress = progress && (({ loaded, total }: LoadProgress) => progress(loaded, total));
-    compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
-    return await startDriver(compiled, device, needs, signal);
-  } catch (error) {
-    compiled?.[Symbol.dispose]();
-    await device[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function startDriver(
-  compiled: CompiledModel,
-  device: Device,
-  { positions, sequences, stepTokens, outputs }: DriverNeeds,
-  signal: AbortSignal,
-): Promise<OpenDriver> {
-  const { model, program, weights, vectors } = compiled;
-  const { pageKinds, vocabSize } = program;
-  const limits = planMemory({
-    pageKinds,
-    pageSize: device.pageSize,
-    contextLength: positions,
-    maxSequences: sequences,
-    stepTokens,
-    maxOutputs: outputs(vocabSize),
-    cachePositions: Infinity, // a whole context for every sequence
+  const progress = terminal.progress("loading the model");
+  const loaded = await loadExecutable({
+    backends: host.backends,
+    checkpoint,
+    model,
+    engine,
+    plan: {
+      contextLength: needs.positions,
+      maxSequences: needs.sequences,
+      stepTokens: needs.stepTokens,
+      maxOutputs: needs.outputs(model.vocabSize),
+      cachePositions: Infinity, // a whole context for every sequence
+    },
+    warn: terminal.warn,
+    onProgress: progress && (({ loaded, total }: LoadProgress) => progress(loaded, total)),
+    signal,
   });
-  const executable = await device.load({ program, weights, vectors, limits });
+  const { device, compiled, executable } = loaded;
+  const { pageKinds } = compiled.program;
   return {
     model,
     device,
     compiled,
     driver: new StepDriver(executable, { pageKinds, ropeSwitchLength: model.ropeSwitchLength, signal }),
-    async [Symbol.asyncDispose]() {
-      await executable[Symbol.asyncDispose]();
-      compiled[Symbol.dispose]();
-      await device[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => loaded[Symbol.asyncDispose](),
   };
 }

@@ -304,7 +304,7 @@ describe("load", () => {
     ["options", null],
     ["cacheType", { cacheType: "f8" }],
     ["activations", { activations: "int4" }],
-    ["checkpointFormat", { checkpointFormat: "marlin" }],
+    ["checkpointFormat", { checkpointFormat: 2 }],
     ["onWarning", { onWarning: "loudly" }],
     ["onProgress", { onProgress: 5 }],
     ["inProcess", { inProcess: "no" }],
@@ -319,6 +319,36 @@ describe("load", () => {
     const loading = loadLLM(host, model as never);
     await expect(loading).rejects.toThrow(RequestError);
     await expect(loading).rejects.toThrow("model is ");
+  });
+
+  test("leaves no file open where no engine starts", async () => {
+    const folder = tinyModel();
+    let open = 0;
+    const watched: typeof folder = {
+      label: folder.label,
+      list: () => folder.list(),
+      open: async (name) => {
+        open++;
+        const source = await folder.open(name);
+        let isOpen = true;
+        const close = async (): Promise<void> => {
+          if (isOpen) open--;
+          isOpen = false;
+        };
+        return {
+          size: source.size,
+          label: source.label,
+          read: async (...args) => {
+            await new Promise(setImmediate); // as a disk, or a server
+            return source.read(...args);
+          },
+          close,
+          [Symbol.asyncDispose]: close,
+        };
+      },
+    };
+    await expect(loadLLM(host, watched, { backend: "cuda" })).rejects.toThrow(RequestError);
+    expect(open).toBe(0);
   });
 
   test("can be given up", async () => {

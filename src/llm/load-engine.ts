@@ -1,7 +1,6 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
 import type { LoadProgress } from "../compile/load-weights.ts";
-import { maxThreads, type Backend, type Device, type DeviceOptions, type Executable } from "../device/backend.ts";
+import { maxThreads, type Backend } from "../device/backend.ts";
 import type { Engine, EngineDevice } from "../engine/engine.ts";
 import { createLocalEngine } from "../engine/local-engine.ts";
 import type { Model } from "../models/model.ts";
@@ -10,8 +9,7 @@ import { throwIfAborted } from "../util/abort.ts";
 import { FormatError, RequestError } from "../util/errors.ts";
 import type { Warn } from "../util/warn-once.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import { openDevice } from "./open-device.ts";
-import { planMemory } from "./plan-memory.ts";
+import { loadExecutable, type LoadedExecutable } from "./load-executable.ts";
 
 export interface LoadEngineOptions {
   readonly backends: readonly Backend[];
@@ -35,14 +33,23 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
   checkCounts(engine);
   throwIfAborted(signal, "loading the model");
   const model = modelOf(checkpoint);
-  const device = await openDevice(backends, engine.backend ?? "auto", deviceOptions(engine), warn);
-  let compiled: CompiledModel | undefined;
+  const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = engine;
+  const contextLength = chooseContextLength(model, engine.contextLength, warn);
+  const maxOutputs = maxSequences; // each is sampled once a step
+  const plan = { contextLength, maxSequences, stepTokens, maxOutputs, cachePositions };
+  const loaded = await loadExecutable({ backends, checkpoint, model, engine, plan, warn, onProgress, signal });
   try {
-    compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
-    return await startEngine(compiled, device, engine, warn);
+    const { program } = loaded.compiled;
+    return createLocalEngine(loaded.executable, {
+      vocabSize: program.vocabSize,
+      pageKinds: program.pageKinds,
+      contextLength,
+      ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
+      device: describeDevice(loaded),
+      release: async () => loaded[Symbol.asyncDispose](),
+    });
   } catch (error) {
-    compiled?.[Symbol.dispose]();
-    await device[Symbol.asyncDispose]();
+    await loaded[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -53,42 +60,7 @@ export function modelOf({ config, label }: Checkpoint): Model {
   return createModel(config);
 }
 
-async function startEngine(
-  compiled: CompiledModel,
-  device: Device,
-  options: EngineOptions,
-  warn: Warn,
-): Promise<Engine> {
-  const { model, program, weights, vectors } = compiled;
-  const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = options;
-  const contextLength = chooseContextLength(model, options.contextLength, warn);
-  const { pageSize } = device;
-  const { pageKinds } = program;
-  const limits = planMemory({
-    pageKinds,
-    pageSize,
-    contextLength,
-    maxSequences,
-    stepTokens,
-    maxOutputs: maxSequences, // each is sampled once a step
-    cachePositions,
-  });
-  const executable = await device.load({ program, weights, vectors, limits });
-  return createLocalEngine(executable, {
-    vocabSize: program.vocabSize,
-    pageKinds,
-    contextLength,
-    ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
-    device: describeDevice(device, compiled, executable),
-    release: async () => {
-      await executable[Symbol.asyncDispose]();
-      compiled[Symbol.dispose]();
-      await device[Symbol.asyncDispose]();
-    },
-  });
-}
-
-function describeDevice(device: Device, { weights }: CompiledModel, executable: Executable): EngineDevice {
+function describeDevice({ device, compiled: { weights }, executable }: LoadedExecutable): EngineDevice {
   const kernels: Record<string, number> = {};
   for (const { kernel } of weights) kernels[kernel] = (kernels[kernel] ?? 0) + 1;
   return {
@@ -106,14 +78,6 @@ function chooseContextLength(model: Model, wanted: number | undefined, warn: War
     warn(`a context of ${wanted} positions was asked for; the model was trained for ${most}, which is used`);
   }
   return Math.min(wanted ?? defaultContextLength, most);
-}
-
-function deviceOptions({ threads, activations, cacheType }: EngineOptions): DeviceOptions {
-  return {
-    ...(threads !== undefined && { threads }),
-    ...(activations !== undefined && { activations }),
-    ...(cacheType !== undefined && { cacheType }),
-  };
 }
 
 /** Larger than anything that memory could hold, and small enough that products stay exact. */

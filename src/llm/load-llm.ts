@@ -43,9 +43,17 @@ export async function loadLLM(
   });
   const { architecture } = modelOf(checkpoint);
   // Weights are prepared by native threads as a rule, so that this thread has time for the tokenizer.
-  const loadingText = loadModelText(folder);
+  const givingUp = new AbortController();
+  const loadingText = loadModelText(folder, AbortSignal.any([givingUp.signal, ...(signal ? [signal] : [])]));
   loadingText.catch(() => undefined); // looked at when the engine is there
-  const engine = await startEngine(host, model, checkpoint, options, warn);
+  let engine: Engine;
+  try {
+    engine = await startEngine(host, model, checkpoint, options, warn);
+  } catch (error) {
+    givingUp.abort();
+    await loadingText.catch(() => undefined); // closes its file
+    throw error;
+  }
   try {
     const text = await loadingText;
     const { config = {}, generationConfig = {} } = checkpoint;

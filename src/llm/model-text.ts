@@ -16,11 +16,11 @@ export interface ModelText {
   readonly templates?: ChatTemplateSource;
 }
 
-/** Reads a model's tokenizer and chat templates; needs no weights. Throws FormatError for files that are malformed. */
-export async function loadModelText(folder: Folder): Promise<ModelText> {
+/** Reads a model's tokenizer and chat templates; needs no weights. Throws FormatError for files that are malformed, AbortedError. */
+export async function loadModelText(folder: Folder, signal?: AbortSignal): Promise<ModelText> {
   const names = await folder.list();
   const text = async (name: string): Promise<string | undefined> =>
-    names.includes(name) ? readText(folder, name) : undefined;
+    names.includes(name) ? readText(folder, name, signal) : undefined;
   const json = async (name: string): Promise<unknown> => {
     const content = await text(name);
     return content === undefined ? undefined : parse(content, `${folder.label}/${name}`);

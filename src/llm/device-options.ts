@@ -1,5 +1,5 @@
 import type { DeviceOptions } from "../device/backend.ts";
-import type { EngineOptions } from "../llm/engine-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
 
 /** The part of the options that a backend is opened with. */
 export function deviceOptions({ threads, activations, cacheType }: EngineOptions): DeviceOptions {

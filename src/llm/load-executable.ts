@@ -1,0 +1,60 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
+import type { LoadProgress } from "../compile/load-weights.ts";
+import type { Backend, Device, Executable } from "../device/backend.ts";
+import type { Model } from "../models/model.ts";
+import type { Warn } from "../util/warn-once.ts";
+import { deviceOptions } from "./device-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { openDevice } from "./open-device.ts";
+import { planMemory, type MemoryPlanOptions } from "./plan-memory.ts";
+
+export interface LoadExecutableOptions {
+  readonly backends: readonly Backend[];
+  /** Borrowed: not needed afterwards. */
+  readonly checkpoint: Checkpoint;
+  /** The checkpoint's. */
+  readonly model: Model;
+  readonly engine: EngineOptions;
+  /** What the steps and caches are to hold. */
+  readonly plan: Omit<MemoryPlanOptions, "pageKinds" | "pageSize">;
+  readonly warn: Warn;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A model on a device, ready to run. Owns all of it. */
+export interface LoadedExecutable extends AsyncDisposable {
+  readonly device: Device;
+  readonly compiled: CompiledModel;
+  readonly executable: Executable;
+}
+
+/** Opens a device and brings a model to it. Throws as openDevice, compileModel and Device.load; nothing stays open then. */
+export async function loadExecutable(options: LoadExecutableOptions): Promise<LoadedExecutable> {
+  const { backends, checkpoint, model, engine, plan, warn, onProgress, signal } = options;
+  const device = await openDevice(backends, engine.backend ?? "auto", deviceOptions(engine), warn);
+  let compiled: CompiledModel | undefined;
+  try {
+    compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
+    const { program, weights, vectors } = compiled;
+    const limits = planMemory({ ...plan, pageKinds: program.pageKinds, pageSize: device.pageSize });
+    const executable = await device.load({ program, weights, vectors, limits });
+    return owned({ device, compiled, executable });
+  } catch (error) {
+    compiled?.[Symbol.dispose]();
+    await device[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function owned(parts: Pick<LoadedExecutable, "device" | "compiled" | "executable">): LoadedExecutable {
+  return {
+    ...parts,
+    async [Symbol.asyncDispose]() {
+      await parts.executable[Symbol.asyncDispose]();
+      parts.compiled[Symbol.dispose]();
+      await parts.device[Symbol.asyncDispose]();
+    },
+  };
+}
