@@ -36,6 +36,14 @@ test("requests, stats and disposal cross the port", async () => {
   await expect(remote.stats()).rejects.toThrow("the engine has been disposed");
 });
 
+test("stats that fail say why", async () => {
+  const engine = nullEngine();
+  engine.stats = () => Promise.reject(new FormatError("no books"));
+  const { remote } = await connected(engine);
+  await expect(remote.stats()).rejects.toThrow(FormatError);
+  await expect(remote.stats()).rejects.toThrow("no books");
+});
+
 test("leaving and aborting reach the engine behind it", async () => {
   const engine = nullEngine();
   const { remote } = await connected(engine);

@@ -100,6 +100,10 @@ export class RemoteEngine implements Engine {
         this.#statsCalls.get(reply.callId)?.resolve(reply.stats);
         this.#statsCalls.delete(reply.callId);
         break;
+      case "stats-failed":
+        this.#statsCalls.get(reply.callId)?.reject(decodeError(reply.error));
+        this.#statsCalls.delete(reply.callId);
+        break;
       case "disposed":
         this.fail(new RequestError("the engine has been disposed; it takes no more requests"));
         break;

@@ -21,6 +21,14 @@ export function serveEngine(engine: Engine, port: Port<EngineCommand, EngineRepl
     }
   };
 
+  const stats = async (callId: number): Promise<void> => {
+    try {
+      port.post({ type: "stats", callId, stats: await engine.stats() });
+    } catch (error) {
+      port.post({ type: "stats-failed", callId, error: encodeError(error) });
+    }
+  };
+
   return new Promise((resolve, reject) => {
     port.onMessage((command) => {
       switch (command.type) {
@@ -32,7 +40,7 @@ export function serveEngine(engine: Engine, port: Port<EngineCommand, EngineRepl
           cancellations.get(command.requestId)?.abort();
           break;
         case "stats":
-          void engine.stats().then((stats) => port.post({ type: "stats", callId: command.callId, stats }));
+          void stats(command.callId);
           break;
         case "dispose":
           engine[Symbol.asyncDispose]()

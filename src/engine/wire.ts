@@ -16,6 +16,7 @@ export type EngineReply =
   | { readonly type: "event"; readonly requestId: number; readonly event: EngineEvent }
   | { readonly type: "request-failed"; readonly requestId: number; readonly error: WireError }
   | { readonly type: "stats"; readonly callId: number; readonly stats: EngineStats }
+  | { readonly type: "stats-failed"; readonly callId: number; readonly error: WireError }
   | { readonly type: "disposed" };
 
 /** One end of a channel that keeps messages whole and in order. */
