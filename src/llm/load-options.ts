@@ -6,7 +6,10 @@ import type { EngineOptions } from "./engine-options.ts";
 export interface LoadOptions extends EngineOptions, FormatOverrides {
   /** Default true. False: in a process of its own, which can die without taking this one along (Node only). */
   readonly inProcess?: boolean | undefined;
-  /** Told of what is odd but does no harm, each once; default console.warn. */
+  /**
+   * Told of what is odd but does no harm, each once; default console.warn. With `inProcess: false` the other process writes its own
+   * warnings to its stderr.
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Told as weights arrive; not where the engine is in a process of its own. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
