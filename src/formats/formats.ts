@@ -11,32 +11,40 @@ import {
   type WeightFormat,
 } from "./weight-format.ts";
 
-type Recogniser = (evidence: Evidence, overrides: FormatOverrides) => RecognisedFormat | undefined;
+interface KnownFormat {
+  readonly title: string;
+  recognise(evidence: Evidence, overrides: FormatOverrides): RecognisedFormat | undefined;
+}
 
-function recogniser<Config>(format: WeightFormat<Config>): Recogniser {
-  return (evidence, overrides) => {
-    const config = format.recognise(evidence, overrides);
-    return config === undefined ? undefined : withConfig(format, config);
+function known<Config>(format: WeightFormat<Config>): KnownFormat {
+  return {
+    title: format.title,
+    recognise(evidence, overrides) {
+      const config = format.recognise(evidence, overrides);
+      return config === undefined ? undefined : withConfig(format, config);
+    },
   };
 }
 
 /** Asked in this order; the first that recognises a checkpoint reads it. */
-const recognisers: readonly Recogniser[] = [recogniser(gptq), recogniser(dense)];
+const formats: readonly KnownFormat[] = [known(gptq), known(dense)];
 
 /** Reads the modules that a checkpoint's own format did not pack. */
 export const unpackedModules: RecognisedFormat = withConfig(dense, {});
 
 /**
  * The format of a checkpoint's packed modules; dense when nothing is packed. Throws UnsupportedError when the config
- * declares, or the tensors show, a format that cannot be read: never a guess.
+ * declares, or the tensors show, a format that cannot be read: never a guess. RequestError: the recognised format has no
+ * variant of the name that the overrides have.
  */
 export function recogniseFormat(evidence: Evidence, overrides: FormatOverrides = {}): RecognisedFormat {
-  for (const recognise of recognisers) {
-    const found = recognise(evidence, overrides);
+  for (const format of formats) {
+    const found = format.recognise(evidence, overrides);
     if (found) return found;
   }
   const { declared, label } = evidence;
-  const readable = "GPTQ and unquantized checkpoints can be read";
+  const titles = formats.map(({ title }) => title);
+  const readable = `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)} checkpoints can be read`;
   const method = declared?.quant_method ?? declared?.method;
   if (typeof method === "string") {
     throw new UnsupportedError(`${label}: declares the quantization method ${quote(method)}; ${readable}`);

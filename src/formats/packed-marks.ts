@@ -1,6 +1,9 @@
 import type { Evidence } from "./weight-format.ts";
 
-/** Ends of names that only tensors of packed formats have. */
+/**
+ * Ends of names that only tensors of packed formats have. They keep `dense` from taking such a checkpoint, and name what
+ * nothing could read; a format that reads its own recognises it without them.
+ */
 const suffixes: readonly (readonly [suffix: string, format: string])[] = [
   [".qweight", "GPTQ or AWQ"],
   [".q_weight", "EXL2"],

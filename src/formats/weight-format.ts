@@ -26,8 +26,8 @@ export interface Evidence {
 
 /** What a user may say when a checkpoint says it wrongly. */
 export interface FormatOverrides {
-  /** How zero points of GPTQ are to be read, whatever the label and the data say. */
-  readonly checkpointFormat?: "gptq" | "gptq_v2";
+  /** Which variant of its format the checkpoint is read as, whatever the label and the data say. The format knows the names. */
+  readonly checkpointFormat?: string;
 }
 
 /** What a module's shapes tell without reading it. */
@@ -49,9 +49,12 @@ export interface WeightOutline {
 export interface WeightFormat<Config> {
   /** As checkpoints declare it: "gptq". */
   readonly name: string;
+  /** What people call such checkpoints, before that word: "GPTQ". */
+  readonly title: string;
   /**
    * The parsed config, or undefined: the checkpoint is not in this format. Throws UnsupportedError for a variant that is
-   * known and cannot be read, FormatError for a config that makes no sense.
+   * known and cannot be read, FormatError for a config that makes no sense, RequestError for an override that names no
+   * variant of this format.
    */
   recognise(evidence: Evidence, overrides: FormatOverrides): Config | undefined;
   /** The module that is packed because this tensor is there ("X.qweight" marks X); undefined: the tensor marks none. */

@@ -12,7 +12,7 @@ export function checkLoadOptions(options: LoadOptions): void {
   const { activations, cacheType, checkpointFormat, inProcess, onWarning, onProgress, signal } = options;
   requireOneOf("activations", activations, ["int8", "f32"]);
   requireOneOf("cacheType", cacheType, ["f32", "f16"]);
-  requireOneOf("checkpointFormat", checkpointFormat, ["gptq", "gptq_v2"]);
+  requireType("checkpointFormat", checkpointFormat, "string");
   requireType("inProcess", inProcess, "boolean");
   requireType("onWarning", onWarning, "function");
   requireType("onProgress", onProgress, "function");

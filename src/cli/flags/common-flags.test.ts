@@ -41,7 +41,6 @@ test.each([
   ["--dtype", "f64"],
   ["--threads", "0"],
   ["--ctx-size", "x"],
-  ["--checkpoint-format", "awq"],
 ])("%s %s is refused", (...args) => {
   expect(() => parse(...args)).toThrow(args[0]);
 });

@@ -13,7 +13,7 @@ export interface CommonFlags {
   readonly cpuActivations?: ActivationType;
   readonly kvCacheDtype: CacheType | "auto";
   readonly ctxSize?: number;
-  readonly checkpointFormat?: NonNullable<FormatOverrides["checkpointFormat"]>;
+  readonly checkpointFormat?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -38,9 +38,10 @@ export function addCommonFlags(command: Command): Command {
     new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together").argParser(
       integer({ from: 1, to: largestCount }),
     ),
-    new Option("--checkpoint-format <name>", "how GPTQ zero points are read, whatever the files say").choices([
-      ...["gptq", "gptq_v2"],
-    ]),
+    new Option(
+      "--checkpoint-format <name>",
+      "variant of its format that the checkpoint is read as, whatever the files say (such as gptq_v2)",
+    ),
     new Option("--json", "print one JSON value on stdout and nothing else there"),
     new Option("--quiet", "no warnings and notes on stderr"),
     new Option("--verbose", "details on stderr, and stack traces with errors"),

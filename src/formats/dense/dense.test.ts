@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bytesOf } from "../../util/bytes.ts";
-import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { FormatError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { parseJsonObject } from "../../util/json.ts";
 import { recogniseFormat, unpackedModules } from "../formats.ts";
 import type { TensorData } from "../weight-format.ts";
@@ -48,6 +48,13 @@ describe("dense", () => {
     expect(decode).toThrow(message);
   });
 
+  test("has no variants to choose from", () => {
+    const recognise = () =>
+      recogniseFormat(evidence(byName(tensor("up.weight", [2, 3]))), { checkpointFormat: "gptq" });
+    expect(recognise).toThrow(RequestError);
+    expect(recognise).toThrow('not "gptq"');
+  });
+
   test("vectors", () => {
     expect(decodeVector(tensor("norm.weight", [3]))).toEqual(Float32Array.of(0, 1, 2));
     expect(() => decodeVector(tensor("norm.weight", [1, 3]))).toThrow("a vector is needed");
@@ -65,5 +72,6 @@ describe("a packed checkpoint that no format takes is never read as dense", () =
     const recognise = () => recogniseFormat(evidence(byName(tensor(name, [2, 3])), declared));
     expect(recognise).toThrow(UnsupportedError);
     expect(recognise).toThrow(message);
+    expect(recognise).toThrow("; GPTQ and unquantized checkpoints can be read");
   });
 });

@@ -1,4 +1,4 @@
-import { FormatError } from "../../util/errors.ts";
+import { FormatError, RequestError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { floatValues } from "../../weights/float-values.ts";
@@ -15,9 +15,19 @@ const suffix = ".weight";
  */
 export const dense: WeightFormat<Record<never, never>> = {
   name: "dense",
-  recognise: (evidence) => (evidence.declared === undefined && !findPackedMark(evidence) ? {} : undefined),
+  title: "unquantized",
   markedModule: () => undefined, // nothing is packed
   pieceNames: (module) => [module + suffix],
+
+  recognise(evidence, { checkpointFormat }) {
+    if (evidence.declared !== undefined || findPackedMark(evidence)) return undefined;
+    if (checkpointFormat !== undefined) {
+      throw new RequestError(
+        `${evidence.label}: unquantized checkpoints have no variants; ask for no checkpoint format, not ${quote(checkpointFormat)}`,
+      );
+    }
+    return {};
+  },
 
   describe(module, pieces) {
     const tensor = matrixOf(module, pieces);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../../test/support/seeded-random.ts";
 import { bytesOf } from "../../util/bytes.ts";
-import { FewbitError, FormatError, UnsupportedError } from "../../util/errors.ts";
+import { FewbitError, FormatError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { floatToBfloat16, floatToHalf } from "../../util/float16.ts";
 import { parseJsonObject } from "../../util/json.ts";
 import { dequantize } from "../../weights/dequantize.ts";
@@ -219,6 +219,12 @@ describe("the data decides, the label is a cross-check", () => {
     const misread = { ...module, zeros: module.zeros.map((row) => row.map((zero) => zero - 1)) };
     expect(dequantize(weight)).toEqual(expectedValues(misread));
     expect(warnings).toEqual([]);
+  });
+
+  test("a forced convention that GPTQ does not have", () => {
+    const force = () => decode(pack(randomModule(plain), "gptq"), { config, checkpointFormat: "marlin" });
+    expect(force).toThrow(RequestError);
+    expect(force).toThrow('no checkpoint format of GPTQ is called "marlin"; accepted: gptq, gptq_v2');
   });
 
   test.each([true, false, undefined])("asymmetric zero points are read although sym is %s", (sym) => {

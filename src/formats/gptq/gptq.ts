@@ -22,6 +22,7 @@ const mark = ".qweight";
  */
 export const gptq: WeightFormat<GptqConfig> = {
   name: "gptq",
+  title: "GPTQ",
   recognise: parseGptqConfig,
   markedModule: (tensor) => (tensor.endsWith(mark) ? tensor.slice(0, -mark.length) : undefined),
   pieceNames: (module) => [`${module}${mark}`, `${module}.qzeros`, `${module}.scales`, `${module}.g_idx`],

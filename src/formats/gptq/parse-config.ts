@@ -1,10 +1,12 @@
-import { FormatError, UnsupportedError } from "../../util/errors.ts";
+import { FormatError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { isJsonObject, jsonType, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { quote } from "../../util/quote.ts";
 import type { Evidence, FormatOverrides, TensorHead } from "../weight-format.ts";
 
 /** How zero points are stored: v1 as z - 1, v2 as z. */
-export type ZeroConvention = "gptq" | "gptq_v2";
+export type ZeroConvention = (typeof zeroConventions)[number];
+
+const zeroConventions = ["gptq", "gptq_v2"] as const;
 
 /** What a GPTQ checkpoint declares. Bits and group sizes are cross-checks: the shapes of the tensors decide. */
 export interface GptqConfig {
@@ -40,7 +42,8 @@ const maxRules = 65_536;
 /**
  * What the checkpoint declares, undefined when it is no GPTQ. Without a config it is GPTQ when AutoGPTQ's metadata, TGI's
  * scalars or the shapes of a packed module say so; a config without a method (early AutoGPTQ wrote such) needs the shapes.
- * Throws UnsupportedError for packings under the name of GPTQ that are others, FormatError for values of a wrong type.
+ * Throws UnsupportedError for packings under the name of GPTQ that are others, FormatError for values of a wrong type,
+ * RequestError for an override that is no ZeroConvention.
  */
 export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides): GptqConfig | undefined {
   const { tensors, label } = evidence;
@@ -49,7 +52,8 @@ export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides):
   const method = fields.string("quant_method", "method");
   if (method !== undefined ? method.toLowerCase() !== "gptq" : !looksLikeGptq(tensors)) return undefined;
 
-  const convention = overrides.checkpointFormat ?? declaredConvention(fields, label);
+  const { checkpointFormat } = overrides;
+  const isForced = checkpointFormat !== undefined;
   const symmetric = new Set([symmetricOf(fields)]);
   const groups: DeclaredGroups[] = [groupsOf(fields)];
   for (const rule of dynamicRules(fields, label)) {
@@ -60,8 +64,8 @@ export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides):
   const actOrder = declaresActOrder(fields);
   const firstWithoutOrder = actOrder ? moduleWithoutGIdx(tensors) : undefined;
   return {
-    zeroConvention: convention,
-    conventionForced: overrides.checkpointFormat !== undefined,
+    zeroConvention: isForced ? forcedConvention(checkpointFormat, label) : declaredConvention(fields, label),
+    conventionForced: isForced,
     declaredSymmetric: symmetric.size === 1 && symmetric.has(true),
     declaredGroups: groups.filter(({ bits, groupSize }) => bits !== undefined || groupSize !== undefined),
     legacyZeros: writtenBeforeGptqModel7(fields),
@@ -94,6 +98,14 @@ function looksLikeGptq(tensors: ReadonlyMap<string, TensorHead>): boolean {
     return shape.length === 2 && scales?.shape.length === 2 && scales.shape[1] === shape[1];
   }
   return false;
+}
+
+function forcedConvention(name: string, label: string): ZeroConvention {
+  const found = zeroConventions.find((convention) => convention === name);
+  if (found !== undefined) return found;
+  throw new RequestError(
+    `${label}: no checkpoint format of GPTQ is called ${quote(name)}; accepted: ${zeroConventions.join(", ")}`,
+  );
 }
 
 function declaredConvention(fields: Fields, label: string): ZeroConvention {
