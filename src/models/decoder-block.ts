@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../util/errors.ts";
 import type {
   AttentionLayer,
   EmbeddingLayer,
@@ -14,44 +15,76 @@ import type { DecoderConfig } from "./decoder-config.ts";
 import type { ModelRope } from "./rope.ts";
 
 /**
- * The words that architecture files are written in. A decoder block is norm, attention, norm, gated MLP, each pair with its residual;
- * modules have the names that Llama gave them, which most families kept.
+ * The words that architecture files are written in. A decoder block is norm, attention, norm, gated MLP, each pair with its residual.
  */
+
+/** What modules are called inside of a block. Most families kept the names that Llama gave them. */
+const llamaNames = {
+  attentionNorm: "input_layernorm",
+  query: "self_attn.q_proj",
+  key: "self_attn.k_proj",
+  value: "self_attn.v_proj",
+  qkv: "self_attn.qkv_proj",
+  queryNorm: "self_attn.q_norm",
+  keyNorm: "self_attn.k_norm",
+  output: "self_attn.o_proj",
+  mlpNorm: "post_attention_layernorm",
+  gate: "mlp.gate_proj",
+  up: "mlp.up_proj",
+  gateUp: "mlp.gate_up_proj",
+  down: "mlp.down_proj",
+};
+
+export type BlockNames = Readonly<typeof llamaNames>;
 
 export interface DecoderBlockOptions {
   /** Positions that a token sees, its own included; absent: all. */
   readonly window?: number | undefined;
   /** True: queries and keys are normalized over the head dimension. */
   readonly headNorms?: boolean;
-  /** True: `qkv_proj` and `gate_up_proj` are one linear each. Files may hold their parts under Llama's names all the same. */
-  readonly fused?: boolean;
+  /** True: q, k and v are one linear, named `qkv`. Files may hold the three under their own names all the same. */
+  readonly fusedQkv?: boolean;
+  /** As fusedQkv, for gate and up. */
+  readonly fusedGateUp?: boolean;
+  /** Index into the model's ropes; absent: 0. */
+  readonly rope?: number;
+  /** Names other than Llama's. */
+  readonly names?: Partial<BlockNames>;
 }
 
-/** [attention, mlp] of the block under `prefix`. All of its attention uses the model's rope 0. */
+/** [attention, mlp] of the block under `prefix`. */
 export function decoderBlock(prefix: string, c: DecoderConfig, options: DecoderBlockOptions = {}): readonly Layer[] {
-  const { window, headNorms = false, fused = false } = options;
+  const { window, headNorms = false, fusedQkv = false, fusedGateUp = false, rope = 0 } = options;
+  const names = { ...llamaNames, ...options.names };
+  const at = (name: keyof BlockNames): string => `${prefix}.${names[name]}`;
+  const qkv: Projection = [
+    linear(at("query"), c.hiddenSize, c.heads * c.headDim),
+    linear(at("key"), c.hiddenSize, c.kvHeads * c.headDim),
+    linear(at("value"), c.hiddenSize, c.kvHeads * c.headDim),
+  ];
+  const gateUp: Projection = [
+    linear(at("gate"), c.hiddenSize, c.intermediateSize),
+    linear(at("up"), c.hiddenSize, c.intermediateSize),
+  ];
   const attention: AttentionLayer = {
     kind: "attention",
-    norm: rmsNorm(`${prefix}.input_layernorm`, c),
-    qkv: fused ? [stack(`${prefix}.self_attn.qkv_proj`, qkvParts(prefix, c))] : qkvParts(prefix, c),
-    output: linear(`${prefix}.self_attn.o_proj`, c.heads * c.headDim, c.hiddenSize),
+    norm: rmsNorm(at("attentionNorm"), c),
+    qkv: fusedQkv ? [stack(at("qkv"), qkv)] : qkv,
+    output: linear(at("output"), c.heads * c.headDim, c.hiddenSize),
     heads: c.heads,
     kvHeads: c.kvHeads,
     headDim: c.headDim,
-    rope: 0,
+    rope,
     scale: 1 / Math.sqrt(c.headDim),
     // A window as wide as the context hides nothing; without it the layer shares pages with full attention.
     ...(window !== undefined && window < c.contextLength && { window }),
-    ...(headNorms && {
-      queryNorm: rmsNorm(`${prefix}.self_attn.q_norm`, c),
-      keyNorm: rmsNorm(`${prefix}.self_attn.k_norm`, c),
-    }),
+    ...(headNorms && { queryNorm: rmsNorm(at("queryNorm"), c), keyNorm: rmsNorm(at("keyNorm"), c) }),
   };
   const mlp: MlpLayer = {
     kind: "mlp",
-    norm: rmsNorm(`${prefix}.post_attention_layernorm`, c),
-    gateUp: fused ? [stack(`${prefix}.mlp.gate_up_proj`, gateUpParts(prefix, c))] : gateUpParts(prefix, c),
-    down: linear(`${prefix}.mlp.down_proj`, c.intermediateSize, c.hiddenSize),
+    norm: rmsNorm(at("mlpNorm"), c),
+    gateUp: fusedGateUp ? [stack(at("gateUp"), gateUp)] : gateUp,
+    down: linear(at("down"), c.intermediateSize, c.hiddenSize),
     activation: c.activation,
   };
   return [attention, mlp];
@@ -74,37 +107,37 @@ export function head(module: string, c: DecoderConfig, embeddings: string): Head
   };
 }
 
-/** `layers` of every block of the model, from the first to the last. */
-export function blocks(c: DecoderConfig, layers: (prefix: string, index: number) => readonly Layer[]): readonly Layer[] {
-  return Array.from({ length: c.layerCount }, (_, i) => layers(`model.layers.${i}`, i)).flat();
+/** `layers` of every block of the model, from the first to the last; block i is named `<list>.<i>`. */
+export function blocks(
+  c: DecoderConfig,
+  layers: (prefix: string, index: number) => readonly Layer[],
+  list = "model.layers",
+): readonly Layer[] {
+  return Array.from({ length: c.layerCount }, (_, i) => layers(`${list}.${i}`, i)).flat();
 }
 
-/** The model of these layers whose attention all turns by one rope. */
-export function decoderModel(architecture: string, c: DecoderConfig, rope: ModelRope, layers: readonly Layer[]): Model {
+/** The model of these layers, whose attention turns by `rope`, or by the one of several that its index names. */
+export function decoderModel(
+  architecture: string,
+  c: DecoderConfig,
+  rope: ModelRope | readonly [ModelRope, ...ModelRope[]],
+  layers: readonly Layer[],
+): Model {
+  const ropes = "spec" in rope ? [rope] : rope;
+  const [switchLength, ...others] = new Set(ropes.flatMap((each) => each.switchLength ?? []));
+  if (others.length > 0)
+    throw new UnsupportedError(
+      `${architecture}: ropes change over at ${switchLength} and at ${others[0]} positions; one length for all is supported`,
+    );
   return {
     architecture,
     vocabSize: c.vocabSize,
     hiddenSize: c.hiddenSize,
     contextLength: c.contextLength,
-    ropes: [rope.spec],
-    ...(rope.switchLength !== undefined && { ropeSwitchLength: rope.switchLength }),
+    ropes: ropes.map(({ spec }) => spec),
+    ...(switchLength !== undefined && { ropeSwitchLength: switchLength }),
     layers,
   };
-}
-
-function qkvParts(prefix: string, c: DecoderConfig): Projection {
-  return [
-    linear(`${prefix}.self_attn.q_proj`, c.hiddenSize, c.heads * c.headDim),
-    linear(`${prefix}.self_attn.k_proj`, c.hiddenSize, c.kvHeads * c.headDim),
-    linear(`${prefix}.self_attn.v_proj`, c.hiddenSize, c.kvHeads * c.headDim),
-  ];
-}
-
-function gateUpParts(prefix: string, c: DecoderConfig): Projection {
-  return [
-    linear(`${prefix}.mlp.gate_proj`, c.hiddenSize, c.intermediateSize),
-    linear(`${prefix}.mlp.up_proj`, c.hiddenSize, c.intermediateSize),
-  ];
 }
 
 function rmsNorm(module: string, c: DecoderConfig): RmsNorm {

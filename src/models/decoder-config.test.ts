@@ -37,6 +37,15 @@ describe("readDecoderConfig", () => {
     expect(read({ head_dim: null, num_key_value_heads: null })).toMatchObject({ kvHeads: 4, headDim: 16 });
   });
 
+  test("a class may have keys of its own, which messages then name", () => {
+    const keys = { layerCount: "n_layer", kvHeads: "n_kv_head" };
+    const own = (changes: object) =>
+      readDecoderConfig(new ConfigReader({ ...smallest, ...changes }, "config.json"), { keys });
+    expect(own({ n_layer: 7, n_kv_head: 2 })).toMatchObject({ layerCount: 7, kvHeads: 2, heads: 4 });
+    expect(() => own({ n_layer: 7, n_kv_head: 3 })).toThrow("n_kv_head: expected a divisor of num_attention_heads");
+    expect(() => own({})).toThrow("n_layer: expected an integer from 1 to 1024, found nothing");
+  });
+
   test.each([
     [{ num_hidden_layers: 1025 }, "num_hidden_layers: expected an integer from 1 to 1024, found 1025"],
     [{ vocab_size: 2 ** 22 + 1 }, "vocab_size"],

@@ -14,7 +14,7 @@ export const phi3: Architecture = {
     const window = readWindow(config);
     return decoderModel("Phi3ForCausalLM", c, rope, [
       embedding("model.embed_tokens"),
-      ...blocks(c, (prefix) => decoderBlock(prefix, c, { window, fused: true })),
+      ...blocks(c, (prefix) => decoderBlock(prefix, c, { window, fusedQkv: true, fusedGateUp: true })),
       finalNorm("model.norm", c),
       head("lm_head", c, "model.embed_tokens"),
     ]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { ConfigReader } from "./config-reader.ts";
-import { readRope } from "./rope.ts";
+import { plainRope, readRope } from "./rope.ts";
 
 const read = (config: object, headDim = 16, contextLength = 128) =>
   readRope(new ConfigReader(config, "config.json"), headDim, contextLength);
@@ -17,6 +17,16 @@ const stored = [
 const shortFactor = [1.05, 1.1, 1.15, 1.2, 1.3, 1.45, 1.6, 1.9];
 const longFactor = [1.1, 1.4, 2.1, 3.3, 4.8, 7, 10.5, 14];
 const longrope = { type: "longrope", short_factor: shortFactor, long_factor: longFactor };
+
+describe("plainRope", () => {
+  test("is what a config without scaling says", () => {
+    expect(plainRope(500_000, 16)).toEqual(read({ rope_theta: 500_000 }));
+  });
+
+  test.each([0, 7])("%d elements are no pairs", (rotaryDim) => {
+    expect(() => plainRope(10_000, rotaryDim)).toThrow(UnsupportedError);
+  });
+});
 
 describe("readRope", () => {
   test("without keys: base 10000, every element, the frequencies that torch stored", () => {

@@ -1,5 +1,7 @@
 import type { RopeSpec, RopeVariant } from "../device/program.ts";
+import { UnsupportedError } from "../util/errors.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { caps } from "./decoder-config.ts";
 
 /** A model's rotary positions, and where LongRoPE changes over. */
 export interface ModelRope {
@@ -8,8 +10,17 @@ export interface ModelRope {
   readonly switchLength?: number;
 }
 
-const positions = { min: 1, max: 2 ** 27 };
 const factors = { min: 1e-6, max: 1e6 };
+
+/**
+ * Rotary positions without scaling: pair i of `rotaryDim` elements turns by base ** (-2i / rotaryDim) a position. For classes
+ * that state a base in a key of their own. Throws UnsupportedError for elements that do not make pairs.
+ */
+export function plainRope(base: number, rotaryDim: number): ModelRope {
+  if (rotaryDim < 2 || rotaryDim % 2 !== 0)
+    throw new UnsupportedError(`a rope of ${rotaryDim} elements is not supported; they rotate in pairs`);
+  return single(frequenciesOf(base, rotaryDim));
+}
 
 /**
  * Reads the rotary positions of a config in either style: `rope_theta` and `rope_scaling` (with `rope_type` or `type`) at the top,
@@ -20,8 +31,7 @@ const factors = { min: 1e-6, max: 1e6 };
  */
 export function readRope(config: ConfigReader, headDim: number, contextLength: number): ModelRope {
   const rope = config.optionalObject("rope_parameters") ?? config.optionalObject("rope_scaling");
-  const theta = { min: 1e-3, max: 1e15 };
-  const base = rope?.optionalNumber("rope_theta", theta) ?? config.number("rope_theta", theta, 10_000);
+  const base = rope?.optionalNumber("rope_theta", caps.ropeBase) ?? config.number("rope_theta", caps.ropeBase, 10_000);
   const share = { min: 0, max: 1 };
   const partial =
     rope?.optionalNumber("partial_rotary_factor", share) ?? config.number("partial_rotary_factor", share, 1);
@@ -30,10 +40,7 @@ export function readRope(config: ConfigReader, headDim: number, contextLength: n
     if (partial === 1) config.refuse("head_dim", "an even number of elements, which rotate in pairs", headDim);
     config.refuse("partial_rotary_factor", `what rotates an even number of a head's ${headDim} elements`, partial);
   }
-  const frequencies = powersOf(base, rotaryDim).map((power) => 1 / power);
-  const single = (inverseFrequencies: Float32Array): ModelRope => ({
-    spec: { rotaryDim, variants: [{ inverseFrequencies, scale: 1 }] },
-  });
+  const frequencies = frequenciesOf(base, rotaryDim);
 
   if (rope === undefined) return single(frequencies);
   const typeKey = rope.optionalString("rope_type") === undefined ? "type" : "rope_type";
@@ -53,6 +60,15 @@ export function readRope(config: ConfigReader, headDim: number, contextLength: n
   }
 }
 
+function single(inverseFrequencies: Float32Array): ModelRope {
+  return { spec: { rotaryDim: 2 * inverseFrequencies.length, variants: [{ inverseFrequencies, scale: 1 }] } };
+}
+
+/** base ** (-2i / rotaryDim). */
+function frequenciesOf(base: number, rotaryDim: number): Float32Array {
+  return powersOf(base, rotaryDim).map((power) => 1 / power);
+}
+
 /** base ** (2i / rotaryDim). */
 function powersOf(base: number, rotaryDim: number): Float32Array {
   return Float32Array.from({ length: rotaryDim / 2 }, (_, i) =>
@@ -67,7 +83,7 @@ function interpolate(frequencies: Float32Array, factor: number): Float32Array {
 /** The key at the top goes before that inside, as in transformers: Phi-3 files have it there. */
 function originalLength(config: ConfigReader, rope: ConfigReader): number {
   const key = "original_max_position_embeddings";
-  return config.optionalInteger(key, positions) ?? rope.integer(key, positions);
+  return config.optionalInteger(key, caps.positions) ?? rope.integer(key, caps.positions);
 }
 
 /**

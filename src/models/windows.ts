@@ -1,10 +1,9 @@
 import type { ConfigReader } from "./config-reader.ts";
-
-const windows = { min: 1, max: 2 ** 27 };
+import { caps } from "./decoder-config.ts";
 
 /** `sliding_window`: positions that a token sees, its own included; undefined: all. */
 export function readWindow(config: ConfigReader): number | undefined {
-  return config.optionalInteger("sliding_window", windows);
+  return config.optionalInteger("sliding_window", caps.positions);
 }
 
 /**
