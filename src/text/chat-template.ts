@@ -31,9 +31,13 @@ interface Library {
 
 /** Characters; the longest in use has 20,000. */
 const longestTemplate = 2 ** 18;
-/** Elements that all calls of `range` together may make in one rendering: loops over it are how a template would not end. */
+/**
+ * Elements that all calls of `range` together may make in one rendering. This bounds what ranges allocate, not time: loops inside of loops
+ * over the same list run as often as they like, and the library has no hook that could stop them. Neither does longestRendering, which
+ * is looked at when the text is whole. Templates come with checkpoints; only an interpreter of ours would bound their time.
+ */
 const mostRangeElements = 100_000;
-/** Characters that a rendering may have. */
+/** Characters that a whole rendering may have. */
 const longestRendering = 2 ** 26;
 
 /** Parses a template. Throws RequestError for one that is too long or not understood. */
