@@ -6,6 +6,7 @@ import { formatTable } from "./format-table.ts";
 import { groupModules } from "./group-modules.ts";
 import type { Inspection } from "./inspection.ts";
 import type { Terminal } from "./terminal.ts";
+import { megabytes } from "./megabytes.ts";
 
 /** An inspection for people: what it is, what it holds, what can run it. */
 export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspection, { colors }: Terminal): string {
@@ -70,8 +71,4 @@ function describeUse({ kernel, linears, refusals }: KernelUse): string {
 /** Names come from a stranger's file, and a terminal obeys what it is sent. */
 function printable(text: string): string {
   return quote(text).slice(1, -1);
-}
-
-function megabytes(bytes: number): string {
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

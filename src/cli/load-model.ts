@@ -2,6 +2,7 @@ import { createNodeHost } from "../entry/node.ts";
 import type { LLM } from "../llm/llm.ts";
 import { loadLLM } from "../llm/load-llm.ts";
 import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { megabytes } from "./megabytes.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Loads the model that `run` and `chat` speak with, and says with `--verbose` what became of it. For one sequence at a time. */
@@ -30,8 +31,4 @@ export async function loadModel(
   );
   terminal.detail(`loaded   in ${Math.round(loadMs)} ms`);
   return llm;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -20,8 +20,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   try {
     const program = await createProgram(args);
     await program.parseAsync(args, { from: "user" });
-    // An action that failed gently (a conversation that was left by Ctrl-C) has set it.
-    return Number(process.exitCode ?? exitStatus.ok);
+    return exitStatus.ok;
   } catch (error) {
     return report(error, args.includes("--verbose"));
   }
