@@ -34,6 +34,8 @@ const nodeFiles = [
 ];
 
 const test = "[.]test[.]ts$";
+/** What only tests use, and lies beside what it stands in for. */
+const testKits = ["-test-kit[.]ts$", "/null-executable[.]ts$", "/null-engine-child[.]node[.]ts$"];
 const inFolder = (name) => `^src/${name}/`;
 
 /** Two rules a folder: its sources obey the third column, its tests only the order of the list. */
@@ -112,6 +114,13 @@ export default {
       severity: "error",
       from: { path: "^src/", pathNot: test },
       to: { path: ["^test/", test] },
+    },
+    {
+      name: "no-test-kits-in-sources",
+      comment: "test kits and null devices are for tests and for each other",
+      severity: "error",
+      from: { path: "^src/", pathNot: [test, ...testKits] },
+      to: { path: testKits },
     },
     {
       name: "only-real-dependencies",

@@ -79,14 +79,3 @@ export async function expectIdle(engine: Engine): Promise<void> {
   if (waiting + running + pagesUsed !== 0)
     throw new Error(`${waiting} waiting, ${running} running, ${pagesUsed} pages used in an engine that should be idle`);
 }
-
-/** Numbers that a seed decides (mulberry32): integers from 0 to limit - 1. */
-export function seededIntegers(seed: number): (limit: number) => number {
-  let state = seed | 0;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * limit);
-  };
-}

@@ -1,15 +1,9 @@
 import { expect, test } from "vitest";
+import { seededRandom } from "../../test/support/seeded-random.ts";
 import type { PageKind } from "../device/program.ts";
 import { greedySampling } from "../device/sampling.ts";
 import type { EngineEvent, GenerationRequest } from "./engine.ts";
-import {
-  expectIdle,
-  nullEngine,
-  runAlone,
-  seededIntegers,
-  vocabSize,
-  type NullEngineOptions,
-} from "./engine-test-kit.ts";
+import { expectIdle, nullEngine, runAlone, vocabSize, type NullEngineOptions } from "./engine-test-kit.ts";
 import { yieldToLoop } from "../util/yield-to-loop.ts";
 
 /** Caches of every sort, with pages for two or three sequences at a time. */
@@ -33,7 +27,7 @@ test.each(configurations)(
     let preemptions = 0;
     let completed = 0;
     for (let seed = 0; seed < seedsPerConfiguration; seed++) {
-      const random = seededIntegers(seed);
+      const random = seededRandom(seed);
       await using engine = nullEngine({ maxTokens: 8, maxOutputs: 5, contextLength: 40, ...options });
       const outcomes = Array.from({ length: 8 }, async () => {
         for (let turns = random(30); turns > 0; turns--) await yieldToLoop();

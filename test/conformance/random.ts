@@ -1,17 +1,12 @@
-/** Numbers for tests: the same for the same seed, on every machine. Mulberry32 (Tommy Ettinger, public domain). */
+import { seededWords } from "../support/seeded-random.ts";
+
+/** Numbers for tests: the same for the same seed, on every machine. */
 export class Random {
-  #state: number;
+  /** A u32. */
+  readonly word: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A u32. */
-  word(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
+    this.word = seededWords(seed);
   }
 
   /** A whole number in [0, end). */
