@@ -34,8 +34,6 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
   readonly files: readonly string[];
   /** Every tensor of the container, by its whole name. */
   readonly tensors: ReadonlyMap<string, RawTensor>;
-  /** Bytes of all tensors. */
-  readonly byteLength: number;
   /**
    * Every weight that the model multiplies, adds or looks up, in the order of the file. Throws as WeightSource.linear does
    * for shapes that contradict each other.

@@ -69,12 +69,6 @@ export class LoadedCheckpoint implements Checkpoint {
     return this.#parts.container.tensors;
   }
 
-  get byteLength(): number {
-    let sum = 0;
-    for (const tensor of this.tensors.values()) sum += tensor.byteLength;
-    return sum;
-  }
-
   hasLinear(module: string): boolean {
     return this.#packed.has(module) || unpackedModules.pieceNames(module).every((name) => this.tensors.has(name));
   }

@@ -60,7 +60,7 @@ export interface RawTensor<Type extends string = Dtype> {
 }
 
 /** Product of the dimensions, or undefined when it is no safe integer (2^53). 1 for a scalar. */
-export function elementCount(shape: readonly number[]): number | undefined {
+function elementCount(shape: readonly number[]): number | undefined {
   let count = 1;
   for (const dimension of shape) {
     count *= dimension;

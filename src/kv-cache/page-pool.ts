@@ -17,10 +17,6 @@ export class PagePool {
     });
   }
 
-  get kindCount(): number {
-    return this.#kinds.length;
-  }
-
   free(kind: number): number {
     return this.#kinds[kind].freeCount;
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asBigInt64, asFloat32, asInt32, asUint16, asUint32, bytesOf } from "./bytes.ts";
+import { asFloat32, asInt32, asUint16, asUint32, bytesOf } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
 
 const bytes = Uint8Array.from({ length: 33 }, (_, i) => i * 37);
@@ -9,7 +9,6 @@ test.each([
   ["asUint32", asUint32, 4, (view: DataView, at: number) => view.getUint32(at, true)],
   ["asInt32", asInt32, 4, (view: DataView, at: number) => view.getInt32(at, true)],
   ["asFloat32", asFloat32, 4, (view: DataView, at: number) => view.getFloat32(at, true)],
-  ["asBigInt64", asBigInt64, 8, (view: DataView, at: number) => view.getBigInt64(at, true)],
 ] as const)("%s reads little-endian at any offset and shares memory only when aligned", (_, as, size, get) => {
   for (let start = 0; start <= size; start++) {
     const part = bytes.subarray(start, start + 3 * size);

@@ -39,9 +39,6 @@ export const asInt32 = (bytes: Uint8Array): Int32Array => viewAs(bytes, Int32Arr
 /** `bytes` as f32. Throws FormatError when the length is no multiple of 4. */
 export const asFloat32 = (bytes: Uint8Array): Float32Array => viewAs(bytes, Float32Array);
 
-/** `bytes` as i64. Throws FormatError when the length is no multiple of 8. */
-export const asBigInt64 = (bytes: Uint8Array): BigInt64Array => viewAs(bytes, BigInt64Array);
-
 /** The bytes of any typed array or DataView; always shares memory. */
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -61,7 +61,7 @@ export function canonicalOrder<T extends TensorInfo>(tensors: Iterable<T>): T[] 
 const rank = Object.fromEntries(Object.keys(dtypeBits).map((name, i) => [name, i])) as Readonly<Record<Dtype, number>>;
 
 /** The length and the JSON, padded to 8 bytes, of a file that holds exactly these tensors in this order. */
-export function encodeHeader(tensors: readonly TensorInfo[], metadata?: ReadonlyMap<string, string>): Uint8Array {
+function encodeHeader(tensors: readonly TensorInfo[], metadata?: ReadonlyMap<string, string>): Uint8Array {
   const seen = new Set(["__metadata__"]);
   const fields: string[] = [];
   if (metadata !== undefined && metadata.size > 0) {
