@@ -48,7 +48,7 @@ describe("a GPTQ checkpoint", () => {
     expect(checkpoint.format).toBe("gptq");
     expect(checkpoint.declared).toMatchObject({ bits: 4, checkpoint_format: "gptq" });
     expect(checkpoint.config).toMatchObject({ model_type: "llama" });
-    expect(checkpoint.generationConfig).toBeDefined();
+    expect(checkpoint.generationConfig).toMatchObject({ bos_token_id: 1, eos_token_id: 2 });
     const modules = checkpoint.modules();
     const layer = "model.layers.0.";
     for (const { name, shape } of modules.filter(({ name }) => checkpoint.hasLinear(name) && !name.endsWith("norm")))

@@ -70,7 +70,6 @@ function* shapeCases(random: Random): Generator<LinearCase> {
       const shape = { inFeatures, outFeatures };
       for (const type of ["f32", "f16", "bf16"] as const)
         yield { label: `dense ${type} ${inFeatures} → ${outFeatures}, ${rows} rows`, parts: [randomDense(random, shape, type)], rows }; // prettier-ignore
-      if (rows * outFeatures === 1) continue; // one sum alone may cancel, and then any rounding of its inputs is large beside it
       for (const bits of [4, 8] as const)
         for (const groupSize of [32, 128])
           yield {
@@ -188,7 +187,10 @@ for (const implementation of (await availableImplementations()).slice(1))
     afterAll(() => device[Symbol.asyncDispose]());
 
     describe.each(suites)("%s", (_, cases) => {
-      test.each(cases)("$label", async (each) => {
+      test.for(cases)("$label", async (each, { skip }) => {
+        const [{ scheme, outFeatures }] = each.parts;
+        if (implementation.activations === "int8" && scheme !== "dense" && each.rows * outFeatures === 1)
+          skip("one sum alone may cancel: any rounding of its inputs is large beside it");
         const refusal = device.refusesToFuse(each.parts);
         if (refusal !== undefined) {
           // The compile step keeps such parts apart; all that is promised is that they are not multiplied wrongly.
@@ -196,9 +198,8 @@ for (const implementation of (await availableImplementations()).slice(1))
           return;
         }
         const found = await evaluate(device, build(each), { lengths: [each.rows] });
-        const { nmse } = linearTolerances[each.parts[0].scheme][implementation.activations];
-        // In a product of two sums their relative errors add up: twice the error, squared four times.
-        const most = each.glu === true ? 4 * nmse : nmse;
+        const { nmse, gatedNmse = nmse } = linearTolerances[scheme][implementation.activations];
+        const most = each.glu === true ? gatedNmse : nmse;
         expect(normalisedError(found, expected.get(each) ?? new Float32Array(0))).toBeLessThan(most);
       });
     });
