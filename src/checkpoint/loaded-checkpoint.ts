@@ -78,6 +78,14 @@ export class LoadedCheckpoint implements Checkpoint {
     return withLabel(this.label, () => format.describe(module, byName(this.#piecesOf(module, format))));
   }
 
+  byteLengthOf(module: string): number {
+    const bias = this.tensors.get(biasName(module));
+    return [...this.#piecesOf(module, this.#formatOf(module)), ...(bias ? [bias] : [])].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      0,
+    );
+  }
+
   async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {
     const format = this.#formatOf(module);
     const bias = this.tensors.get(biasName(module));

@@ -2,6 +2,7 @@ import { createNodeHost } from "../entry/node.ts";
 import type { LLM } from "../llm/llm.ts";
 import { loadLLM } from "../llm/load-llm.ts";
 import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { loadingProgress } from "./loading-progress.ts";
 import { megabytes } from "./megabytes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -12,14 +13,13 @@ export async function loadModel(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<LLM> {
-  const progress = terminal.progress("loading the model");
   const llm = await loadLLM(createNodeHost(), name, {
     ...engineOptions(flags),
     ...formatOverrides(flags),
     maxSequences: 1,
     signal,
     onWarning: terminal.warn,
-    onProgress: progress && (({ loaded, total }) => progress(loaded, total)),
+    onProgress: loadingProgress(terminal),
   });
   const { model, architecture, format, contextLength, device, loadMs } = llm.info;
   const kernels = Object.entries(device.kernels).map(([kernel, count]) => `${kernel} × ${count}`);

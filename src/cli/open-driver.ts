@@ -1,5 +1,4 @@
 import type { CompiledModel } from "../compile/compile-model.ts";
-import type { LoadProgress } from "../compile/load-weights.ts";
 import type { Device } from "../device/backend.ts";
 import { StepDriver } from "../engine/step-driver.ts";
 import { createNodeHost } from "../entry/node.ts";
@@ -8,6 +7,7 @@ import { modelOf } from "../llm/load-engine.ts";
 import { loadExecutable } from "../llm/load-executable.ts";
 import type { Model } from "../models/model.ts";
 import type { CommonFlags } from "./flags/common-flags.ts";
+import { loadingProgress } from "./loading-progress.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -51,7 +51,6 @@ export async function openDriver(options: OpenDriverOptions): Promise<OpenDriver
   const model = modelOf(checkpoint);
   if (needs.positions > model.contextLength)
     throw new UsageError(`${needs.positions} positions are needed; the model was trained for ${model.contextLength}`);
-  const progress = terminal.progress("loading the model");
   const loaded = await loadExecutable({
     backends: host.backends,
     checkpoint,
@@ -65,7 +64,7 @@ export async function openDriver(options: OpenDriverOptions): Promise<OpenDriver
       cachePositions: Infinity, // a whole context for every sequence
     },
     warn: terminal.warn,
-    onProgress: progress && (({ loaded, total }: LoadProgress) => progress(loaded, total)),
+    onProgress: loadingProgress(terminal),
     signal,
   });
   const { device, compiled, executable } = loaded;

@@ -13,7 +13,7 @@ export async function openNamedCheckpoint(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
-  const { folder, file } = await locateModel(host, name, signal);
+  const { folder, file } = await locateModel(host, name, { signal });
   return openCheckpoint(folder, {
     ...formatOverrides(flags),
     ...(file !== undefined && { file }),

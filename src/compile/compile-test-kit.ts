@@ -52,6 +52,11 @@ export class FakeSource implements WeightSource {
     return this.#modules.has(module);
   }
 
+  byteLengthOf(module: string): number {
+    const { inFeatures = 0, outFeatures = 0 } = this.#modules.get(module) ?? {};
+    return 2 * inFeatures * outFeatures;
+  }
+
   linear(module: string): Promise<LoadedLinear> {
     const found = this.#modules.get(module);
     if (found === undefined) throw new TypeError(`the fake source has no ${module}`);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Model } from "../models/model.ts";
 import { AbortedError, FormatError } from "../util/errors.ts";
+import type { LoadProgress } from "../util/load-progress.ts";
 import { FakeDevice, FakeSource, tinyModel, type FakeSourceOptions } from "./compile-test-kit.ts";
 import { loadWeights, type LoadOptions } from "./load-weights.ts";
 import type { ModelWeights } from "./model-weights.ts";
@@ -124,10 +125,20 @@ describe("loadWeights", () => {
     expect(device.live).toBe(0);
   });
 
-  test("reports every projection", async () => {
-    const seen: number[] = [];
-    await load(llama, new FakeDevice(), { onProgress: ({ loaded, total }) => seen.push(loaded / total) });
-    expect(seen).toEqual([1, 2, 3, 4, 5, 6].map((loaded) => loaded / 6));
+  test("reports the bytes of every projection, read and prepared", async () => {
+    const seen: LoadProgress[] = [];
+    await load(llama, new FakeDevice(), { onProgress: (progress) => seen.push(progress) });
+    const source = new FakeSource(llama);
+    const lengths = planLoads(llama, source).projections.map(({ modules }) =>
+      modules.reduce((sum, { module }) => sum + source.byteLengthOf(module), 0),
+    );
+    for (const phase of ["read", "prepare"] as const) {
+      const done = seen.filter((progress) => progress.phase === phase).map(({ bytesDone }) => bytesDone);
+      expect(done).toHaveLength(lengths.length);
+      expect(done).toEqual([...done].sort((a, b) => a - b));
+      expect(done.at(-1)).toBe(lengths.reduce((sum, length) => sum + length, 0));
+    }
+    expect(new Set(seen.map(({ bytesTotal }) => bytesTotal))).toEqual(new Set([seen.at(-1)?.bytesDone]));
   });
 
   test("an aborted load stops and leaves nothing behind", async () => {

@@ -3,25 +3,22 @@ import type { VectorId, VectorSpec, WeightSpec } from "../device/program.ts";
 import type { LinearModule, Projection } from "../models/model.ts";
 import { throwIfAborted } from "../util/abort.ts";
 import { FormatError } from "../util/errors.ts";
+import type { OnLoadProgress } from "../util/load-progress.ts";
 import { mapConcurrent } from "../util/map-concurrent.ts";
 import { quote } from "../util/quote.ts";
 import { summarize } from "../weights/packed-weight.ts";
 import type { BoundLinear, ModelWeights } from "./model-weights.ts";
 import type { LoadPlan, PlannedNorm } from "./plan-loads.ts";
 import { ReadBuffers } from "./read-buffers.ts";
+import { WeightProgress } from "./weight-progress.ts";
 import type { LinearShape, LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
 
 /** What loading needs of a device. */
 export type WeightDevice = Pick<Device, "refusesToFuse" | "prepare">;
 
-export interface LoadProgress {
-  /** Projections that are on the device. */
-  readonly loaded: number;
-  readonly total: number;
-}
-
 export interface LoadOptions {
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Told of the phases "read" and "prepare", which have the same bytes: those of all linears. */
+  readonly onProgress?: OnLoadProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,13 +49,15 @@ export async function loadWeights(
   const owned: PreparedWeight[] = [];
   const buffers = new ReadBuffers();
   try {
-    let loaded = 0;
+    const progress = onProgress && new WeightProgress(plan, source, onProgress);
     const projections = await mapConcurrent(plan.projections, lookAhead, async ({ modules }) => {
       throwIfAborted(signal, "loading the model");
       const memory = buffers.borrow();
-      const linears = await loadProjection(modules, source, memory, device, owned);
+      const parts = await readProjection(modules, source, memory);
+      progress?.done("read", modules);
+      const linears = await prepareParts(parts, device, owned);
       if (!linears.some(({ prepared }) => prepared.keepsBytes)) memory.giveBack();
-      onProgress?.({ loaded: ++loaded, total: plan.projections.length });
+      progress?.done("prepare", modules);
       return linears;
     });
     const norms = await mapConcurrent(plan.norms, lookAhead, (norm) => {
@@ -88,13 +87,7 @@ interface Part extends LoadedLinear {
   readonly module: LinearModule;
 }
 
-async function loadProjection(
-  modules: Projection,
-  source: WeightSource,
-  memory: ReadMemory,
-  device: WeightDevice,
-  owned: PreparedWeight[],
-): Promise<readonly DeviceLinear[]> {
+async function readProjection(modules: Projection, source: WeightSource, memory: ReadMemory): Promise<readonly Part[]> {
   const parts: Part[] = [];
   for (const module of modules) {
     const loaded = await source.linear(module.module, memory);
@@ -102,6 +95,15 @@ async function loadProjection(
     checkBias(module, loaded);
     parts.push({ module, ...loaded });
   }
+  return parts;
+}
+
+/** Adds what it makes to `owned`, one by one. */
+async function prepareParts(
+  parts: readonly Part[],
+  device: WeightDevice,
+  owned: PreparedWeight[],
+): Promise<readonly DeviceLinear[]> {
   const linears: DeviceLinear[] = [];
   for (const group of fuseNeighbours(parts, device)) {
     const prepared = await device.prepare(group.map(({ weight }) => weight));

@@ -6,6 +6,8 @@ export interface WeightSource {
   hasLinear(module: string): boolean;
   /** A module's shape by its tensors' headers; absent: only reading tells. Throws as `linear`. */
   shapeOf?(module: string): LinearShape;
+  /** Bytes that `linear` would read for the module. */
+  byteLengthOf(module: string): number;
   /**
    * Reads one module's weight and its bias, if it has one. Throws FormatError where tensors contradict each other.
    * The weight's bytes lie in `memory`, or in new memory; either way they are the caller's. The bias is always new.

@@ -31,3 +31,4 @@ export {
   UnsupportedError,
 } from "../util/errors.ts";
 export type { ErrorCode } from "../util/errors.ts";
+export type { FileProgress, LoadPhase, LoadProgress } from "../util/load-progress.ts";

@@ -1,4 +1,5 @@
 import type { Folder } from "../io/folder.ts";
+import type { OnLoadProgress } from "../util/load-progress.ts";
 
 /** A model on the Hub as people write it: `org/name`, `org/name@revision`, `org/name:Q4_K_M`. */
 export interface HubId {
@@ -9,10 +10,16 @@ export interface HubId {
   readonly variant?: string;
 }
 
+export interface HubOpenOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told of the phase "download"; not for files that are here already. */
+  readonly onProgress?: OnLoadProgress | undefined;
+}
+
 /** Where models come from that are not on the disk. */
 export interface Hub {
   /** Brings a repository's files here and opens them as a folder. */
-  open(id: HubId, options: { readonly signal?: AbortSignal | undefined }): Promise<Folder>;
+  open(id: HubId, options: HubOpenOptions): Promise<Folder>;
 }
 
 const hubId = /^(?<repository>[\w.-]+\/[\w.-]+?)(?:@(?<revision>[\w./-]+?))?(?::(?<variant>[\w.-]+))?$/;

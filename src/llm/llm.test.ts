@@ -2,6 +2,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { expected, textOf, tinyModel, type TinyModelOptions } from "../../test/support/tiny-model.ts";
 import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
 import { AbortedError, RequestError } from "../util/errors.ts";
+import type { LoadProgress } from "../util/load-progress.ts";
 import type { Generation, GenerationEvent } from "./generation.ts";
 import type { Host } from "./host.ts";
 import type { LLM } from "./llm.ts";
@@ -281,10 +282,15 @@ describe("load", () => {
   });
 
   test("reports progress", async () => {
-    const seen: number[] = [];
-    await using _ = await load({}, { onProgress: ({ loaded, total }) => seen.push(loaded / total) });
-    expect(seen.at(-1)).toBe(1);
-    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    const seen: LoadProgress[] = [];
+    await using _ = await load({}, { onProgress: (progress) => seen.push(progress) });
+    for (const phase of ["read", "prepare", "tokenizer"]) {
+      const done = seen.filter((progress) => progress.phase === phase).map(({ bytesDone }) => bytesDone);
+      const { bytesTotal } = seen.find((progress) => progress.phase === phase)!;
+      expect(done.at(-1)).toBe(bytesTotal);
+      expect(bytesTotal).toBeGreaterThan(1000);
+      expect(done).toEqual([...done].sort((a, b) => a - b));
+    }
   });
 
   test.each<[string, LoadOptions]>([

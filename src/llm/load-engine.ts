@@ -1,5 +1,4 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { LoadProgress } from "../compile/load-weights.ts";
 import { maxThreads, type Backend } from "../device/backend.ts";
 import type { Engine, EngineDevice } from "../engine/engine.ts";
 import { createLocalEngine } from "../engine/local-engine.ts";
@@ -7,6 +6,7 @@ import type { Model } from "../models/model.ts";
 import { createModel } from "../models/models.ts";
 import { throwIfAborted } from "../util/abort.ts";
 import { FormatError, RequestError } from "../util/errors.ts";
+import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { Warn } from "../util/warn-once.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { loadExecutable, type LoadedExecutable } from "./load-executable.ts";
@@ -17,7 +17,7 @@ export interface LoadEngineOptions {
   readonly checkpoint: Checkpoint;
   readonly engine: EngineOptions;
   readonly warn: Warn;
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly onProgress?: OnLoadProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

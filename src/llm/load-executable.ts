@@ -1,8 +1,8 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
-import type { LoadProgress } from "../compile/load-weights.ts";
 import type { Backend, Device, Executable } from "../device/backend.ts";
 import type { Model } from "../models/model.ts";
+import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { Warn } from "../util/warn-once.ts";
 import { deviceOptions } from "./device-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
@@ -19,7 +19,7 @@ export interface LoadExecutableOptions {
   /** What the steps and caches are to hold. */
   readonly plan: Omit<MemoryPlanOptions, "pageKinds" | "pageSize">;
   readonly warn: Warn;
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly onProgress?: OnLoadProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -30,10 +30,11 @@ export async function loadLLM(
   checkModel(given);
   checkLoadOptions(options);
   const model = given instanceof URL ? given.href : given;
-  const { signal, checkpointFormat, onWarning = defaultWarning } = options;
+  const { signal, checkpointFormat, onWarning = defaultWarning, onProgress } = options;
   const warn = once(onWarning);
   throwIfAborted(signal, "loading the model");
-  const location = typeof model === "object" ? { folder: model } : await locateModel(host, model, signal);
+  const location =
+    typeof model === "object" ? { folder: model } : await locateModel(host, model, { signal, onProgress });
   const { folder, file } = location;
   await using checkpoint = await openCheckpoint(folder, {
     warn,
@@ -44,7 +45,10 @@ export async function loadLLM(
   const { architecture } = modelOf(checkpoint);
   // Weights are prepared by native threads as a rule, so that this thread has time for the tokenizer.
   const givingUp = new AbortController();
-  const loadingText = loadModelText(folder, AbortSignal.any([givingUp.signal, ...(signal ? [signal] : [])]));
+  const loadingText = loadModelText(folder, {
+    signal: AbortSignal.any([givingUp.signal, ...(signal ? [signal] : [])]),
+    onProgress,
+  });
   loadingText.catch(() => undefined); // looked at when the engine is there
   let engine: Engine;
   try {

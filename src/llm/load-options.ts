@@ -1,5 +1,5 @@
-import type { LoadProgress } from "../compile/load-weights.ts";
 import type { FormatOverrides } from "../formats/weight-format.ts";
+import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { EngineOptions } from "./engine-options.ts";
 
 /** How a model is opened and run. */
@@ -11,8 +11,8 @@ export interface LoadOptions extends EngineOptions, FormatOverrides {
    * warnings to its stderr.
    */
   readonly onWarning?: ((message: string) => void) | undefined;
-  /** Told as weights arrive; not where the engine is in a process of its own. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Told of every file that has got on while it is downloaded, of every weight that is there, and of the tokenizer. */
+  readonly onProgress?: OnLoadProgress | undefined;
   /** Gives up loading. */
   readonly signal?: AbortSignal | undefined;
 }
