@@ -4,12 +4,12 @@ import { quote } from "../../util/quote.ts";
 import type { Warn } from "../../util/warn-once.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import type { AffineZeroWeight } from "../../weights/packed-weight.ts";
+import { findGroupSize } from "../group-size.ts";
+import { firstGroupLength, normalizeGroups, rowOrderOf } from "../row-order.ts";
 import type { WeightFormat } from "../weight-format.ts";
-import { findGroupSize } from "./group-size.ts";
 import { parseGptqConfig, scalarNames, type GptqConfig } from "./parse-config.ts";
 import { gptqTensors, readShapes, type GptqShapes } from "./read-shapes.ts";
 import { readZeros } from "./read-zeros.ts";
-import { firstGroupLength, normalizeGroups, rowOrderOf } from "./row-order.ts";
 
 const mark = ".qweight";
 

@@ -1,6 +1,8 @@
 import { FormatError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { isJsonObject, jsonType, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { quote } from "../../util/quote.ts";
+import { ConfigFields } from "../config-fields.ts";
+import type { DeclaredGroups } from "../group-size.ts";
 import type { Evidence, FormatOverrides, TensorHead } from "../weight-format.ts";
 
 /** How zero points are stored: v1 as z - 1, v2 as z. */
@@ -27,12 +29,6 @@ export interface GptqConfig {
   readonly label: string;
 }
 
-export interface DeclaredGroups {
-  readonly bits?: number;
-  /** -1: one group for the whole of a column. */
-  readonly groupSize?: number;
-}
-
 /** Scalars that TGI's `quantize` command wrote in place of a config. */
 export const scalarNames: ReadonlySet<string> = new Set(["gptq_bits", "gptq_groupsize", "gptq_sym"]);
 
@@ -48,7 +44,7 @@ const maxRules = 65_536;
 export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides): GptqConfig | undefined {
   const { tensors, label } = evidence;
   const declared = evidence.declared ?? configOfMetadata(evidence.metadata);
-  const fields = new Fields(declared ?? {}, label);
+  const fields = new ConfigFields(declared ?? {}, label);
   const method = fields.string("quant_method", "method");
   if (method !== undefined ? method.toLowerCase() !== "gptq" : !looksLikeGptq(tensors)) return undefined;
 
@@ -57,7 +53,7 @@ export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides):
   const symmetric = new Set([symmetricOf(fields)]);
   const groups: DeclaredGroups[] = [groupsOf(fields)];
   for (const rule of dynamicRules(fields, label)) {
-    const override = new Fields(rule, `${label}: a rule of "dynamic"`);
+    const override = new ConfigFields(rule, `${label}: a rule of "dynamic"`);
     groups.push({ ...groups[0], ...groupsOf(override) });
     symmetric.add(symmetricOf(override) ?? symmetricOf(fields));
   }
@@ -108,7 +104,7 @@ function forcedConvention(name: string, label: string): ZeroConvention {
   );
 }
 
-function declaredConvention(fields: Fields, label: string): ZeroConvention {
+function declaredConvention(fields: ConfigFields, label: string): ZeroConvention {
   if (fields.boolean("is_marlin_format")) refuse(label, "Marlin");
   const declared = fields.string("checkpoint_format", "format")?.toLowerCase() ?? "gptq";
   switch (declared) {
@@ -134,12 +130,12 @@ function refuse(label: string, packing: string): never {
   );
 }
 
-function symmetricOf(fields: Fields): boolean | undefined {
+function symmetricOf(fields: ConfigFields): boolean | undefined {
   const hasZeroPoints = fields.boolean("zero_point");
   return fields.boolean("sym") ?? (hasZeroPoints === undefined ? undefined : !hasZeroPoints);
 }
 
-function groupsOf(fields: Fields): DeclaredGroups {
+function groupsOf(fields: ConfigFields): DeclaredGroups {
   const bits = fields.integer(1, "bits", "w_bit", "wbits");
   const groupSize = fields.integer(-1, "group_size", "q_group_size", "groupsize");
   return { ...(bits !== undefined && { bits }), ...(groupSize !== undefined && { groupSize }) };
@@ -149,7 +145,7 @@ function groupsOf(fields: Fields): DeclaredGroups {
  * The overrides of `dynamic`, without those that leave modules alone. Their patterns, regular expressions of a stranger,
  * are never run: what they would select is told by the shapes.
  */
-function dynamicRules(fields: Fields, label: string): JsonObject[] {
+function dynamicRules(fields: ConfigFields, label: string): JsonObject[] {
   const dynamic = fields.get("dynamic");
   if (dynamic === undefined || dynamic === false) return [];
   if (!isJsonObject(dynamic))
@@ -162,7 +158,7 @@ function dynamicRules(fields: Fields, label: string): JsonObject[] {
 }
 
 /** Static groups and GPTQModel's group-aware order leave the groups in sequence. Any other type than a boolean says nothing. */
-function declaresActOrder(fields: Fields): boolean {
+function declaresActOrder(fields: ConfigFields): boolean {
   const keepsGroups = fields.get("static_groups") === true || fields.get("act_group_aware") === true;
   return fields.get("desc_act") === true && !keepsGroups;
 }
@@ -178,56 +174,11 @@ function moduleWithoutGIdx(tensors: ReadonlyMap<string, TensorHead>): string | u
 }
 
 /** `meta.quantizer` names the writer: "gptqmodel:5.1.0", alone or in a list. */
-function writtenBeforeGptqModel7(fields: Fields): boolean {
+function writtenBeforeGptqModel7(fields: ConfigFields): boolean {
   const meta = fields.get("meta");
   const quantizer = isJsonObject(meta) ? meta.quantizer : undefined;
   const writers: readonly (JsonValue | undefined)[] = Array.isArray(quantizer)
     ? (quantizer as readonly JsonValue[])
     : [quantizer];
   return writers.some((writer) => typeof writer === "string" && /^gptqmodel:[0-6]\./.test(writer));
-}
-
-/** Typed reading of keys with synonyms; null counts as absent. Throws FormatError for another type. */
-class Fields {
-  readonly #values: JsonObject;
-  readonly #label: string;
-
-  constructor(values: JsonObject, label: string) {
-    this.#values = values;
-    this.#label = label;
-  }
-
-  get(key: string): JsonValue | undefined {
-    return Object.hasOwn(this.#values, key) ? (this.#values[key] ?? undefined) : undefined;
-  }
-
-  string(...keys: readonly string[]): string | undefined {
-    return this.#first(keys, "a string", (value) => typeof value === "string");
-  }
-
-  boolean(...keys: readonly string[]): boolean | undefined {
-    return this.#first(keys, "true or false", (value) => typeof value === "boolean");
-  }
-
-  integer(least: number, ...keys: readonly string[]): number | undefined {
-    const accepted = `an integer of at least ${least}`;
-    return this.#first(keys, accepted, (value) => Number.isSafeInteger(value) && (value as number) >= least);
-  }
-
-  #first<Value extends JsonValue>(
-    keys: readonly string[],
-    accepted: string,
-    isAccepted: (value: JsonValue) => boolean,
-  ): Value | undefined {
-    for (const key of keys) {
-      const value = this.get(key);
-      if (value === undefined) continue;
-      if (!isAccepted(value)) {
-        const found = typeof value === "object" ? jsonType(value) : quote(String(value));
-        throw new FormatError(`${this.#label}: "${key}" must be ${accepted}, found ${found}`);
-      }
-      return value as Value;
-    }
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
-import { FormatError, UnsupportedError } from "../../util/errors.ts";
-import { quote } from "../../util/quote.ts";
+import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
 
 /**
  * The groups of g_idx as indices from 0 to groups - 1. Odd files count some from the end, so that -1 is the last group
