@@ -1,19 +1,14 @@
-import { throwIfAborted } from "../util/abort.ts";
 import { IoError, RequestError, UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
 import { checkRead, closedError, destination, type ByteSource, type ReadOptions } from "./byte-source.ts";
+import { chunksOf, contentRange, discard, isTransientStatus, retryAfterMs } from "./response.ts";
+import { retrying, Transient, type Connection, type Patience } from "./retrying.ts";
 
-export interface OpenHttpOptions {
+export interface OpenHttpOptions extends Patience {
   /** Sent with every request, for example an authorization. Never appears in messages. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Gives up the opening; reads have signals of their own. */
   readonly signal?: AbortSignal;
-  /** How often a request is tried before its error is thrown; default 5. A transfer that advances starts over. */
-  readonly attempts?: number;
-  /** Wait before the second attempt, doubled each time, up to 10 s; default 250. A server's Retry-After comes first. */
-  readonly backoffMs?: number;
-  /** A connection that delivers nothing for so long counts as dropped; default 30,000. */
-  readonly stallMs?: number;
   /** Replaces the global fetch, for example by one that goes through a proxy. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -94,7 +89,7 @@ class HttpSource implements ByteSource {
           await discard(response);
           throw error;
         }
-        for await (const chunk of chunksOf(response, connection)) {
+        for await (const chunk of chunksOf(response, connection.signal)) {
           if (chunk.byteLength > end - done) {
             throw new IoError(`${this.label}: the server sent more bytes than it announced`);
           }
@@ -127,31 +122,6 @@ class HttpSource implements ByteSource {
   }
 }
 
-/** An error that another attempt may cure; `error` is what to throw when it does not. */
-class Transient extends Error {
-  readonly error: IoError;
-  readonly retryAfterMs: number | undefined;
-
-  constructor(error: IoError, retryAfterMs?: number) {
-    super(error.message);
-    this.error = error;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
-/** One attempt: its signal, and the clock that drops it when nothing arrives. */
-interface Connection {
-  readonly signal: AbortSignal;
-  received(byteLength: number): void;
-}
-
-const longestBackoffMs = 10_000;
-/** A server that wants a longer pause than this is asking for the user's decision, not for patience. */
-const longestRetryAfterMs = 60_000;
-/** A transfer that came this far before it broke works: its attempts are counted anew. */
-const progressBytes = 2 ** 20;
-const transientStatuses: readonly number[] = [408, 425, 429, 500, 502, 503, 504];
-
 /** A URL, how to ask for parts of it, and how patiently. */
 class RemoteFile {
   readonly label: string;
@@ -182,7 +152,7 @@ class RemoteFile {
       headers: { ...this.#options.headers, range: `bytes=${start}-${end - 1}` },
       signal: connection.signal,
     });
-    if (transientStatuses.includes(response.status)) {
+    if (isTransientStatus(response.status)) {
       await discard(response);
       throw new Transient(this.#statusError(response), retryAfterMs(response));
     }
@@ -197,88 +167,28 @@ class RemoteFile {
       );
     }
     if (response.status !== 206) throw this.#statusError(response);
-    const header = response.headers.get("content-range");
-    const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16})$/.exec(header ?? "");
-    if (match === null) {
+    const range = contentRange(response);
+    if (range === undefined) {
+      const header = response.headers.get("content-range");
       const found = header === null ? "has no readable Content-Range" : `has Content-Range ${quote(header)}`;
       throw new UnsupportedError(
         `${this.label}: the answer ${found}; "bytes first-last/size" is needed (and must be exposed to scripts by CORS)`,
       );
     }
-    const [first, last, total] = match.slice(1).map(Number);
+    const { first, last, total } = range;
     if (first !== start || last < first || last >= end || last >= total || !Number.isSafeInteger(total)) {
-      throw new IoError(`${this.label}: asked for bytes ${start}-${end - 1}, the server answers ${quote(match[0])}`);
+      const found = `bytes ${first}-${last}/${total}`;
+      throw new IoError(`${this.label}: asked for bytes ${start}-${end - 1}, the server answers ${quote(found)}`);
     }
     return { end: last + 1, total };
   }
 
-  /** Runs `attempt` until it succeeds, fails for good, or has failed too often in a row without getting anywhere. */
-  async retrying<Result>(
+  retrying<Result>(
     signal: AbortSignal | undefined,
     attempt: (connection: Connection) => Promise<Result>,
   ): Promise<Result> {
-    const { attempts = 5, backoffMs = 250, stallMs = 30_000 } = this.#options;
-    let failures = 0;
-    for (;;) {
-      throwIfAborted(signal, this.label);
-      if (this.closed) throw closedError(this.label);
-      let received = 0;
-      const controller = new AbortController();
-      const abort = (): void => controller.abort();
-      let stall = setTimeout(abort, stallMs);
-      const connection: Connection = {
-        signal: controller.signal,
-        received: (byteLength) => {
-          received += byteLength;
-          clearTimeout(stall);
-          stall = setTimeout(abort, stallMs);
-        },
-      };
-      // Listeners rather than AbortSignal.any: that one keeps a trace of every attempt on a long-lived signal.
-      signal?.addEventListener("abort", abort);
-      this.#closing.signal.addEventListener("abort", abort);
-      let failure: Transient;
-      try {
-        return await attempt(connection);
-      } catch (error) {
-        throwIfAborted(signal, this.label);
-        if (this.closed) throw closedError(this.label);
-        failure = this.#transient(error, controller.signal.aborted);
-      } finally {
-        clearTimeout(stall);
-        signal?.removeEventListener("abort", abort);
-        this.#closing.signal.removeEventListener("abort", abort);
-      }
-      failures = received >= progressBytes ? 1 : failures + 1;
-      const retryAfter = failure.retryAfterMs ?? 0;
-      if (failures >= attempts || retryAfter > longestRetryAfterMs) throw failure.error;
-      // Jitter, so that the reads that one outage broke do not all come back at the same moment.
-      const backoff = Math.min(backoffMs * 2 ** (failures - 1), longestBackoffMs) * (0.5 + Math.random() / 2);
-      await this.#pause(Math.max(retryAfter, backoff), signal);
-    }
-  }
-
-  /** What fetch and the body's stream throw is a broken connection; what we threw ourselves keeps its meaning. */
-  #transient(error: unknown, stalled: boolean): Transient {
-    if (error instanceof Transient) return error;
-    if (stalled) return new Transient(new IoError(`${this.label}: the server stopped sending`));
-    if (error instanceof IoError || error instanceof UnsupportedError) throw error;
-    const reason = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : "";
-    return new Transient(new IoError(`${this.label}: the connection failed: ${reason}`, { cause: error }));
-  }
-
-  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        this.#closing.signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener("abort", done);
-      this.#closing.signal.addEventListener("abort", done);
-    });
+    const closing = { signal: this.#closing.signal, error: () => closedError(this.label) };
+    return retrying({ ...this.#options, label: this.label, signal, closing }, attempt);
   }
 
   #statusError({ status, statusText, headers }: Response): IoError {
@@ -318,33 +228,4 @@ function versionOf(response: Response, size: number): Version {
 function totalOf(response: Response): number | undefined {
   const match = /^bytes \*\/(\d{1,16})$/.exec(response.headers.get("content-range") ?? "");
   return match === null ? undefined : Number(match[1]);
-}
-
-/** Retry-After is a number of seconds or a date. */
-function retryAfterMs(response: Response): number | undefined {
-  const header = response.headers.get("retry-after");
-  if (header === null) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
-}
-
-/** Lets go of a body that nobody wants, so that its connection is freed. A body that already broke is gone as well. */
-async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => undefined);
-}
-
-/** The body piece by piece; cancelled when the consumer leaves early. (Not every browser can iterate a stream.) */
-async function* chunksOf(response: Response, { signal }: Connection): AsyncGenerator<Uint8Array> {
-  if (response.body === null) return;
-  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      signal.throwIfAborted();
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
 }
