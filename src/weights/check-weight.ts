@@ -1,6 +1,13 @@
 import { FormatError } from "../util/errors.ts";
 import { groupCount } from "./affine-groups.ts";
-import { floatBytes, type AffineZeroWeight, type PackedWeight, type ZeroOrder } from "./packed-weight.ts";
+import { blockLayouts } from "./blocks/block-type.ts";
+import {
+  floatBytes,
+  type AffineZeroWeight,
+  type BlockWeight,
+  type PackedWeight,
+  type ZeroOrder,
+} from "./packed-weight.ts";
 
 /** What native code can index in a dimension. */
 const maxFeatures = 2 ** 31 - 1;
@@ -23,6 +30,9 @@ export function checkWeight(weight: PackedWeight, where: string): void {
       break;
     case "affine-zero":
       checkAffineZero(weight, where);
+      break;
+    case "block":
+      checkBlocks(weight, where);
   }
 }
 
@@ -36,6 +46,15 @@ function checkAffineZero(weight: AffineZeroWeight, where: string): void {
     checkBytes(zeros.bytes, zeroBytes(weight, zeros.order, groups, where), `${where}: zeros`);
   }
   if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
+}
+
+function checkBlocks({ type, blocks, factor, inFeatures, outFeatures }: BlockWeight, where: string): void {
+  const { values, bytes } = blockLayouts[type];
+  if (inFeatures % values !== 0) {
+    throw new FormatError(`${where}: ${inFeatures} input features are no whole number of ${type} blocks of ${values}`);
+  }
+  if (factor !== undefined && !Number.isFinite(factor)) throw new FormatError(`${where}: the factor is ${factor}`);
+  checkBytes(blocks, outFeatures * (inFeatures / values) * bytes, `${where}: blocks`);
 }
 
 /** Bytes that the codes of such a weight take in their order. Throws FormatError for a shape that the order cannot hold. */

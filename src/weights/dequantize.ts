@@ -1,7 +1,15 @@
 import { unpackCodes } from "./affine-codes.ts";
 import { groupCount, groupOfInput } from "./affine-groups.ts";
+import { blockLayouts } from "./blocks/block-type.ts";
+import { readBlocks } from "./blocks/read-blocks.ts";
 import { floatValues } from "./float-values.ts";
-import { floatBytes, type AffineZeroWeight, type DenseWeight, type PackedWeight } from "./packed-weight.ts";
+import {
+  floatBytes,
+  type AffineZeroWeight,
+  type BlockWeight,
+  type DenseWeight,
+  type PackedWeight,
+} from "./packed-weight.ts";
 import { symmetricZero, unpackZeros } from "./zero-points.ts";
 
 /**
@@ -19,6 +27,8 @@ export function dequantizeRows(weight: PackedWeight, start: number, end: number)
       return denseRows(weight, start, end);
     case "affine-zero":
       return affineZeroRows(weight, start, end);
+    case "block":
+      return blockRows(weight, start, end);
   }
 }
 
@@ -26,6 +36,14 @@ function denseRows({ values, type, inFeatures }: DenseWeight, start: number, end
   const rowBytes = inFeatures * floatBytes[type];
   const rows = floatValues(values.subarray(start * rowBytes, end * rowBytes), type);
   return type === "f32" ? rows.slice() : rows; // floatValues may have returned the file's own bytes
+}
+
+function blockRows({ type, blocks, inFeatures, factor }: BlockWeight, start: number, end: number): Float32Array {
+  const layout = blockLayouts[type];
+  const rowBytes = (inFeatures / layout.values) * layout.bytes;
+  const values = readBlocks(type, blocks.subarray(start * rowBytes, end * rowBytes));
+  if (factor !== undefined) for (let i = 0; i < values.length; i++) values[i] *= factor;
+  return values;
 }
 
 function affineZeroRows(weight: AffineZeroWeight, start: number, end: number): Float32Array {

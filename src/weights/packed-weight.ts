@@ -1,5 +1,7 @@
+import { blockLayouts, type BlockType } from "./blocks/block-type.ts";
+
 /** Weights as the file packed them: one type per arithmetic, never one per checkpoint format. */
-export type PackedWeight = DenseWeight | AffineZeroWeight;
+export type PackedWeight = DenseWeight | AffineZeroWeight | BlockWeight;
 
 /** How a value of a dense weight or of a scale is stored. All little-endian. */
 export type FloatType = "f32" | "f16" | "bf16";
@@ -44,6 +46,21 @@ export interface AffineZeroWeight {
 }
 
 /**
+ * w[n][k] by the arithmetic of the blocks' type, in f32 (blocks/read-blocks.ts). Each row of outFeatures is a run of blocks along k, so
+ * inFeatures is a multiple of the block's values; rows can be moved and cut as they are.
+ */
+export interface BlockWeight {
+  readonly scheme: "block";
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly type: BlockType;
+  /** The file's own bytes, [outFeatures][inFeatures / values of a block]. */
+  readonly blocks: Uint8Array;
+  /** A factor of the whole weight that the file keeps apart: each value is rounded to f32, then multiplied. Absent: 1. */
+  readonly factor?: number;
+}
+
+/**
  * How codes lie in the file; drawn in docs/layouts.md.
  * - `lsb-k`: 32-bit words [inFeatures * bits / 32][outFeatures]; each column is one stream of codes along k, least significant bits first.
  */
@@ -81,8 +98,8 @@ export interface WeightSummary {
   readonly symmetric?: boolean;
   /** True: input features are permuted (act-order). */
   readonly reordered: boolean;
-  /** The type of a dense weight's values, or of the scales. */
-  readonly type: FloatType;
+  /** The type of a dense weight's values, of the scales, or of the blocks. */
+  readonly type: FloatType | BlockType;
   /** Bytes that hold the weight in the file. */
   readonly byteLength: number;
 }
@@ -116,11 +133,25 @@ export function summarize(weight: PackedWeight): WeightSummary {
           (weight.zeros?.bytes.byteLength ?? 0) +
           (weight.rowOrder?.byteLength ?? 0),
       };
+    case "block": {
+      const { bits, groupSize } = blockLayouts[weight.type];
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits,
+        groupSize,
+        reordered: false,
+        type: weight.type,
+        byteLength: weight.blocks.byteLength,
+      };
+    }
   }
 }
 
 /** One line for messages: "4-bit affine-zero, groups of 128, act-order, 4096 → 6144". */
 export function describeSummary(summary: WeightSummary): string {
+  if (summary.scheme === "block") return `${summary.type}, ${summary.inFeatures} → ${summary.outFeatures}`;
   const parts = [summary.scheme === "dense" ? `dense ${summary.type}` : `${summary.bits}-bit ${summary.scheme}`];
   if (summary.groupSize !== undefined)
     parts.push(summary.groupSize >= summary.inFeatures ? "one group" : `groups of ${summary.groupSize}`);
