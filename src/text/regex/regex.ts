@@ -1,12 +1,15 @@
 import type { StepBudget } from "../../util/step-budget.ts";
 
+/** Whose syntax and semantics a pattern is written for. */
+export type RegexDialect = "oniguruma" | "rust";
+
 /** How a pattern is read; `compileRegex(pattern, options)` of compile-regex.ts throws FormatError or UnsupportedError. */
 export interface RegexOptions {
   /**
    * "oniguruma" (what tokenizer.json is written for: Ruby's syntax) or "rust" (the default). They differ in `^ $` (of
    * lines, or of the text unless `(?m)`), `(?m)` (dot matches newlines, or `^ $` are of lines) and lesser things.
    */
-  readonly dialect?: "oniguruma" | "rust";
+  readonly dialect?: RegexDialect;
   /** As if the pattern began with `(?i)`. */
   readonly caseInsensitive?: boolean;
 }
