@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { DeviceRates } from "../device/backend.ts";
 import type { EngineOptions } from "../llm/engine-options.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { integer } from "./flags/parse-number.ts";
 import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
@@ -12,7 +13,7 @@ import { mean, median, standardDeviation } from "./statistics.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-type BenchRunFlags = CommonFlags & RunBenchOptions;
+type BenchRunFlags = CommonFlags & ModelFlag & RunBenchOptions;
 
 const examples = `
 As llama-bench: one warm-up, random tokens, no sampling, an f16 KV cache unless --kv-cache-dtype or --dtype says otherwise, the
@@ -26,9 +27,9 @@ Examples:
 
 export function defineBenchRun(command: Command): void {
   const count = integer({ from: 0, to: 2 ** 24 });
+  addModel(command);
   command
     .description("tokens per second of reading a prompt (pp) and of writing an answer (tg)")
-    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
     .option("-p, --prompt <tokens>", "tokens of the prompt; 0 leaves pp out", count, 512)
     .option("-n, --generate <tokens>", "tokens of the answer; 0 leaves tg out", count, 128)
     .option("-d, --depth <positions>", "positions filled before, which do not count", count, 0)
@@ -37,13 +38,13 @@ export function defineBenchRun(command: Command): void {
   addCommonFlags(command).addHelpText("after", examples).action(benchRun);
 }
 
-async function benchRun(name: string | undefined, flags: BenchRunFlags): Promise<void> {
+async function benchRun(argument: string | undefined, flags: BenchRunFlags): Promise<void> {
   const { prompt, generate, depth, batch, repetitions } = flags;
   if (prompt + generate === 0) throw new UsageError("-p 0 and -n 0 leave nothing to measure");
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   await using opened = await openDriver({
-    model: name,
+    model: namedModel(argument, flags),
     flags,
     engine: benchOptions(flags),
     needs: {

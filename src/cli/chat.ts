@@ -6,12 +6,12 @@ import { Conversation } from "./chat/conversation.ts";
 import { MessageReader } from "./chat/message-reader.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addGenerationFlags, generateOptions, type GenerationFlags } from "./flags/generation-flags.ts";
+import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
+import { addSystemFlag, type SystemFlag } from "./flags/system-flag.ts";
 import { loadModel } from "./load-model.ts";
 import { Terminal } from "./terminal.ts";
 
-interface ChatFlags extends CommonFlags, GenerationFlags {
-  readonly system?: string;
-}
+type ChatFlags = CommonFlags & GenerationFlags & ModelFlag & SystemFlag;
 
 const help = `/help           this list
 /clear          forget the conversation
@@ -29,9 +29,8 @@ Examples:
   printf 'Hi\\nWhat did I say?\\n' | fewbit chat --json`;
 
 export function defineChat(command: Command): void {
-  command
-    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
-    .option("--system <text>", "a system message before the conversation");
+  addModel(command);
+  addSystemFlag(command);
   addGenerationFlags(command);
   addCommonFlags(command).addHelpText("after", examples).action(chat);
 }
@@ -44,10 +43,10 @@ interface Session {
   readonly interruption: ChatInterruption;
 }
 
-async function chat(name: string | undefined, flags: ChatFlags): Promise<void> {
+async function chat(argument: string | undefined, flags: ChatFlags): Promise<void> {
   const terminal = new Terminal(flags);
   using interruption = new ChatInterruption(() => terminal.note("\n(Ctrl-C again leaves)"));
-  await using llm = await loadModel(name, flags, terminal, interruption.signal);
+  await using llm = await loadModel(namedModel(argument, flags), flags, terminal, interruption.signal);
   const conversation = new Conversation(llm, flags.system);
   // A model that cannot chat says so before anybody types.
   if (!llm.hasChatTemplate)

@@ -3,13 +3,14 @@ import type { Command } from "commander";
 import { writeSafetensors } from "../containers/safetensors/write-safetensors.ts";
 import { IoError } from "../util/errors.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
 import { Interruption } from "./interruption.ts";
 import { logitsRows } from "./logits-rows.ts";
 import { openDriver } from "./open-driver.ts";
 import { Terminal } from "./terminal.ts";
 
-interface EvalLogitsFlags extends CommonFlags {
+interface EvalLogitsFlags extends CommonFlags, ModelFlag {
   readonly ids: string;
   readonly out: string;
 }
@@ -19,22 +20,22 @@ Example:
   fewbit eval logits ./my-model --ids 1,2,3 --out logits.safetensors --dtype f32 --cpu-activations f32`;
 
 export function defineEvalLogits(command: Command): void {
+  addModel(command);
   command
     .description(
       "write the logits of every position to a .safetensors file: tensor `logits`, F32 [positions, vocabulary]",
     )
-    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
     .requiredOption("--ids <ids>", "the tokens: 1,2,3 or @file.json")
     .requiredOption("--out <file>", "where to write");
   addCommonFlags(command).addHelpText("after", examples).action(evalLogits);
 }
 
-async function evalLogits(name: string | undefined, flags: EvalLogitsFlags): Promise<void> {
+async function evalLogits(argument: string | undefined, flags: EvalLogitsFlags): Promise<void> {
   const ids = Int32Array.from(await readTokenIds(flags.ids));
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   await using opened = await openDriver({
-    model: name,
+    model: namedModel(argument, flags),
     flags,
     engine: engineOptions(flags),
     needs: { positions: Math.max(ids.length, flags.ctxSize ?? 0), sequences: 1, stepTokens: 512, outputs: logitsRows },

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
 import { Interruption } from "./interruption.ts";
 import { logitsRows } from "./logits-rows.ts";
@@ -8,7 +9,7 @@ import { openDriver, type OpenDriver } from "./open-driver.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-interface EvalPerplexityFlags extends CommonFlags {
+interface EvalPerplexityFlags extends CommonFlags, ModelFlag {
   readonly ids: string;
 }
 
@@ -22,14 +23,14 @@ Example:
   fewbit eval ppl ./my-model --ids @tokens.json --ctx-size 512`;
 
 export function defineEvalPerplexity(command: Command): void {
+  addModel(command);
   command
     .description("perplexity of a text, given as token ids")
-    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
     .requiredOption("--ids <ids>", "the tokens: 1,2,3 or @file.json");
   addCommonFlags(command).addHelpText("after", examples).action(evalPerplexity);
 }
 
-async function evalPerplexity(name: string | undefined, flags: EvalPerplexityFlags): Promise<void> {
+async function evalPerplexity(argument: string | undefined, flags: EvalPerplexityFlags): Promise<void> {
   const ids = Int32Array.from(await readTokenIds(flags.ids));
   const chunk = flags.ctxSize ?? defaultChunk;
   const chunks = Math.floor(ids.length / chunk);
@@ -39,7 +40,7 @@ async function evalPerplexity(name: string | undefined, flags: EvalPerplexityFla
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   await using opened = await openDriver({
-    model: name,
+    model: namedModel(argument, flags),
     flags,
     engine: engineOptions(flags),
     needs: { positions: chunk, sequences: 1, stepTokens: Math.min(chunk, 512), outputs: logitsRows },

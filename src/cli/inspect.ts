@@ -9,12 +9,13 @@ import { absentBackends } from "./absent-backends.ts";
 import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { describeProgram, findRunners, type Runner } from "./find-runners.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
+import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import type { Inspection } from "./inspection.ts";
 import { Interruption } from "./interruption.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
 import { Terminal } from "./terminal.ts";
 
-interface InspectFlags extends CommonFlags {
+interface InspectFlags extends CommonFlags, ModelFlag {
   readonly hashes?: boolean;
 }
 
@@ -25,21 +26,20 @@ Examples:
   fewbit inspect ./my-model --hashes --json`;
 
 export function defineInspect(command: Command): void {
-  command
-    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
-    .option("--hashes", "sha256 of every dequantized weight, as little-endian f32, rows of outputs");
+  addModel(command);
+  command.option("--hashes", "sha256 of every dequantized weight, as little-endian f32, rows of outputs");
   addCommonFlags(command)
     .addHelpText("after", `\n--verbose prints the program that the model is compiled to.\n${examples}`)
     .action(inspect);
 }
 
-async function inspect(name: string | undefined, flags: InspectFlags): Promise<void> {
+async function inspect(argument: string | undefined, flags: InspectFlags): Promise<void> {
   const engine = engineOptions(flags);
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const { signal } = interruption;
   const host = createNodeHost();
-  await using checkpoint = await openNamedCheckpoint(host, name, flags, terminal, signal);
+  await using checkpoint = await openNamedCheckpoint(host, namedModel(argument, flags), flags, terminal, signal);
   const modules = checkpoint.modules();
   const hashes = flags.hashes ? await hashAll(checkpoint, modules.length, terminal, signal) : undefined;
 

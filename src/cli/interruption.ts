@@ -1,15 +1,15 @@
 import { AbortedError } from "../util/errors.ts";
-import { exitStatus } from "./exit-status.ts";
+import { endingSignalNames, endingSignals, type EndingSignal } from "./exit-status.ts";
 
 /**
- * Ctrl-C for the time of one command: the first asks for an end through the signal, so that what is open is closed; the
- * second does not wait. Dispose it when the command is over.
+ * Ctrl-C, or a signal that ends the program, for the time of one command: the first asks for an end through the signal, so
+ * that what is open is closed; the second does not wait. Dispose it when the command is over.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
 
   constructor() {
-    process.on("SIGINT", this.#interrupt);
+    for (const name of endingSignalNames) process.on(name, this.#interrupt);
   }
 
   get signal(): AbortSignal {
@@ -22,11 +22,11 @@ export class Interruption implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    process.off("SIGINT", this.#interrupt);
+    for (const name of endingSignalNames) process.off(name, this.#interrupt);
   }
 
-  readonly #interrupt = (): void => {
-    if (this.signal.aborted) process.exit(exitStatus.interrupted);
+  readonly #interrupt = (name: EndingSignal): void => {
+    if (this.signal.aborted) process.exit(endingSignals[name]);
     this.#controller.abort();
   };
 }

@@ -4,6 +4,7 @@ import { loadLLM } from "../llm/load-llm.ts";
 import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
 import { megabytes } from "./megabytes.ts";
+import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Loads the model that `run` and `chat` speak with, and says with `--verbose` what became of it. For one sequence at a time. */
@@ -13,14 +14,16 @@ export async function loadModel(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<LLM> {
-  const llm = await loadLLM(createNodeHost(), name, {
-    ...engineOptions(flags),
-    ...formatOverrides(flags),
-    maxSequences: 1,
-    signal,
-    onWarning: terminal.warn,
-    onProgress: loadingProgress(terminal),
-  });
+  const llm = await withPathHint(name, () =>
+    loadLLM(createNodeHost(), name, {
+      ...engineOptions(flags),
+      ...formatOverrides(flags),
+      maxSequences: 1,
+      signal,
+      onWarning: terminal.warn,
+      onProgress: loadingProgress(terminal),
+    }),
+  );
   const { model, architecture, format, contextLength, device, loadMs } = llm.info;
   const kernels = Object.entries(device.kernels).map(([kernel, count]) => `${kernel} × ${count}`);
   terminal.detail(`model    ${model} (${architecture}, ${format}), ${contextLength} positions`);

@@ -1,13 +1,14 @@
 import type { OnLoadProgress } from "../util/load-progress.ts";
+import { megabytes } from "./megabytes.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** A line of progress while a model's weights come; undefined where nobody looks. */
+/** A bar while a model is fetched, and one while its weights come; undefined where nobody looks. */
 export function loadingProgress(terminal: Terminal): OnLoadProgress | undefined {
   const show = terminal.progress("loading the model");
-  return (
-    show &&
-    (({ phase, bytesDone, bytesTotal }) => {
-      if (phase === "prepare" && bytesTotal !== undefined) show(bytesDone, bytesTotal);
-    })
-  );
+  const showDownload = terminal.progress("downloading", megabytes);
+  if (show === undefined || showDownload === undefined) return undefined;
+  return ({ phase, bytesDone, bytesTotal }) => {
+    if (phase === "download") showDownload(bytesDone, bytesTotal);
+    else if (phase === "prepare") show(bytesDone, bytesTotal);
+  };
 }

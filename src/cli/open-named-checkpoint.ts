@@ -3,6 +3,7 @@ import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Host } from "../llm/host.ts";
 import { locateModel } from "../llm/locate-model.ts";
 import { formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Opens what a user calls a model, without bringing it to a device; absent: the host's own. Errors as locateModel and openCheckpoint. */
@@ -13,7 +14,7 @@ export async function openNamedCheckpoint(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
-  const { folder, file } = await locateModel(host, name, { signal });
+  const { folder, file } = await withPathHint(name, () => locateModel(host, name, { signal }));
   return openCheckpoint(folder, {
     ...formatOverrides(flags),
     ...(file !== undefined && { file }),

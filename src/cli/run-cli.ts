@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { AbortedError } from "../util/errors.ts";
 import { commands } from "./commands.ts";
 import { exitStatus } from "./exit-status.ts";
+import { SignalWatch } from "./signal-watch.ts";
 import { UsageError } from "./usage-error.ts";
 import { version } from "./version.ts";
 
@@ -17,11 +18,13 @@ file; without one, the model that comes with a checkout is used.`;
 /** Runs one command line, without the program's name, and gives the exit status. Never throws. */
 export async function runCli(args: readonly string[]): Promise<number> {
   leaveWhenOutputFails();
+  using signals = new SignalWatch();
   try {
     const program = await createProgram(args);
     await program.parseAsync(args, { from: "user" });
     return exitStatus.ok;
   } catch (error) {
+    if (error instanceof AbortedError) return signals.status;
     return report(error, args.includes("--verbose"));
   }
 }
@@ -47,7 +50,6 @@ async function createProgram(args: readonly string[]): Promise<Command> {
 
 /** One line on stderr, with a stack trace only where it was asked for. */
 function report(error: unknown, isVerbose: boolean): number {
-  if (error instanceof AbortedError) return exitStatus.interrupted;
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitStatus.ok; // --help, --version
     if (error.code === "commander.help") return exitStatus.usage; // no command: the help stands on stderr already

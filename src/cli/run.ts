@@ -1,25 +1,33 @@
 import { existsSync } from "node:fs";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
+import type { TokenEvent } from "../engine/engine.ts";
 import type { Generation, GenerationResult } from "../llm/generation.ts";
 import type { LLM } from "../llm/llm.ts";
 import { RequestError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addGenerationFlags, generateOptions, type GenerationFlags } from "./flags/generation-flags.ts";
+import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { modelAndPrompt } from "./flags/model-and-prompt.ts";
+import { integer } from "./flags/parse-number.ts";
+import { addSystemFlag, type SystemFlag } from "./flags/system-flag.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel } from "./load-model.ts";
 import { readPromptFromStdin } from "./read-stdin.ts";
+import { spellAnswer } from "./spell-answer.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-interface RunFlags extends CommonFlags, GenerationFlags {
-  readonly model?: string;
+interface RunFlags extends CommonFlags, GenerationFlags, ModelFlag, SystemFlag {
   readonly prompt?: string;
   readonly ids?: string;
-  readonly system?: string;
   readonly raw?: boolean;
+  readonly showSpecial?: boolean;
+  readonly logprobs?: number;
 }
+
+/** As many as the OpenAI API gives, and the engine. */
+const mostLogprobs = 20;
 
 const examples = `
 One argument is MODEL when it is on the disk or reads like a path or an id on the Hub, else PROMPT; -m and -p always say it.
@@ -30,17 +38,24 @@ Examples:
   fewbit run ./my-model "Why is the sky blue?" --temperature 0 --max-tokens 100
   git diff | fewbit run --system "Write a commit message."
   fewbit run ./my-model --raw "Once upon a time"
-  fewbit run ./my-model --ids 1,2,3 --max-tokens 8 --json`;
+  fewbit run ./my-model --ids 1,2,3 --max-tokens 8 --json
+  fewbit run "Yes or no?" --max-tokens 1 --logprobs 5 --json`;
 
 export function defineRun(command: Command): void {
   command
-    .argument("[model]", "a folder with a checkpoint, or a .safetensors file (default: the model of the checkout)")
+    .argument("[model]", modelDescription)
     .argument("[prompt]", "what to answer")
-    .option("-m, --model <model>", "the model, whatever it looks like")
     .option("-p, --prompt <text>", "the prompt, whatever it looks like")
     .option("--ids <ids>", "token ids as the prompt: 1,2,3 or @file.json")
-    .option("--system <text>", "a system message before the prompt")
-    .option("--raw", "continue the prompt as it is, without the chat template");
+    .option("--raw", "continue the prompt as it is, without the chat template")
+    .option("--show-special", "special tokens too, such as the one that ends the answer")
+    .addOption(
+      new Option("--logprobs <count>", "with --json: log-probabilities, and so many of the likeliest tokens").argParser(
+        integer({ from: 0, to: mostLogprobs }),
+      ),
+    );
+  addModelFlag(command);
+  addSystemFlag(command);
   addGenerationFlags(command);
   addCommonFlags(command)
     .addHelpText("after", examples)
@@ -62,17 +77,20 @@ async function run(positionals: readonly string[], flags: RunFlags): Promise<voi
     hasIds: flags.ids !== undefined,
     exists: existsSync,
   });
+  if (flags.logprobs !== undefined && !flags.json)
+    throw new UsageError("--logprobs needs --json: text has no place for them");
   const prompt = await readPrompt(text, flags);
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   await using llm = await loadModel(model, flags, terminal, interruption.signal);
   requireFit(llm, prompt, flags);
   const generation = answer(llm, prompt, flags, interruption.signal);
-  if (!flags.json) await stream(generation, llm, terminal);
+  if (!flags.json) await stream(generation, spellAnswer(llm.tokenizer, flags.showSpecial ?? false), terminal);
   const result = await generation.result;
   interruption.check();
-  if (flags.json) terminal.printJson(resultJson(result, llm, "text" in prompt));
-  terminal.detail(describeTimings(result));
+  if (flags.json) terminal.printJson(resultJson(result, llm, flags, "text" in prompt));
+  warnOfFullContext(result, flags, terminal);
+  terminal.summary(describeTimings(result));
 }
 
 async function readPrompt(text: string | undefined, { ids, raw, system }: RunFlags): Promise<Prompt> {
@@ -102,34 +120,59 @@ function requireFit({ tokenizer, hasChatTemplate, info }: LLM, prompt: Prompt, {
 }
 
 function answer(llm: LLM, prompt: Prompt, flags: RunFlags, signal: AbortSignal): Generation {
-  const options = { ...generateOptions(flags), signal };
+  const { logprobs } = flags;
+  const options = { ...generateOptions(flags), signal, ...(logprobs !== undefined && { topLogprobs: logprobs }) };
   if ("ids" in prompt) return llm.generate(prompt.ids, options);
   if (flags.raw) return llm.generate(prompt.text, options);
   return llm.chat(prompt.text, { ...options, ...(flags.system !== undefined && { system: flags.system }) });
 }
 
-/** Prints the answer as it comes; ids, where the model has no tokenizer. */
-async function stream(generation: Generation, llm: LLM, terminal: Terminal): Promise<void> {
-  const isText = llm.tokenizer !== undefined;
+/** Prints the answer as it comes. */
+async function stream(
+  generation: Generation,
+  spell: ReturnType<typeof spellAnswer>,
+  terminal: Terminal,
+): Promise<void> {
   let last = "";
   for await (const event of generation) {
-    if (event.type === "text") terminal.write((last = event.text));
-    else if (event.type === "token" && !isText) terminal.write(`${last === "" ? "" : ","}${(last = String(event.id))}`);
+    const text = spell(event);
+    if (text !== "") terminal.writeForeign((last = text));
   }
   if (!last.endsWith("\n")) terminal.write("\n");
 }
 
-/** The contract with scripts. */
-function resultJson(result: GenerationResult, llm: LLM, isTextPrompt: boolean): unknown {
-  const { ids, text, finishReason, usage, timings, promptIds } = result;
+/** Whoever asks for more tokens than there is room for is told why they get fewer. */
+function warnOfFullContext(
+  { usage, finishReason }: GenerationResult,
+  { maxTokens }: RunFlags,
+  terminal: Terminal,
+): void {
+  const { promptTokens, completionTokens } = usage;
+  if (maxTokens === undefined || finishReason !== "length" || completionTokens >= maxTokens) return;
+  terminal.warn(
+    `the context of ${promptTokens + completionTokens} positions is full: the answer ends after ${completionTokens} of ` +
+      `${maxTokens} tokens; --ctx-size sets the context`,
+  );
+}
+
+/** The contract with scripts; the last two only where they are wanted. */
+function resultJson(result: GenerationResult, llm: LLM, { showSpecial }: RunFlags, isTextPrompt: boolean): unknown {
+  const { ids, text, finishReason, usage, timings, promptIds, logprobs } = result;
   const { loadMs, prefillMs, decodeMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const { backend, kernels } = llm.info.device;
   return {
-    ...{ ids, text, finishReason, usage },
+    ids,
+    text: showSpecial ? (llm.tokenizer?.decode(ids) ?? null) : text,
+    ...{ finishReason, usage },
     timings: { loadMs, prefillMs, decodeMs, prefillTokensPerSecond, decodeTokensPerSecond },
     ...{ backend, kernels },
     ...(isTextPrompt && { promptIds }),
+    ...(logprobs !== undefined && { logprobs: logprobs.map(logprobJson) }),
   };
+}
+
+function logprobJson({ id, logprob, top = [] }: TokenEvent): unknown {
+  return { id, logprob, top };
 }
 
 function describeTimings({ usage, timings, finishReason, seed }: GenerationResult): string {

@@ -1,10 +1,16 @@
 import pc from "picocolors";
 import type { CommonFlags } from "./flags/common-flags.ts";
+import { progressLine } from "./progress-line.ts";
+import { visibleControls } from "./visible-controls.ts";
+
+/** Draws how much of a whole is done; the whole may not be known. */
+export type ShowProgress = (done: number, total: number | undefined) => void;
 
 /** Where a command's words go: results to stdout, all else to stderr, as much of it as the flags want. */
 export class Terminal {
   /** For text on stdout: plain where that is no terminal, or NO_COLOR is set. */
   readonly colors: ReturnType<typeof pc.createColors>;
+  readonly #errorColors: ReturnType<typeof pc.createColors>;
   readonly #isQuiet: boolean;
   readonly #isVerbose: boolean;
   /** A line of progress stands on stderr without its end. */
@@ -12,6 +18,7 @@ export class Terminal {
 
   constructor({ quiet = false, verbose = false }: Pick<CommonFlags, "quiet" | "verbose">) {
     this.colors = pc.createColors(hasColors(process.stdout));
+    this.#errorColors = pc.createColors(hasColors(process.stderr));
     this.#isQuiet = quiet;
     this.#isVerbose = verbose && !quiet;
   }
@@ -20,6 +27,11 @@ export class Terminal {
   write(text: string): void {
     this.#clearLine();
     process.stdout.write(text);
+  }
+
+  /** What a model or a file says: a terminal is not to obey it, a pipe gets it as it is. */
+  writeForeign(text: string): void {
+    this.write(process.stdout.isTTY ? visibleControls(text) : text);
   }
 
   /** A line of the result. */
@@ -42,21 +54,33 @@ export class Terminal {
     if (!this.#isQuiet) this.#say(line);
   }
 
+  /** A note that must not draw the eye from the result. */
+  remark(line: string): void {
+    this.note(this.#errorColors.dim(line));
+  }
+
   /** For `--verbose`. */
   detail(line: string): void {
     if (this.#isVerbose) this.#say(line);
   }
 
-  /** A counter on one line of a terminal; undefined where nobody looks. It disappears when something else is written. */
-  progress(what: string): ((done: number, total: number) => void) | undefined {
+  /** For `--verbose`, and for whoever sits at a terminal. */
+  summary(line: string): void {
+    if (this.#isVerbose || process.stderr.isTTY) this.remark(line);
+  }
+
+  /**
+   * A bar on one line of a terminal; undefined where nobody looks. It disappears when it is full, or something else is written.
+   * `amount` spells how much is done, where that says more than a share.
+   */
+  progress(what: string, amount?: (done: number) => string): ShowProgress | undefined {
     if (this.#isQuiet || !process.stderr.isTTY) return undefined;
-    let shown = -1;
-    return (done, total) => {
-      const percent = Math.floor((100 * done) / total);
-      if (percent === shown) return;
-      shown = percent;
+    let shown = "";
+    return (done, total = NaN) => {
+      const line = progressLine(amount ? `${what} ${amount(done)}` : what, done / total, process.stderr.columns);
+      if (line !== shown) process.stderr.write(`\r\x1b[K${line}`);
+      shown = line;
       this.#hasOpenLine = true;
-      process.stderr.write(`\r\x1b[K${what} ${percent} %`);
       if (done >= total) this.#clearLine();
     };
   }

@@ -3,6 +3,7 @@ import { maxThreads, type ActivationType, type BackendName, type CacheType } fro
 import type { FormatOverrides } from "../../formats/weight-format.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
 import { UnsupportedError } from "../../util/errors.ts";
+import { addOptionWithAliases } from "./alias-option.ts";
 import { integer } from "./parse-number.ts";
 
 /** What every command takes; `auto` where the user leaves the choice to fewbit. */
@@ -23,6 +24,7 @@ export interface CommonFlags {
 const largestCount = 2 ** 26;
 
 export function addCommonFlags(command: Command): Command {
+  command.optionsGroup("Engine:");
   const flags = [
     new Option("--backend <name>", "what computes").choices(["auto", "cpu", "reference", "cuda", "webgpu"]),
     new Option("--dtype <type>", "what activations are; f32 keeps the KV cache in f32 too").choices([
@@ -35,19 +37,19 @@ export function addCommonFlags(command: Command): Command {
       integer({ from: 1, to: maxThreads }),
     ),
     new Option("--cpu-activations <type>", "int8 is fast (default), f32 is exact").choices(["int8", "f32"]),
-    new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together").argParser(
-      integer({ from: 1, to: largestCount }),
-    ),
     new Option(
       "--checkpoint-format <name>",
       "variant of its format that the checkpoint is read as, whatever the files say (such as gptq_v2)",
     ),
-    new Option("--json", "print one JSON value on stdout and nothing else there"),
-    new Option("--quiet", "no warnings and notes on stderr"),
-    new Option("--verbose", "details on stderr, and stack traces with errors"),
   );
   for (const option of flags) command.addOption(option);
-  return command;
+  const context = new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together");
+  addOptionWithAliases(command, context.argParser(integer({ from: 1, to: largestCount })), ["--max-model-len"]);
+  return command
+    .optionsGroup("Output:")
+    .option("--json", "print one JSON value on stdout and nothing else there")
+    .option("--quiet", "no warnings and notes on stderr")
+    .option("--verbose", "details on stderr, and stack traces with errors");
 }
 
 /**

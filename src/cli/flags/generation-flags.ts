@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { longestStop, mostStops, type GenerateOptions } from "../../llm/generation-options.ts";
+import { addOptionWithAliases } from "./alias-option.ts";
 import { integer, number } from "./parse-number.ts";
 
 export interface GenerationFlags {
@@ -19,37 +20,70 @@ export interface GenerationFlags {
 
 /** Penalties are f32 where they are applied; an f32 holds far more than anybody wants. */
 const largestPenalty = 1e6;
+const largestTemperature = 1e6;
 
-/** What is left out is the model's own choice, and off where it has none. */
-export function addGenerationFlags(command: Command): Command {
+interface GenerationFlag {
+  readonly option: Option;
+  /** What other programs call it. */
+  readonly aliases?: readonly `--${string}`[];
+}
+
+/** One Option each, made anew: a command that takes one keeps it. What is left out is the model's own choice, and off where it has none. */
+export function generationFlags(): readonly GenerationFlag[] {
+  const flag = (flags: string, description: string, parse?: (text: string) => unknown): Option => {
+    const option = new Option(flags, description);
+    return parse === undefined ? option : option.argParser(parse);
+  };
   const probability = number({ from: 0, to: 1 });
   const penalty = number({ from: -largestPenalty, to: largestPenalty });
-  const flags = [
-    new Option("-n, --max-tokens <count>", "tokens of an answer (default: as many as fit)").argParser(
-      integer({ from: 1 }),
-    ),
-    new Option("--temperature <number>", "0 is greedy (default: the model's own)").argParser(
-      number({ from: 0, to: 1e6 }),
-    ),
-    new Option("--top-k <count>", "only the likeliest tokens; 0 is off").argParser(
-      integer({ from: 0, to: 2 ** 31 - 1 }),
-    ),
-    new Option("--top-p <number>", "only the likeliest that together reach this probability").argParser(probability),
-    new Option("--min-p <number>", "only those this fraction as likely as the likeliest").argParser(probability),
-    new Option("--typical-p <number>", "only tokens of nearly the expected surprise").argParser(probability),
-    new Option("--repetition-penalty <number>", "above 1: against all tokens seen").argParser(
-      number({ from: 1 / largestPenalty, to: largestPenalty }),
-    ),
-    new Option("--presence-penalty <number>", "against tokens of the answer, once").argParser(penalty),
-    new Option("--frequency-penalty <number>", "against tokens of the answer, each time").argParser(penalty),
-    new Option("--seed <integer>", "the same seed gives the same answer").argParser(
-      integer({ from: Number.MIN_SAFE_INTEGER }),
-    ),
-    new Option("--stop <text>", "ends the answer; may be given more than once").argParser(addStop),
-    new Option("--ignore-eos", "go on where the model would end"),
+  const factor = number({ from: 1 / largestPenalty, to: largestPenalty });
+  return [
+    {
+      option: flag("-n, --max-tokens <count>", "tokens of an answer (default: as many as fit)", integer({ from: 1 })),
+      aliases: ["--n-predict", "--predict", "--max-new-tokens"],
+    },
+    {
+      option: flag(
+        "--temperature <number>",
+        "0 is greedy (default: the model's own)",
+        number({ from: 0, to: largestTemperature }),
+      ),
+      aliases: ["--temp"],
+    },
+    { option: flag("--top-k <count>", "only the likeliest tokens; 0 is off", integer({ from: 0, to: 2 ** 31 - 1 })) },
+    { option: flag("--top-p <number>", "only the likeliest that together reach this probability", probability) },
+    { option: flag("--min-p <number>", "only those this fraction as likely as the likeliest", probability) },
+    {
+      option: flag("--typical-p <number>", "only tokens of nearly the expected surprise", probability),
+      aliases: ["--typical"],
+    },
+    {
+      option: flag("--repetition-penalty <number>", "above 1: against all tokens seen", factor),
+      aliases: ["--repeat-penalty"],
+    },
+    { option: flag("--presence-penalty <number>", "against tokens of the answer, once", penalty) },
+    { option: flag("--frequency-penalty <number>", "against tokens of the answer, each time", penalty) },
+    {
+      option: flag(
+        "-s, --seed <integer>",
+        "the same seed gives the same answer",
+        integer({ from: Number.MIN_SAFE_INTEGER }),
+      ),
+    },
+    {
+      option: new Option("--stop <text>", "ends the answer; may be given more than once").argParser(addStop),
+      aliases: ["--reverse-prompt"],
+    },
+    { option: flag("--ignore-eos", "go on where the model would end") },
   ];
-  for (const option of flags) command.addOption(option);
-  return command;
+}
+
+export function addGenerationFlags(command: Command): void {
+  command.optionsGroup("Answer:");
+  for (const { option, aliases } of generationFlags()) {
+    if (aliases === undefined) command.addOption(option);
+    else addOptionWithAliases(command, option, aliases);
+  }
 }
 
 function addStop(text: string, before: readonly string[] = []): readonly string[] {
