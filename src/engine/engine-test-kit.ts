@@ -67,10 +67,10 @@ export async function collect(events: AsyncIterable<EngineEvent>): Promise<Outco
   return { ids, logprobs, finished };
 }
 
-/** What the request yields in an engine of its own, with pages for everything. */
+/** What the request yields in an engine of its own, with pages for everything and nothing reused. */
 export async function runAlone(request: GenerationRequest, options: NullEngineOptions = {}): Promise<Outcome> {
   const pageCounts = (options.pageKinds ?? fullAttention).map(() => 200);
-  await using engine = nullEngine({ ...options, pageCounts, beforeStep: () => undefined });
+  await using engine = nullEngine({ ...options, pageCounts, prefixReuse: false, beforeStep: () => undefined });
   return await collect(engine.generate(request));
 }
 

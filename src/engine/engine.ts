@@ -45,6 +45,11 @@ export interface GenerationRequest {
   readonly sampling: SamplingParameters;
   /** Reports this many of the likeliest tokens at every position, at most 20. */
   readonly topLogprobs?: number;
+  /**
+   * Only requests of the same salt share the keys and values of what they have in common: how long a prompt takes tells a little of
+   * what others have asked, which tenants of one server may not want. At most 256 characters; default "".
+   */
+  readonly cacheSalt?: string;
 }
 
 export type EngineEvent = TokenEvent | FinishedEvent;
@@ -69,6 +74,8 @@ export type FinishReason = "stop" | "length" | "cancelled";
 
 export interface Usage {
   readonly promptTokens: number;
+  /** Those of promptTokens that were not computed, because a request before has left their keys and values. */
+  readonly cachedTokens: number;
   readonly completionTokens: number;
 }
 
@@ -84,7 +91,10 @@ export interface RequestTimings {
 export interface EngineStats {
   readonly waiting: number;
   readonly running: number;
+  /** Pages that running requests hold; one that several share counts once. */
   readonly pagesUsed: number;
+  /** Pages that nobody holds, and whose content later requests may take over. They are as good as free when pages are needed. */
+  readonly pagesCached: number;
   readonly pagesTotal: number;
   readonly preemptions: number;
   readonly steps: number;

@@ -87,7 +87,7 @@ describe("requests side by side", () => {
   test("submitted together, start in one step", async () => {
     const sizes: number[] = [];
     await using engine = nullEngine({ beforeStep: ({ slots }) => void sizes.push(slots.length) });
-    await Promise.all([1, 2, 3].map(() => collect(engine.generate(request({ maxTokens: 1 })))));
+    await Promise.all([1, 2, 3].map(() => collect(engine.generate(request({ promptLength: 3, maxTokens: 1 })))));
     expect(sizes).toEqual([3]);
   });
 
@@ -140,7 +140,7 @@ describe("cancelling", () => {
     });
     const { ids, finished } = await collect(engine.generate(request({ promptLength: 5 }), abort.signal));
     expect([ids.length, finished.reason]).toEqual([3, "cancelled"]);
-    expect(finished.usage).toEqual({ promptTokens: 5, completionTokens: 3 });
+    expect(finished.usage).toEqual({ promptTokens: 5, cachedTokens: 0, completionTokens: 3 });
     await expectIdle(engine);
   });
 

@@ -27,6 +27,8 @@ export interface LocalEngineOptions {
   readonly contextLength: number;
   /** As Model.ropeSwitchLength. */
   readonly ropeSwitchLength?: number;
+  /** Whether requests share the keys and values of what they begin with, also with finished ones. Default true. */
+  readonly prefixReuse?: boolean;
   readonly device: EngineDevice;
   /** Called once, when the last step is over: where the owner lets go of executable, weights and device. */
   readonly release?: () => Promise<void>;
@@ -94,6 +96,7 @@ export class LocalEngine implements Engine {
       waiting: waiting.length,
       running: running.length,
       pagesUsed: pool.used,
+      pagesCached: pool.cached,
       pagesTotal: pool.total,
       preemptions,
       steps: this.#steps,
@@ -188,7 +191,11 @@ export class LocalEngine implements Engine {
 
   #finish(sequence: Sequence, reason: FinishReason): void {
     const active = this.#retire(sequence);
-    const usage = { promptTokens: sequence.promptLength, completionTokens: sequence.outputLength };
+    const usage = {
+      promptTokens: sequence.promptLength,
+      cachedTokens: sequence.reusedTokens ?? 0,
+      completionTokens: sequence.outputLength,
+    };
     active?.events.push({ type: "finished", reason, usage, timings: active.clock.timings() });
     active?.events.end();
   }

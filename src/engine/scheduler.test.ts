@@ -8,8 +8,15 @@ import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
 
 const defaults: StepLimits = { maxTokens: 16, maxSequences: 4, maxOutputs: 8, pageSize: 4, pageCounts: [64] };
 
+/** Without prefix reuse unless told otherwise: requests of the kit begin alike. */
 function schedulerOf(limits: Partial<StepLimits> = {}, options: Partial<SchedulerOptions> = {}): Scheduler {
-  return new Scheduler({ limits: { ...defaults, ...limits }, pageKinds: [{}], contextLength: 200, ...options });
+  return new Scheduler({
+    limits: { ...defaults, ...limits },
+    pageKinds: [{}],
+    contextLength: 200,
+    prefixReuse: false,
+    ...options,
+  });
 }
 
 /** Plans one step and does as if it had run: every sample is token 1. Returns what each chunk was, as [start, end]. */

@@ -2,7 +2,8 @@ import type { PageKind } from "../device/program.ts";
 import type { StepLimits } from "../device/step.ts";
 import { pageDemand, positionCapacity } from "../kv-cache/page-demand.ts";
 import { PagePool } from "../kv-cache/page-pool.ts";
-import { SequenceCache } from "../kv-cache/sequence-cache.ts";
+import { PrefixTree } from "../kv-cache/prefix-tree.ts";
+import { checkReferences, SequenceCache } from "../kv-cache/sequence-cache.ts";
 import { RequestError } from "../util/errors.ts";
 import type { Batch, Chunk } from "./batch.ts";
 import type { GenerationRequest } from "./engine.ts";
@@ -16,6 +17,8 @@ export interface SchedulerOptions {
   readonly contextLength: number;
   /** Sequences with more tokens than this use rope variant 1 for all of them (Model.ropeSwitchLength). */
   readonly ropeSwitchLength?: number;
+  /** Whether a sequence takes over the pages of others, also finished ones, that began with the same tokens. Default true. */
+  readonly prefixReuse?: boolean;
 }
 
 /**
@@ -24,8 +27,10 @@ export interface SchedulerOptions {
  * - Decoding sequences come first, one token each; what is left of the budget goes to prompts, in chunks, in order of arrival.
  * - A waiting sequence is admitted when pages are free for all its tokens, beside all that running ones still need for theirs and one
  *   page more for each of these to go on. Only the first in line is looked at, so a large prompt is never overtaken for good.
+ * - An admitted sequence begins behind the longest prefix whose pages are known; where a running one is just computing more of what
+ *   both begin with, it waits for that. Its last token is always computed: its logits are wanted.
  * - Where a decoding sequence finds no page, the youngest running sequence is pre-empted: it gives its pages back, returns to the
- *   front of the line, and is computed again later from its prompt and what it has said.
+ *   front of the line, and is computed again later from its prompt and what it has said, as far as its pages are gone by then.
  *
  * All running sequences are older than all waiting ones, both lists in order of arrival; hence the oldest always gets on, alone if
  * need be, since `add` refuses what would not fit alone.
@@ -33,6 +38,7 @@ export interface SchedulerOptions {
 export class Scheduler {
   readonly contextLength: number;
   readonly pool: PagePool;
+  readonly #prefixes: PrefixTree | undefined;
   readonly #limits: StepLimits;
   readonly #pageKinds: readonly PageKind[];
   readonly #ropeSwitchLength: number;
@@ -41,7 +47,7 @@ export class Scheduler {
   readonly #freeSlots: number[];
   #preemptions = 0;
 
-  constructor({ limits, pageKinds, contextLength, ropeSwitchLength = Infinity }: SchedulerOptions) {
+  constructor({ limits, pageKinds, contextLength, ropeSwitchLength = Infinity, prefixReuse = true }: SchedulerOptions) {
     const { maxTokens, maxSequences, maxOutputs, pageSize, pageCounts } = limits;
     if (pageCounts.length !== pageKinds.length)
       throw new RequestError(
@@ -58,7 +64,8 @@ export class Scheduler {
     this.#pageKinds = pageKinds;
     this.contextLength = Math.min(contextLength, capacity);
     this.#ropeSwitchLength = ropeSwitchLength;
-    this.pool = new PagePool(pageCounts);
+    this.pool = new PagePool(pageCounts, (kind, page) => this.#prefixes?.forget(kind, page));
+    if (prefixReuse) this.#prefixes = new PrefixTree(this.pool, pageKinds, pageSize);
     this.#freeSlots = Array.from({ length: maxSequences }, (_, i) => maxSequences - 1 - i);
   }
 
@@ -88,7 +95,7 @@ export class Scheduler {
           `${room === 0 ? ", which leaves nothing for an answer" : ""}: ` +
           "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
       );
-    const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize);
+    const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize, this.#prefixes);
     const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache);
     this.#waiting.push(sequence);
     return sequence;
@@ -121,6 +128,7 @@ export class Scheduler {
   /** The chunk's tokens are in the cache now. */
   complete({ sequence, end }: Chunk): void {
     sequence.computed = end;
+    sequence.cache.commit(sequence.tokens, end);
   }
 
   /** Takes the sequence out, whatever its state; its pages are free at once. */
@@ -132,11 +140,21 @@ export class Scheduler {
 
   /** A sequence that has outgrown variant 0 is computed again: cached keys are rotated by one variant throughout. */
   #switchRope(sequence: Sequence): void {
-    const variant = sequence.tokens.length > this.#ropeSwitchLength ? 1 : 0;
-    if (variant === sequence.ropeVariant) return;
-    sequence.ropeVariant = variant;
+    if (this.#ropeVariantOf(sequence) === sequence.ropeVariant) return;
     sequence.cache.release();
-    sequence.computed = 0;
+    this.#begin(sequence);
+  }
+
+  #ropeVariantOf({ tokens }: Sequence): number {
+    return tokens.length > this.#ropeSwitchLength ? 1 : 0;
+  }
+
+  /** Starts a sequence that holds nothing, behind what is known of its tokens. Keys depend on the variant as well. */
+  #begin(sequence: Sequence): void {
+    const { cache, tokens, request } = sequence;
+    sequence.ropeVariant = this.#ropeVariantOf(sequence);
+    const salt = `${sequence.ropeVariant} ${request.cacheSalt ?? ""}`;
+    sequence.computed = cache.reuse(salt, tokens, tokens.length - 1);
   }
 
   #planDecode(draft: Draft, sequence: Sequence): void {
@@ -170,21 +188,42 @@ export class Scheduler {
   #admit(draft: Draft): void {
     while (this.#waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
       const sequence = this.#waiting[0];
-      if (!this.#hasPagesFor(sequence)) return;
+      this.#begin(sequence);
+      if (!this.#hasPagesFor(sequence) || this.#canWaitForPrefix(sequence)) {
+        sequence.cache.release();
+        sequence.computed = 0;
+        return;
+      }
       this.#waiting.shift();
       this.#running.push(sequence);
       sequence.state = "running";
       sequence.slot = this.#freeSlots.pop()!;
-      this.#switchRope(sequence);
+      sequence.reusedTokens ??= Math.min(sequence.computed, sequence.promptLength);
       this.#planPrefill(draft, sequence);
     }
+  }
+
+  /** Whether a running sequence is about to fill the next page of what this one begins with. */
+  #canWaitForPrefix({ tokens, computed, ropeVariant, request: { cacheSalt } }: Sequence): boolean {
+    const end = computed + this.#limits.pageSize;
+    if (this.#prefixes === undefined || end >= tokens.length) return false;
+    return this.#running.some(
+      (other) =>
+        other.remaining > 1 &&
+        other.computed < end &&
+        other.tokens.length >= end &&
+        other.ropeVariant === ropeVariant &&
+        other.request.cacheSalt === cacheSalt &&
+        hasPrefix(other.tokens, tokens, end),
+    );
   }
 
   #hasPagesFor(sequence: Sequence): boolean {
     if (this.#running.length === 0) return true;
     for (let kind = 0; kind < this.#pageKinds.length; kind++) {
-      let spare = this.pool.free(kind) - this.#demand(kind, sequence) - this.#running.length;
-      for (const other of this.#running) spare -= Math.max(0, this.#demand(kind, other) - other.cache.held(kind));
+      let spare = this.pool.available(kind) - this.#running.length;
+      for (const each of [sequence, ...this.#running])
+        spare -= Math.max(0, this.#demand(kind, each) - each.cache.held(kind));
       if (spare < 0) return false;
     }
     return true;
@@ -216,10 +255,11 @@ export class Scheduler {
   /** True, or throws what is wrong. Holds between steps and while one runs. */
   checkIntegrity(): true {
     this.pool.checkIntegrity();
-    const owners = this.#pageKinds.map(() => new Set<number>());
+    this.#prefixes?.checkIntegrity();
+    const holders = this.#pageKinds.map(() => new Map<number, number>());
     const slots = new Set(this.#freeSlots);
     for (const sequence of this.#running) {
-      sequence.cache.checkIntegrity(owners);
+      sequence.cache.checkIntegrity(holders);
       if (sequence.state !== "running") throw new Error(`a ${sequence.state} sequence is in the running list`);
       if (slots.has(sequence.slot)) throw new Error(`slot ${sequence.slot} has two owners`);
       slots.add(sequence.slot);
@@ -230,13 +270,16 @@ export class Scheduler {
     for (const sequence of this.#waiting)
       if (sequence.state !== "waiting" || sequence.slot !== -1 || sequence.cache.positions !== 0)
         throw new Error(`a ${sequence.state} sequence in line holds slot ${sequence.slot} or pages`);
-    const owned = owners.reduce((sum, { size }) => sum + size, 0);
-    if (owned !== this.pool.used) throw new Error(`${this.pool.used} pages are taken, running sequences hold ${owned}`);
-    return true;
+    return checkReferences(this.pool, holders);
   }
 }
 
 /** A batch in the making. */
+function hasPrefix(tokens: readonly number[], other: readonly number[], length: number): boolean {
+  for (let i = 0; i < length; i++) if (tokens[i] !== other[i]) return false;
+  return true;
+}
+
 interface Draft {
   readonly chunks: Chunk[];
   tokensLeft: number;

@@ -19,6 +19,8 @@ export class Sequence {
   /** Tokens whose keys and values are in the cache. */
   computed = 0;
   ropeVariant = 0;
+  /** Prompt tokens whose keys and values were there when the sequence was first admitted; undefined before. */
+  reusedTokens: number | undefined;
 
   readonly #stopIds: ReadonlySet<number>;
   readonly #tokens: number[];

@@ -7,7 +7,13 @@ import { StepBuilder } from "./step-builder.ts";
 const limits = { maxTokens: 16, maxSequences: 4, maxOutputs: 8, pageSize: 4, pageCounts: [64, 64] };
 
 function setup() {
-  const scheduler = new Scheduler({ limits, pageKinds: [{}, { window: 4 }], contextLength: 200, ropeSwitchLength: 11 });
+  const scheduler = new Scheduler({
+    limits,
+    pageKinds: [{}, { window: 4 }],
+    contextLength: 200,
+    ropeSwitchLength: 11,
+    prefixReuse: false,
+  });
   const builder = new StepBuilder(limits);
   return {
     scheduler,

@@ -3,9 +3,11 @@ import type { SamplingParameters } from "../device/sampling.ts";
 import { RequestError } from "../util/errors.ts";
 import type { GenerationRequest } from "./engine.ts";
 
+const longestSalt = 256;
+
 /** Throws RequestError for a request that no engine of this vocabulary could run. */
 export function validateRequest(request: GenerationRequest, vocabSize: number): void {
-  const { promptIds, maxTokens, stopIds, topLogprobs = 0, sampling } = request;
+  const { promptIds, maxTokens, stopIds, topLogprobs = 0, cacheSalt = "", sampling } = request;
   if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
   for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
@@ -13,6 +15,8 @@ export function validateRequest(request: GenerationRequest, vocabSize: number): 
   const mostTop = Math.min(maxTopLogprobs, vocabSize);
   const hasLegalTop = Number.isInteger(topLogprobs) && topLogprobs >= 0 && topLogprobs <= mostTop;
   check("topLogprobs", topLogprobs, hasLegalTop, `an integer from 0 to ${mostTop}`);
+  const isSalt = typeof cacheSalt === "string" && cacheSalt.length <= longestSalt;
+  check("cacheSalt", cacheSalt, isSalt, `a text of at most ${longestSalt} characters`);
   validateSampling(sampling, vocabSize);
 }
 

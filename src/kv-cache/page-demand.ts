@@ -19,3 +19,8 @@ export function positionCapacity(kinds: readonly PageKind[], pageSize: number, p
     return keepsWindow ? least : Math.min(least, pageCounts[i] * pageSize);
   }, Infinity);
 }
+
+/** The page, counted from a sequence's first, with the first position that the token at `position` sees. */
+export function firstVisiblePage({ window }: PageKind, pageSize: number, position: number): number {
+  return window === undefined ? 0 : Math.floor(Math.max(0, position - window + 1) / pageSize);
+}

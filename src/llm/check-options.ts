@@ -9,11 +9,13 @@ import type { LoadOptions } from "./load-options.ts";
 /** Throws RequestError naming the option that is not what LoadOptions says. Numbers are checked where they are used. */
 export function checkLoadOptions(options: LoadOptions): void {
   requireObject("options", options);
-  const { activations, cacheType, checkpointFormat, inProcess, onWarning, onProgress, signal } = options;
+  const { activations, cacheType, checkpointFormat, inProcess, prefixReuse } = options;
+  const { onWarning, onProgress, signal } = options;
   requireOneOf("activations", activations, ["int8", "f32"]);
   requireOneOf("cacheType", cacheType, ["f32", "f16"]);
   requireType("checkpointFormat", checkpointFormat, "string");
   requireType("inProcess", inProcess, "boolean");
+  requireType("prefixReuse", prefixReuse, "boolean");
   requireType("onWarning", onWarning, "function");
   requireType("onProgress", onProgress, "function");
   requireSignal(signal);

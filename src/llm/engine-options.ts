@@ -18,4 +18,9 @@ export interface EngineOptions {
   readonly cachePositions?: number | undefined;
   /** Tokens that one step computes; longer prompts take several. Default 512. */
   readonly stepTokens?: number | undefined;
+  /**
+   * Whether a request takes over the keys and values that requests before it, or beside it, have computed for the same beginning: a
+   * conversation's next turn, a common system prompt. Takes no memory: what is kept goes when it is needed. Default true.
+   */
+  readonly prefixReuse?: boolean | undefined;
 }

@@ -49,7 +49,7 @@ export interface GenerationResult {
 export interface GenerationTimings extends RequestTimings {
   /** Opening the model, which happened once before. */
   readonly loadMs: number;
-  /** 0 where there is nothing to measure. */
+  /** Of the prompt's tokens that were computed. 0 where there is nothing to measure. */
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
 }
@@ -156,11 +156,11 @@ class Answer {
     const { request, tokenizer, loadMs } = this.#job;
     const finished = {
       finishReason: this.isStopped ? "stop" : reason,
-      usage: { promptTokens: usage.promptTokens, completionTokens: this.#tokens.length },
+      usage: { ...usage, completionTokens: this.#tokens.length },
       timings: {
         loadMs,
         ...timings,
-        prefillTokensPerSecond: perSecond(usage.promptTokens, timings.prefillMs),
+        prefillTokensPerSecond: perSecond(usage.promptTokens - usage.cachedTokens, timings.prefillMs),
         // The first token came with the prompt; the engine's own count, which may be ahead of a stop text.
         decodeTokensPerSecond: perSecond(Math.max(0, usage.completionTokens - 1), timings.decodeMs),
       },

@@ -73,9 +73,10 @@ describe("generate", () => {
   });
 
   test("timings add up", async () => {
-    const { timings } = await llm.generate(promptIds, { ...greedy, maxTokens: 4 }).result;
+    const { timings, usage } = await llm.generate(promptIds, { ...greedy, maxTokens: 4 }).result;
     expect(timings.loadMs).toBe(llm.info.loadMs);
-    expect(timings.prefillTokensPerSecond).toBeCloseTo((1000 * promptIds.length) / timings.prefillMs, 6);
+    const computed = usage.promptTokens - usage.cachedTokens;
+    expect(timings.prefillTokensPerSecond).toBeCloseTo((1000 * computed) / timings.prefillMs, 6);
     expect(timings.decodeTokensPerSecond).toBeCloseTo((1000 * 3) / timings.decodeMs, 6);
     const one = await llm.generate(promptIds, { ...greedy, maxTokens: 1 }).result;
     expect(one.timings.decodeTokensPerSecond).toBe(0);
@@ -314,6 +315,7 @@ describe("load", () => {
     ["onWarning", { onWarning: "loudly" }],
     ["onProgress", { onProgress: 5 }],
     ["inProcess", { inProcess: "no" }],
+    ["prefixReuse", { prefixReuse: 1 }],
     ["signal", { signal: {} }],
   ])("names %s where it makes no sense", async (name, options) => {
     const loading = load({}, options as LoadOptions);

@@ -44,6 +44,7 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
       vocabSize: program.vocabSize,
       pageKinds: program.pageKinds,
       contextLength,
+      ...(engine.prefixReuse !== undefined && { prefixReuse: engine.prefixReuse }),
       ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
       device: describeDevice(loaded),
       release: async () => loaded[Symbol.asyncDispose](),

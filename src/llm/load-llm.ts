@@ -106,7 +106,7 @@ async function startEngine(
 /** Only what is plain data: a function cannot go to another process. */
 function engineOptions(options: LoadOptions): EngineOptions {
   const { backend, threads, activations, cacheType } = options;
-  const { contextLength, maxSequences, cachePositions, stepTokens } = options;
+  const { contextLength, maxSequences, cachePositions, stepTokens, prefixReuse } = options;
   return {
     backend,
     threads,
@@ -116,6 +116,7 @@ function engineOptions(options: LoadOptions): EngineOptions {
     maxSequences,
     cachePositions,
     stepTokens,
+    prefixReuse,
   };
 }
 
