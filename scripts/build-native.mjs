@@ -23,6 +23,20 @@ const sourceFolder = join(projectRoot, "native", "cpu");
 const compileFlags = ["-std=gnu11", "-O3", "-fPIC", "-pthread", "-ffp-contract=off", "-Wall", "-Wextra"];
 const linkFlags = ["-shared", "-pthread", "-lm"];
 
+/** What else a system needs, so that the library runs on others than the one that made it, and needs only the system's own C library. */
+const platformFlags = {
+  linux: { compiling: ["-include", "native/cpu/glibc_floor.h"], linking: ["-static-libgcc"] },
+  darwin: {
+    compiling: ["-mmacosx-version-min=11.0"],
+    linking: ["-mmacosx-version-min=11.0", "-Wl,-install_name,@rpath/libfewbit-cpu.dylib"],
+  },
+  win32: {
+    // GCC keeps the stack aligned to 16 bytes on Windows (GCC bug 54412), where AVX registers are spilled as if to 32 or 64.
+    compiling: ["-Wa,-muse-unaligned-vector-move"],
+    linking: ["-static"],
+  },
+};
+
 /**
  * Flags by the end of a file's name: kernels_avx2.c is compiled with those of `avx2`, and only for x64. Any other file
  * is baseline, and compiled for every machine. Which unit runs is decided at run time.
@@ -68,14 +82,15 @@ export async function buildNative({ cc, target, buildFolder = "build", flags = "
   mkdirSync(libraryFolder, { recursive: true });
 
   const moreFlags = flags.split(/\s+/).filter(Boolean);
-  const linking = [...linkFlags, ...moreFlags];
+  const forPlatform = platformFlags[compiler.platform];
+  const linking = [...linkFlags, ...forPlatform.linking, ...moreFlags];
 
   // A unit is named after all that decides its bytes, so that whatever exists is up to date.
   const headers = filesBelow(sourceFolder).filter((path) => !path.endsWith(".c"));
   const units = sources.flatMap((source) => {
     const set = instructionSets[/_([a-z0-9]+)\.c$/.exec(source)?.[1]];
     if (set && set.arch !== compiler.arch) return [];
-    const compiling = [...compileFlags, ...(set?.flags ?? []), ...moreFlags];
+    const compiling = [...compileFlags, ...forPlatform.compiling, ...(set?.flags ?? []), ...moreFlags];
     const hash = hashFiles([source, ...headers], compiler.command, compiler.version, compiling).slice(0, 16);
     return [{ source, compiling, object: join(objectFolder, `${basename(source, ".c")}-${hash}.o`) }];
   });
@@ -98,7 +113,7 @@ export async function buildNative({ cc, target, buildFolder = "build", flags = "
 }
 
 /** The compiler asked for must exist; of the usual ones, the first that does, or undefined. */
-function findCompiler(asked = process.env.CC) {
+export function findCompiler(asked = process.env.CC) {
   for (const command of asked ? [asked.trim().split(/\s+/)] : [["cc"], ["gcc"], ["clang"]]) {
     // gcc and clang both print their version and, in a line of its own, `Target: x86_64-linux-gnu`; gcc translates it.
     const env = { ...process.env, LC_ALL: "C" };

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "aligned.h"
+
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -93,7 +95,7 @@ static void read_part(void *context, int32_t thread, int32_t threads) {
 double fb_measure_read(fb_device *device, double bytes, int32_t repeats) {
   const int32_t threads = fb_pool_threads(device->pool);
   const size_t each = (size_t)bytes / (size_t)threads / 4096 * 4096;
-  measurement work = {.device = device, .each = each, .bytes = aligned_alloc(4096, each * (size_t)threads)};
+  measurement work = {.device = device, .each = each, .bytes = fb_aligned_take(4096, each * (size_t)threads)};
   if (!work.bytes) return 0;
   fb_pool_run(device->pool, touch, &work);
   double best = 0;
@@ -103,7 +105,7 @@ double fb_measure_read(fb_device *device, double bytes, int32_t repeats) {
     const double rate = (double)each * threads / (now() - start);
     best = rate > best ? rate : best;
   }
-  free(work.bytes);
+  fb_aligned_give(work.bytes);
   return best;
 }
 

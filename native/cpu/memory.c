@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
+#include "aligned.h"
 #include "fewbit_cpu.h"
 
 // Weights are some hundred kilobytes each and a large page has 2 MiB, so they share chunks: taken in order, and freed when the last of a chunk is given back.
@@ -22,7 +22,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static chunk *open_chunk(size_t bytes) {
   size_t size = bytes + HEADER > CHUNK ? bytes + HEADER : CHUNK;
   size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-  chunk *opened = aligned_alloc(LARGE_PAGE, size);
+  chunk *opened = fb_aligned_take(LARGE_PAGE, size);
   if (!opened) return NULL;
 #if defined(__linux__)
   madvise(opened, size, MADV_HUGEPAGE);  // a wish: without it everything works, slower
@@ -63,7 +63,7 @@ void fb_memory_give(void *memory) {
   const int is_last = --from->live == 0;
   if (is_last && current == from) current = NULL;
   pthread_mutex_unlock(&lock);
-  if (is_last) free(from);
+  if (is_last) fb_aligned_give(from);
 }
 
 int32_t fb_enlarge_pages(uint8_t *bytes, double length) {

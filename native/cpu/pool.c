@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "aligned.h"
+
 #if defined(__x86_64__) || defined(__i386__)
 #define pause_briefly() __builtin_ia32_pause()
 #elif defined(__aarch64__)
@@ -77,7 +79,7 @@ static void start_generation(fb_pool *pool) {
 }
 
 fb_pool *fb_pool_open(int32_t threads) {
-  fb_pool *pool = aligned_alloc(64, (sizeof(fb_pool) + 63) / 64 * 64);
+  fb_pool *pool = fb_aligned_take(64, (sizeof(fb_pool) + 63) / 64 * 64);
   if (!pool) return NULL;
   *pool = (fb_pool){.threads = threads};
   pool->workers = calloc((size_t)threads, sizeof(pthread_t));
@@ -109,7 +111,7 @@ void fb_pool_close(fb_pool *pool) {
   pthread_mutex_destroy(&pool->sleep_lock);
   pthread_cond_destroy(&pool->wake);
   free(pool->workers);
-  free(pool);
+  fb_aligned_give(pool);
 }
 
 int32_t fb_pool_threads(const fb_pool *pool) { return pool->threads; }
