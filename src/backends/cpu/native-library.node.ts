@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import type * as Koffi from "koffi";
 import { UnsupportedError } from "../../util/errors.ts";
+import { findLibrary, thisPlace } from "./find-library.node.ts";
 
 /** An address in the library's memory; 0n is none. */
 export type Pointer = bigint;
@@ -65,7 +64,7 @@ let loaded: NativeLibrary | undefined;
 
 /** Loads the library once a process. Throws UnsupportedError saying why it cannot be had and what to do. */
 export function loadNativeLibrary(): NativeLibrary {
-  return (loaded ??= loadOrSay(findLibrary()));
+  return (loaded ??= loadOrSay(findLibrary(thisPlace())));
 }
 
 function loadOrSay(path: string): NativeLibrary {
@@ -76,23 +75,6 @@ function loadOrSay(path: string): NativeLibrary {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UnsupportedError(`${path} does not load as the native library of the CPU kernels: ${reason}`, { cause });
   }
-}
-
-/** The library lies in build/native of the package, whether this runs from its sources or from its bundle. */
-function findLibrary(): string {
-  const extension = { darwin: "dylib", win32: "dll" }[process.platform as string] ?? "so";
-  const file = `build/native/${process.platform}-${process.arch}/libfewbit-cpu.${extension}`;
-  const override = process.env.FEWBIT_CPU_LIBRARY;
-  const candidates = override
-    ? [override]
-    : ["..", "../../.."].map((up) => fileURLToPath(new URL(`${up}/${file}`, import.meta.url)));
-  const found = candidates.find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  throw new UnsupportedError(
-    override
-      ? `FEWBIT_CPU_LIBRARY names ${override}, which does not exist`
-      : `there is no native library for ${process.platform}-${process.arch} (${file}); with a C compiler installed, "npm run build:native" makes it`,
-  );
 }
 
 function load(path: string): NativeLibrary {
@@ -112,7 +94,7 @@ function load(path: string): NativeLibrary {
   const found = (bind("fb_abi", "int32") as () => number)();
   if (found !== abi)
     throw new UnsupportedError(
-      `${path} has interface version ${found}, this program needs ${abi}: build it anew ("npm run build:native")`,
+      `${path} has interface version ${found}, this program needs ${abi}: build it anew ("npm run build:native"), or install the package of the same version`,
     );
   return {
     path,
