@@ -54,7 +54,8 @@ async function buildNativeLibrary() {
   }
 }
 
-function buildProgram() {
+/** Ends the process as setUp does. */
+export function buildProgram() {
   const sources = filesBelow(inProject("src")).filter((path) => !path.endsWith(".test.ts"));
   const settings = ["tsdown.config.ts", "tsconfig.json", "package.json", "package-lock.json"].map((f) => inProject(f));
   const inputs = hashFiles([...sources, ...settings]);
