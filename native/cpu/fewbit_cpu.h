@@ -11,11 +11,21 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 2
+#define FB_ABI 3
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
-enum { FB_CODES_LSB_K = 0 };                                 // CodeOrder
-enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2 };
+// CodeOrder and ZeroOrder: docs/layouts.md draws them.
+enum {
+  FB_CODES_LSB_K = 0,
+  FB_CODES_PLANAR_K = 1,
+  FB_CODES_LSB_ROWS = 2,
+  FB_CODES_WORD_ROWS = 3,
+  FB_CODES_BYTE_ROWS = 4,
+  FB_CODES_AWQ_GEMM = 5,
+  FB_CODES_AWQ_GEMV_FAST = 6,
+  FB_CODES_MARLIN = 7,
+};
+enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2, FB_ZEROS_BYTES = 3 };
 enum { FB_DENSE = 0, FB_AFFINE = 1 };
 
 // Columns of a tile, inputs of a block: the unit in which weights are packed (docs/layouts.md, "k4n16").
@@ -29,7 +39,7 @@ enum { FB_DENSE = 0, FB_AFFINE = 1 };
 typedef struct fb_weight {
   int32_t kind, in, out;
   int32_t type;         // of dense values, or of scales
-  int32_t bits;         // affine: 2, 3, 4 or 8
+  int32_t bits;         // affine: 2 to 8
   int32_t group_size;   // affine; may be any size up to `in`
   int32_t groups, tiles, blocks;
   int32_t span;         // affine: inputs whose 8-bit activations share a scale; 0: activations stay f32
@@ -55,13 +65,26 @@ FB_EXPORT int32_t fb_has_isa(const char *isa);
 FB_EXPORT fb_device *fb_device_open(int32_t threads, const char *isa);
 FB_EXPORT void fb_device_close(fb_device *device);
 
-// An affine weight without data; its parts are put in one by one, each at a column that is a multiple of FB_TILE. `span` is a multiple of
-// FB_BLOCK, at most 128, that divides the group size unless there is one group; 0: the weight is multiplied in f32.
-FB_EXPORT fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group_size, int32_t scale_type,
-                                      int32_t has_zeros, int32_t span, const uint32_t *row_order);
-// Transcodes a part on all threads: codes as their order says, scales [groups][out], zeros words [groups][out * bits / 32].
-FB_EXPORT void fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *codes, int32_t code_order,
-                                    const uint8_t *scales, const uint8_t *zeros, int32_t zero_order);
+// What an affine weight is. `span` is a multiple of FB_BLOCK, at most 128, that divides the group size unless there is one group; 0: the
+// weight is multiplied in f32.
+typedef struct {
+  const uint32_t *row_order;  // copied; NULL: none
+  int32_t in, out, bits, group_size, scale_type, has_zeros, span;
+} fb_affine_shape;
+_Static_assert(offsetof(fb_affine_shape, span) == sizeof(void *) + 6 * sizeof(int32_t), "fb_affine_shape is what native-library.node.ts declares");
+
+// The columns `column` to `column + out` of an affine weight as a file has them: codes and zeros as their orders say, scales [group][out].
+typedef struct {
+  const uint8_t *codes, *scales, *zeros;  // zeros: NULL where the weight is symmetric
+  int32_t code_order, zero_order;
+  int32_t column, out;  // column: a multiple of FB_TILE
+} fb_affine_part;
+_Static_assert(sizeof(fb_affine_part) == 3 * sizeof(void *) + 4 * sizeof(int32_t), "fb_affine_part is what native-library.node.ts declares");
+
+// An affine weight without data; its parts are put in one by one. NULL when memory cannot be had.
+FB_EXPORT fb_weight *fb_weight_affine(const fb_affine_shape *shape);
+// Transcodes a part into the weight's tiles, on all threads.
+FB_EXPORT void fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part);
 // A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
 FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
 // Asks the system to bring memory into large pages, copying it; 1: done. Only speed depends on it.

@@ -33,39 +33,52 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
   }
 }
 
-// The 32 × 16 codes of one block as eight vectors: vector q holds inputs 4q … 4q + 3 of every column, one byte each.
+// Bit `from` of every byte brought to bit `at`; other bits are to be masked off. Counts are literals: some instruction sets take no others.
+#define MOVED(x, from, at) \
+  ((from) <= (at) ? v64b_shift_left(x, (from) <= (at) ? (at) - (from) : 0) : v64b_shift_right(x, (from) > (at) ? (from) - (at) : 0))
+// A plane of fields of `width` bits: vector `word` holds quads first, first + 1, …, whose fields belong at bit `at` of the codes.
+#define ADD_FIELD(word, width, i, at, first) quads[(first) + (i)] = v64b_or(quads[(first) + (i)], v64b_and(MOVED(word, (width) * (i), at), fields))
+#define ADD_PAIRS(word, at, first) ADD_FIELD(word, 2, 0, at, first), ADD_FIELD(word, 2, 1, at, first), ADD_FIELD(word, 2, 2, at, first), ADD_FIELD(word, 2, 3, at, first)
+#define ADD_BITS(word, at)                                                                                        \
+  ADD_FIELD(word, 1, 0, at, 0), ADD_FIELD(word, 1, 1, at, 0), ADD_FIELD(word, 1, 2, at, 0), ADD_FIELD(word, 1, 3, at, 0), \
+      ADD_FIELD(word, 1, 4, at, 0), ADD_FIELD(word, 1, 5, at, 0), ADD_FIELD(word, 1, 6, at, 0), ADD_FIELD(word, 1, 7, at, 0)
+
+// The 32 × 16 codes of one block as eight vectors: vector q holds inputs 4q … 4q + 3 of every column, one byte each. Planes follow one
+// another from the lowest bits: of 4, 2 and 1 bit, as the width has them.
 INLINE void unpack_block(const uint8_t *codes, const int bits, v64b quads[8]) {
   if (bits == 8) {
     UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_load(codes + 64 * q);
-  } else if (bits == 4) {
-    const v64b mask = v64b_set1(15);
+    return;
+  }
+  if (bits & 4) {
+    const v64b fields = v64b_set1(15);
     UNROLL for (int i = 0; i < 4; i++) {
-      v64b word = v64b_load(codes + 64 * i);
-      quads[2 * i] = v64b_and(word, mask);
-      quads[2 * i + 1] = v64b_and(v64b_shift_right(word, 4), mask);
+      const v64b word = v64b_load(codes + 64 * i);
+      quads[2 * i] = v64b_and(word, fields);
+      quads[2 * i + 1] = v64b_and(v64b_shift_right(word, 4), fields);
     }
+    codes += 256;
   } else {
-    const v64b mask = v64b_set1(3);
-    UNROLL for (int i = 0; i < 2; i++) {
-      v64b word = v64b_load(codes + 64 * i);
-      quads[4 * i] = v64b_and(word, mask);
-      quads[4 * i + 1] = v64b_and(v64b_shift_right(word, 2), mask);
-      quads[4 * i + 2] = v64b_and(v64b_shift_right(word, 4), mask);
-      quads[4 * i + 3] = v64b_and(v64b_shift_right(word, 6), mask);
-    }
-    if (bits == 3) {  // a plane of third bits follows the plane of lower bits
-      const v64b top = v64b_load(codes + 128), four = v64b_set1(4);
-      quads[0] = v64b_or(quads[0], v64b_and(v64b_shift_left(top, 2), four));
-      quads[1] = v64b_or(quads[1], v64b_and(v64b_shift_left(top, 1), four));
-      quads[2] = v64b_or(quads[2], v64b_and(top, four));
-      quads[3] = v64b_or(quads[3], v64b_and(v64b_shift_right(top, 1), four));
-      quads[4] = v64b_or(quads[4], v64b_and(v64b_shift_right(top, 2), four));
-      quads[5] = v64b_or(quads[5], v64b_and(v64b_shift_right(top, 3), four));
-      quads[6] = v64b_or(quads[6], v64b_and(v64b_shift_right(top, 4), four));
-      quads[7] = v64b_or(quads[7], v64b_and(v64b_shift_right(top, 5), four));
-    }
+    UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_set1(0);
+  }
+  if (bits & 2) {
+    const v64b fields = v64b_set1(bits & 4 ? 0x30 : 3);
+    const v64b low = v64b_load(codes), high = v64b_load(codes + 64);
+    if (bits & 4) ADD_PAIRS(low, 4, 0), ADD_PAIRS(high, 4, 4);
+    else ADD_PAIRS(low, 0, 0), ADD_PAIRS(high, 0, 4);
+    codes += 128;
+  }
+  if (bits & 1) {
+    const v64b fields = v64b_set1((uint8_t)(1 << (bits - 1))), word = v64b_load(codes);
+    if (bits == 3) ADD_BITS(word, 2);
+    else if (bits == 5) ADD_BITS(word, 4);
+    else ADD_BITS(word, 6);
   }
 }
+#undef ADD_BITS
+#undef ADD_PAIRS
+#undef ADD_FIELD
+#undef MOVED
 
 typedef struct {
   const uint8_t *codes, *scales, *zeros;
@@ -130,10 +143,16 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
 #define AFFINE_INT8_CALL_2(n) affine_int8_rows(w, tile, x, row + done, n, 2, y + FB_TILE * done)
 #define AFFINE_INT8_CALL_3(n) affine_int8_rows(w, tile, x, row + done, n, 3, y + FB_TILE * done)
 #define AFFINE_INT8_CALL_4(n) affine_int8_rows(w, tile, x, row + done, n, 4, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_5(n) affine_int8_rows(w, tile, x, row + done, n, 5, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_6(n) affine_int8_rows(w, tile, x, row + done, n, 6, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_7(n) affine_int8_rows(w, tile, x, row + done, n, 7, y + FB_TILE * done)
 #define AFFINE_INT8_CALL_8(n) affine_int8_rows(w, tile, x, row + done, n, 8, y + FB_TILE * done)
 AFFINE_INT8(2)
 AFFINE_INT8(3)
 AFFINE_INT8(4)
+AFFINE_INT8(5)
+AFFINE_INT8(6)
+AFFINE_INT8(7)
 AFFINE_INT8(8)
 
 static void affine_int8(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
@@ -141,6 +160,9 @@ static void affine_int8(const fb_weight *w, int32_t tile, const fb_activations *
     case 2: affine_int8_2(w, tile, x, row, rows, y); break;
     case 3: affine_int8_3(w, tile, x, row, rows, y); break;
     case 4: affine_int8_4(w, tile, x, row, rows, y); break;
+    case 5: affine_int8_5(w, tile, x, row, rows, y); break;
+    case 6: affine_int8_6(w, tile, x, row, rows, y); break;
+    case 7: affine_int8_7(w, tile, x, row, rows, y); break;
     default: affine_int8_8(w, tile, x, row, rows, y); break;
   }
 }
@@ -174,6 +196,9 @@ static void affine_dequantize(const fb_weight *w, int32_t tile, float *to) {
     case 2: dequantize_bits(w, tile, 2, to); break;
     case 3: dequantize_bits(w, tile, 3, to); break;
     case 4: dequantize_bits(w, tile, 4, to); break;
+    case 5: dequantize_bits(w, tile, 5, to); break;
+    case 6: dequantize_bits(w, tile, 6, to); break;
+    case 7: dequantize_bits(w, tile, 7, to); break;
     default: dequantize_bits(w, tile, 8, to); break;
   }
 }

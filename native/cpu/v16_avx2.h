@@ -93,7 +93,7 @@ static inline v64b v64b_repeat4(const int8_t *p) {
   __m256i v = _mm256_set1_epi32(four);
   return (v64b){v, v};
 }
-// maddubs adds pairs in 16 bits: exact while w is at most 15 (127 * 15 * 2 < 2^15).
+// maddubs adds pairs in 16 bits: exact while w is at most 127 (127 * 127 * 2 < 2^15).
 static inline __m256i v16_dot4_half(__m256i acc, __m256i w, __m256i x) {
   return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
 }

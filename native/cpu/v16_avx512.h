@@ -55,6 +55,6 @@ static inline v64b v64b_repeat4(const int8_t *p) {
   __builtin_memcpy(&four, p, 4);
   return _mm512_set1_epi32(four);
 }
-// acc[i] += sum over j < 4 of w[4i + j] * x[4i + j]; w unsigned, at most 15 in dot4_small.
+// acc[i] += sum over j < 4 of w[4i + j] * x[4i + j]; w unsigned, at most 127 in dot4_small.
 static inline v16i v16i_dot4_small(v16i acc, v64b w, v64b x) { return _mm512_dpbusd_epi32(acc, w, x); }
 static inline v16i v16i_dot4(v16i acc, v64b w, v64b x) { return _mm512_dpbusd_epi32(acc, w, x); }

@@ -9,16 +9,17 @@
 static size_t type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
 static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
 
-fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group_size, int32_t scale_type, int32_t has_zeros, int32_t span, const uint32_t *row_order) {
+fb_weight *fb_weight_affine(const fb_affine_shape *shape) {
   fb_weight *w = calloc(1, sizeof *w);
   if (!w) return NULL;
-  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = scale_type, .bits = bits, .group_size = group_size, .span = span};
-  w->groups = (in + group_size - 1) / group_size;
+  const int32_t in = shape->in, out = shape->out, bits = shape->bits, group_size = shape->group_size;
+  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = shape->scale_type, .bits = bits, .group_size = group_size, .span = shape->span};
+  w->groups = (int32_t)(((int64_t)in + group_size - 1) / group_size);
   w->tiles = (out + FB_TILE - 1) / FB_TILE;
   w->blocks = (in + FB_BLOCK - 1) / FB_BLOCK;
   const size_t columns = (size_t)w->tiles * FB_TILE, codes = (size_t)w->tiles * (size_t)w->blocks * (size_t)bits * 64;
-  const size_t scales = round_up(columns * (size_t)w->groups * type_bytes(scale_type)), zeros = has_zeros ? round_up(columns * (size_t)w->groups) : 0;
-  const size_t order = row_order ? round_up((size_t)in * sizeof *row_order) : 0;
+  const size_t scales = round_up(columns * (size_t)w->groups * type_bytes(w->type)), zeros = shape->has_zeros ? round_up(columns * (size_t)w->groups) : 0;
+  const size_t order = shape->row_order ? round_up((size_t)in * sizeof *shape->row_order) : 0;
   w->byte_length = codes + scales + zeros + order;
   w->owned = fb_memory_take(w->byte_length);
   if (!w->owned) {
@@ -27,19 +28,17 @@ fb_weight *fb_weight_affine(int32_t in, int32_t out, int32_t bits, int32_t group
   }
   w->codes = w->owned;
   w->scales = w->codes + codes;
-  if (has_zeros) w->zeros = w->scales + scales;
-  if (row_order) {
+  if (shape->has_zeros) w->zeros = w->scales + scales;
+  if (shape->row_order) {
     w->row_order = (uint32_t *)(void *)(w->scales + scales + zeros);
-    memcpy(w->row_order, row_order, (size_t)in * sizeof *row_order);
+    memcpy(w->row_order, shape->row_order, (size_t)in * sizeof *shape->row_order);
   }
   return w;
 }
 
 typedef struct {
   fb_weight *weight;
-  int32_t column, out;
-  const uint8_t *codes, *scales, *zeros;
-  int32_t code_order, zero_order;
+  const fb_affine_part *part;
   atomic_int next;
 } packing;
 
@@ -49,39 +48,98 @@ static uint32_t load_word(const uint8_t *words, size_t index) {
   return word;
 }
 
+// A block of a tile as it is stored: `bits` rows of 64 bytes, one word for every column.
+typedef uint32_t block_rows[8][FB_TILE];
 // The eight quads of a block: quads[q][c] holds inputs 4q … 4q + 3 of column c, one a byte, the first lowest.
 typedef uint32_t quads_of_block[8][FB_TILE];
 
-// Writes a block's quads as planes. Every loop over the 16 columns is one or two vector instructions.
-static void pack_quads(quads_of_block quads, int32_t bits, uint8_t *to) {
-  uint32_t planes[8][FB_TILE] = {{0}};
-  const int32_t low_bits = bits == 3 ? 2 : bits, in_word = 8 / low_bits;  // quads that share a vector
-  for (int32_t q = 0; q < 8; q++) {
-    for (int32_t c = 0; c < FB_TILE; c++) planes[q / in_word][c] |= (bits == 3 ? quads[q][c] & 0x03030303u : quads[q][c]) << low_bits * (q % in_word);
-    if (bits == 3)
-      for (int32_t c = 0; c < FB_TILE; c++) planes[2][c] |= (quads[q][c] >> 2 & 0x01010101u) << q;
+// Writes a block's quads as planes of 8, 4, 2 and 1 bit, from the lowest bits. Every loop over the 16 columns is one or two vector instructions.
+static void pack_quads(quads_of_block quads, int32_t bits, block_rows to) {
+  memset(to, 0, (size_t)bits * 64);
+  int32_t row = 0, low = 0;
+  for (int32_t width = 8; width > 0; width /= 2) {
+    if (!(bits & width)) continue;
+    const uint32_t fields = ((1u << width) - 1) * 0x01010101u;
+    const int32_t in_word = 8 / width;  // quads that share a vector
+    for (int32_t q = 0; q < 8; q++)
+      for (int32_t c = 0; c < FB_TILE; c++) to[row + q / in_word][c] |= (quads[q][c] >> low & fields) << width * (q % in_word);
+    row += width;
+    low += width;
   }
-  memcpy(to, planes, (size_t)bits * 64);
 }
 
-// The codes of input k for `count` columns: words [in * bits / 32][out], a stream along k in every column.
-static void load_codes(const packing *work, int32_t k, int32_t column, int32_t count, uint32_t to[FB_TILE]) {
-  const int32_t bits = work->weight->bits, offset = k * bits % 32;
-  const size_t row = (size_t)k * (size_t)bits / 32;
+// -- One input of up to 16 columns, in any order ---------------------------------------------------------------------------------------
+
+// Where column n has the code of input k: the bit that the code begins at, from the start of the part. For all orders but those along k,
+// where the words of a column are apart.
+static size_t code_bit(const packing *work, size_t k, size_t n) {
+  const size_t in = (size_t)work->weight->in, out = (size_t)work->part->out, bits = (size_t)work->weight->bits;
+  switch (work->part->code_order) {
+    case FB_CODES_LSB_ROWS: return 32 * (n * ((in * bits + 31) / 32)) + bits * k;
+    case FB_CODES_WORD_ROWS: {
+      const size_t in_word = 32 / bits, words = (in + in_word - 1) / in_word;
+      return 32 * (n * words + k / in_word) + bits * (k % in_word);
+    }
+    case FB_CODES_BYTE_ROWS: return 8 * (n * in + k);
+    case FB_CODES_AWQ_GEMM: return 32 * (k * (out / 8) + n / 8) + 4 * (n % 8 / 2 + n % 2 * 4);
+    case FB_CODES_AWQ_GEMV_FAST: return 16 * (n / 4 * in + k / 64 * 64 + 16 * (n % 4) + 8 * (k / 32 % 2) + k % 8) + 4 * (k % 32 / 8);
+    default: {  // FB_CODES_MARLIN
+      const size_t word = k / 16 * (out * bits / 2) + n / 64 * (32 * bits) + n % 8 * (4 * bits) + k % 8 / 2 * bits;
+      const size_t sixteen = n % 64 / 16, eight = n % 16 / 8, late = k % 16 / 8;
+      return bits == 4 ? 32 * (word + sixteen) + 4 * (4 * (k % 2) + 2 * eight + late) : 32 * (word + 2 * sixteen + eight) + 8 * (2 * (k % 2) + late);
+    }
+  }
+}
+
+// A column's words lie apart: [in * bits / 32][out]. Code k of its stream, for `count` columns at once.
+static void load_stream_codes(const uint8_t *words, size_t out, int32_t bits, size_t k, int32_t count, uint32_t to[FB_TILE]) {
+  const size_t bit = k * (size_t)bits, offset = bit % 32;
   const uint32_t mask = (1u << bits) - 1;
-  const uint8_t *words = work->codes + 4 * (row * (size_t)work->out + (size_t)column);
+  const uint8_t *row = words + 4 * (bit / 32 * out);
   uint32_t word[FB_TILE] = {0}, next[FB_TILE] = {0};
-  memcpy(word, words, 4 * (size_t)count);
-  if (offset + bits > 32) {
-    memcpy(next, words + 4 * (size_t)work->out, 4 * (size_t)count);
+  memcpy(word, row, 4 * (size_t)count);
+  if (offset + (size_t)bits > 32) {
+    memcpy(next, row + 4 * out, 4 * (size_t)count);
     for (int32_t c = 0; c < FB_TILE; c++) to[c] = (word[c] >> offset | next[c] << (32 - offset)) & mask;
   } else {
     for (int32_t c = 0; c < FB_TILE; c++) to[c] = word[c] >> offset & mask;
   }
 }
 
-// Any row order and any width, one input at a time.
-static void pack_block_by_rows(const packing *work, int32_t block, int32_t column, int32_t count, uint8_t *to) {
+static void load_codes(const packing *work, int32_t k, int32_t column, int32_t count, uint32_t to[FB_TILE]) {
+  const int32_t bits = work->weight->bits;
+  const fb_affine_part *part = work->part;
+  const size_t out = (size_t)part->out;
+  if (part->code_order == FB_CODES_LSB_K) {
+    load_stream_codes(part->codes + 4 * (size_t)column, out, bits, (size_t)k, count, to);
+  } else if (part->code_order == FB_CODES_PLANAR_K) {
+    // 32 codes are `bits` words: planes of 4, 2 and 1 bit from the lowest bits, each a stream of its own.
+    size_t row = (size_t)(k / 32 * bits);
+    int32_t low = 0;
+    for (int32_t c = 0; c < FB_TILE; c++) to[c] = 0;
+    for (int32_t width = 4; width > 0; width /= 2) {
+      if (!(bits & width)) continue;
+      uint32_t fields[FB_TILE];
+      load_stream_codes(part->codes + 4 * (row * out + (size_t)column), out, width, (size_t)(k % 32), count, fields);
+      for (int32_t c = 0; c < FB_TILE; c++) to[c] |= fields[c] << low;
+      row += (size_t)width;
+      low += width;
+    }
+  } else {
+    const uint32_t mask = (1u << bits) - 1, flip = part->code_order == FB_CODES_BYTE_ROWS ? 0x80 : 0;
+    for (int32_t c = 0; c < FB_TILE; c++) to[c] = 0;
+    for (int32_t c = 0; c < count; c++) {
+      const size_t bit = code_bit(work, (size_t)k, (size_t)(column + c)), byte = bit / 8;
+      // A second byte only where the code reaches into it: the last code may end with the part.
+      uint32_t pair = part->codes[byte];
+      if (bit % 8 + (size_t)bits > 8) pair |= (uint32_t)part->codes[byte + 1] << 8;
+      to[c] = (pair >> bit % 8 & mask) ^ flip;
+    }
+  }
+}
+
+// Any order, row order and width, one input at a time.
+static void pack_block_by_inputs(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const fb_weight *w = work->weight;
   quads_of_block quads = {{0}};
   for (int32_t i = 0; i < FB_BLOCK; i++) {
@@ -94,11 +152,14 @@ static void pack_block_by_rows(const packing *work, int32_t block, int32_t colum
   pack_quads(quads, w->bits, to);
 }
 
+// -- Whole blocks, of widths whose words hold whole quads -------------------------------------------------------------------------------
+
 // The bytes of two quads from a word of eight 4-bit codes: byte j gets code j below and code 4 + j above.
 static uint32_t spread_nibbles(uint32_t x) {
   x = (x | x << 8) & 0x00ff00ffu;
   return (x | x << 4) & 0x0f0f0f0fu;
 }
+static uint32_t pair_quads(uint32_t eight_codes) { return spread_nibbles(eight_codes & 0xffffu) | spread_nibbles(eight_codes >> 16) << 4; }
 // The 4 × 4 fields of 2 bits of a word transposed: byte j gets codes j, 4 + j, 8 + j, 12 + j.
 static uint32_t transpose_pairs(uint32_t x) {
   uint32_t t = (x >> 12 ^ x) & 0x0000f0f0u;
@@ -106,18 +167,134 @@ static uint32_t transpose_pairs(uint32_t x) {
   t = (x >> 6 ^ x) & 0x00cc00ccu;
   return x ^ t ^ t << 6;
 }
-
-// A whole block in the file's order, of a width whose words hold whole quads: word by word.
-static void pack_block_by_words(const packing *work, int32_t block, int32_t column, int32_t count, uint8_t *to) {
-  const int32_t bits = work->weight->bits;
+// Words of codes in the order of k, one stream word a row, become the rows of a block.
+static void arrange_stream(int32_t bits, block_rows rows) {
   for (int32_t row = 0; row < bits; row++) {
-    uint32_t words[FB_TILE] = {0};
-    memcpy(words, work->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->out + (size_t)column), 4 * (size_t)count);
     if (bits == 4)
-      for (int32_t c = 0; c < FB_TILE; c++) words[c] = spread_nibbles(words[c] & 0xffffu) | spread_nibbles(words[c] >> 16) << 4;
+      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = pair_quads(rows[row][c]);
     if (bits == 2)
-      for (int32_t c = 0; c < FB_TILE; c++) words[c] = transpose_pairs(words[c]);
-    memcpy(to + 64 * row, words, 64);
+      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = transpose_pairs(rows[row][c]);
+  }
+}
+
+static void pack_lsb_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const int32_t bits = work->weight->bits;
+  for (int32_t row = 0; row < bits; row++)
+    memcpy(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), 4 * (size_t)count);
+  arrange_stream(bits, to);
+}
+
+static void pack_lsb_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const int32_t bits = work->weight->bits;
+  const size_t words = ((size_t)work->weight->in * (size_t)bits + 31) / 32;
+  for (int32_t c = 0; c < count; c++) {
+    const uint8_t *from = work->part->codes + 4 * ((size_t)(column + c) * words + (size_t)block * (size_t)bits);
+    for (int32_t row = 0; row < bits; row++) to[row][c] = load_word(from, (size_t)row);
+  }
+  arrange_stream(bits, to);
+}
+
+static void pack_byte_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const size_t in = (size_t)work->weight->in;
+  for (int32_t c = 0; c < count; c++) {
+    const uint8_t *from = work->part->codes + (size_t)(column + c) * in + (size_t)block * FB_BLOCK;
+    for (int32_t q = 0; q < 8; q++) to[q][c] = load_word(from, (size_t)q) ^ 0x80808080u;
+  }
+}
+
+// Exchanges the nibbles of x above `shift` with those of y below it, in every 32 bits.
+static void exchange(uint64_t *x, uint64_t *y, int32_t shift, uint64_t mask) {
+  const uint64_t t = (*x >> shift ^ *y) & mask;
+  *y ^= t;
+  *x ^= t << shift;
+}
+
+// Eight inputs of 16 columns are eight pairs of words, one nibble a column: transposed, they are one word of eight inputs a column.
+static void pack_awq_gemm(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  static const int32_t column_of_slot[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+  const size_t row_bytes = (size_t)work->part->out / 2;
+  const uint8_t *from = work->part->codes + (size_t)block * FB_BLOCK * row_bytes + (size_t)column / 2;
+  for (int32_t row = 0; row < 4; row++) {
+    uint64_t x[8] = {0};
+    for (int32_t i = 0; i < 8; i++, from += row_bytes) {
+      if (count == FB_TILE) memcpy(&x[i], from, 8);
+      else memcpy(&x[i], from, 4);
+    }
+    for (int32_t i = 0; i < 8; i += 2) exchange(&x[i], &x[i + 1], 4, 0x0f0f0f0f0f0f0f0full);
+    for (int32_t i = 0; i < 8; i += i % 2 ? 3 : 1) exchange(&x[i], &x[i + 2], 8, 0x00ff00ff00ff00ffull);
+    for (int32_t i = 0; i < 4; i++) exchange(&x[i], &x[i + 4], 16, 0x0000ffff0000ffffull);
+    for (int32_t slot = 0; slot < 8; slot++) {
+      to[row][column_of_slot[slot]] = pair_quads((uint32_t)x[slot]);
+      to[row][8 + column_of_slot[slot]] = pair_quads((uint32_t)(x[slot] >> 32));
+    }
+  }
+}
+
+// A column's 32 codes are eight halfwords: nibble v of halfword i is code 8v + i.
+static void pack_awq_gemv_fast(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const uint64_t nibble = 0x000f000f000f000full;
+  for (int32_t c = 0; c < count; c++) {
+    uint64_t low, high;
+    const uint8_t *from = work->part->codes + code_bit(work, (size_t)block * FB_BLOCK, (size_t)(column + c)) / 8;
+    memcpy(&low, from, 8);
+    memcpy(&high, from + 8, 8);
+    for (int32_t v = 0; v < 4; v++) {
+      uint64_t x = (low >> 4 * v & nibble) | (high >> 4 * v & nibble) << 4;
+      x = (x | x >> 8) & 0x0000ffff0000ffffull;
+      to[v][c] = (uint32_t)(x | x >> 16);
+    }
+  }
+}
+
+// Bytes 0 and 2 of two words side by side.
+static uint32_t join_even_bytes(uint32_t x, uint32_t y) {
+  x &= 0x00ff00ffu;
+  y &= 0x00ff00ffu;
+  return ((x | x >> 8) & 0xffffu) | (y | y >> 8) << 16;
+}
+
+// 16 inputs of columns n and n + 8 are four words, 4i of them holding inputs 2i, 2i + 8, 2i + 1 and 2i + 9: both columns' with 4 bits,
+// with 8 bits every second word for each.
+static void pack_marlin(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  (void)count;  // outputs come in 64s
+  const int32_t bits = work->weight->bits;
+  const uint32_t low = 0x0f0f0f0fu;
+  for (int32_t half = 0; half < 2; half++)
+    for (int32_t c = 0; c < 8; c++) {
+      const uint8_t *from = work->part->codes + code_bit(work, (size_t)(block * FB_BLOCK + 16 * half), (size_t)(column + c)) / 32 * 4;
+      for (int32_t eight = 0; eight < 2; eight++) {
+        uint32_t x[4];
+        for (int32_t i = 0; i < 4; i++) x[i] = bits == 4 ? load_word(from, (size_t)(4 * i)) >> 8 * eight : load_word(from, (size_t)(8 * i + eight));
+        const int32_t n = c + 8 * eight;
+        if (bits == 4) {
+          // Byte j: input j below, input 8 + j above; then inputs 4 + j and 12 + j.
+          const uint32_t first = join_even_bytes(x[0], x[1]), second = join_even_bytes(x[2], x[3]);
+          to[2 * half][n] = (first & low) | (second & low) << 4;
+          to[2 * half + 1][n] = (first >> 4 & low) | (second & ~low);
+        } else {
+          to[4 * half][n] = join_even_bytes(x[0], x[1]);
+          to[4 * half + 1][n] = join_even_bytes(x[2], x[3]);
+          to[4 * half + 2][n] = join_even_bytes(x[0] >> 8, x[1] >> 8);
+          to[4 * half + 3][n] = join_even_bytes(x[2] >> 8, x[3] >> 8);
+        }
+      }
+    }
+}
+
+typedef void (*block_packer)(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to);
+
+// What packs a whole block whose inputs are in the file's order; NULL: only input by input.
+static block_packer whole_block_packer(int32_t order, int32_t bits) {
+  const int fills_words = bits == 2 || bits == 4 || bits == 8;
+  switch (order) {
+    case FB_CODES_LSB_K: return fills_words ? pack_lsb_k : NULL;
+    case FB_CODES_LSB_ROWS:
+    case FB_CODES_WORD_ROWS: return fills_words ? pack_lsb_rows : NULL;
+    case FB_CODES_BYTE_ROWS: return pack_byte_rows;
+    case FB_CODES_AWQ_GEMM: return pack_awq_gemm;
+    case FB_CODES_AWQ_GEMV_FAST: return pack_awq_gemv_fast;
+    case FB_CODES_MARLIN: return pack_marlin;
+    default: return NULL;
   }
 }
 
@@ -126,19 +303,21 @@ static uint32_t ones_of(int32_t bits) { return bits == 2 ? 0x55555555u : bits ==
 
 static uint8_t load_zero(const packing *work, int32_t group, int32_t n) {
   static const uint32_t legacy[3] = {0x24924924u, 0x92492492u, 0x49249249u};
+  const fb_affine_part *part = work->part;
+  if (part->zero_order == FB_ZEROS_BYTES) return part->zeros[(size_t)group * (size_t)part->out + (size_t)n];
   const int32_t bits = work->weight->bits;
-  const size_t words = (size_t)work->out * (size_t)bits / 32, row = (size_t)group * words;
+  const size_t words = (size_t)part->out * (size_t)bits / 32, row = (size_t)group * words;
   const size_t at = (size_t)n * (size_t)bits, index = at / 32;
   const int32_t offset = (int32_t)(at % 32);
-  uint32_t word = load_word(work->zeros, row + index), next = offset + bits > 32 ? load_word(work->zeros, row + index + 1) : 0;
-  if (work->zero_order == FB_ZEROS_MINUS_ONE && bits != 3) word += ones_of(bits);
-  if (work->zero_order == FB_ZEROS_MINUS_LEGACY) {
+  uint32_t word = load_word(part->zeros, row + index), next = offset + bits > 32 ? load_word(part->zeros, row + index + 1) : 0;
+  if (part->zero_order == FB_ZEROS_MINUS_ONE && bits != 3) word += ones_of(bits);
+  if (part->zero_order == FB_ZEROS_MINUS_LEGACY) {
     word += legacy[index % 3];
     next += legacy[(index + 1) % 3];
   }
   uint32_t field = word >> offset;
   if (offset + bits > 32) field |= next << (32 - offset);
-  if (work->zero_order == FB_ZEROS_MINUS_ONE && bits == 3) field++;
+  if (part->zero_order == FB_ZEROS_MINUS_ONE && bits == 3) field++;
   return (uint8_t)(field & ((1u << bits) - 1));
 }
 
@@ -147,21 +326,24 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
   (void)threads;
   packing *work = context;
   fb_weight *w = work->weight;
-  const int32_t tiles = (work->out + FB_TILE - 1) / FB_TILE, first = work->column / FB_TILE;
+  const fb_affine_part *part = work->part;
+  const int32_t tiles = (part->out + FB_TILE - 1) / FB_TILE, first = part->column / FB_TILE;
   const size_t width = type_bytes(w->type);
-  const int by_words = work->code_order == FB_CODES_LSB_K && w->bits != 3 && !w->row_order;
+  const block_packer pack_whole = w->row_order ? NULL : whole_block_packer(part->code_order, w->bits);
   for (int32_t tile; (tile = atomic_fetch_add(&work->next, 1)) < tiles;) {
-    const int32_t column = tile * FB_TILE, count = work->out - column < FB_TILE ? work->out - column : FB_TILE;
+    const int32_t column = tile * FB_TILE, count = part->out - column < FB_TILE ? part->out - column : FB_TILE;
     uint8_t *to = w->codes + (size_t)(first + tile) * (size_t)w->blocks * (size_t)w->bits * 64;
     for (int32_t block = 0; block < w->blocks; block++, to += (size_t)w->bits * 64) {
-      const int whole = (block + 1) * FB_BLOCK <= w->in;
-      if (by_words && whole) pack_block_by_words(work, block, column, count, to);
-      else pack_block_by_rows(work, block, column, count, to);
+      const int whole = (int64_t)(block + 1) * FB_BLOCK <= w->in;
+      block_rows rows = {{0}};
+      if (pack_whole && whole) pack_whole(work, block, column, count, rows);
+      else pack_block_by_inputs(work, block, column, count, rows);
+      memcpy(to, rows, (size_t)w->bits * 64);
     }
     uint8_t *scales = w->scales + (size_t)(first + tile) * (size_t)w->groups * FB_TILE * width;
     for (int32_t group = 0; group < w->groups; group++, scales += FB_TILE * width) {
       memset(scales, 0, FB_TILE * width);
-      memcpy(scales, work->scales + ((size_t)group * (size_t)work->out + (size_t)column) * width, (size_t)count * width);
+      memcpy(scales, part->scales + ((size_t)group * (size_t)part->out + (size_t)column) * width, (size_t)count * width);
     }
     if (!w->zeros) continue;
     uint8_t *zeros = w->zeros + (size_t)(first + tile) * (size_t)w->groups * FB_TILE;
@@ -172,9 +354,8 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
   }
 }
 
-void fb_weight_put_affine(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *codes, int32_t code_order, const uint8_t *scales,
-                          const uint8_t *zeros, int32_t zero_order) {
-  packing work = {.weight = weight, .column = column, .out = out, .codes = codes, .code_order = code_order, .scales = scales, .zeros = zeros, .zero_order = zero_order};
+void fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part) {
+  packing work = {.weight = weight, .part = part};
   fb_pool_run(device->pool, pack_tiles, &work);
 }
 

@@ -35,7 +35,13 @@ describe("checkWeight", () => {
     ["a group of nothing", { ...affine, groupSize: 0 }, "groupSize is 0"],
     ["a group larger than the input", { ...affine, groupSize: 65 }, "groupSize is 65"],
     ["codes too many", { ...affine, codes: new Uint8Array(1025) }, "codes take 1025 bytes; the shape needs 1024"],
-    ["codes that end inside a word", { ...affine, inFeatures: 60 }, "60 codes of 4 bit do not fill"],
+    [
+      "codes that end inside a word",
+      { ...affine, inFeatures: 60 },
+      "inFeatures is 60; 4-bit codes in the order lsb-k need a multiple of 8",
+    ],
+    ["a width that the order has not", { ...affine, order: "byte-rows" }, "holds codes of 8 bit, these have 4"],
+    ["outputs that are no whole tiles", { ...affine, order: "marlin" }, "need a multiple of 64"],
     ["scales of one group of two", { ...affine, scales: new Uint8Array(64) }, "scales take 64 bytes"],
     ["zeros too few", { ...affine, zeros: { bytes: new Uint8Array(31), order: "lsb-n" } }, "zeros take 31 bytes"],
     [

@@ -1,6 +1,7 @@
 import { FormatError } from "../util/errors.ts";
 import { groupCount } from "./affine-groups.ts";
 import { blockLayouts } from "./blocks/block-type.ts";
+import { codeBytes, codeOrderLimits } from "./code-order-limits.ts";
 import {
   floatBytes,
   type AffineZeroWeight,
@@ -40,7 +41,8 @@ function checkAffineZero(weight: AffineZeroWeight, where: string): void {
   const { inFeatures, outFeatures, groupSize, zeros, rowOrder } = weight;
   checkInteger(groupSize, 1, inFeatures, `${where}: groupSize`);
   const groups = groupCount(weight);
-  checkBytes(weight.codes, codeBytes(weight, where), `${where}: codes`);
+  checkOrder(weight, where);
+  checkBytes(weight.codes, codeBytes(weight), `${where}: codes`);
   checkBytes(weight.scales, groups * outFeatures * floatBytes[weight.scaleType], `${where}: scales`);
   if (zeros !== undefined) {
     checkBytes(zeros.bytes, zeroBytes(weight, zeros.order, groups, where), `${where}: zeros`);
@@ -57,16 +59,24 @@ function checkBlocks({ type, blocks, factor, inFeatures, outFeatures }: BlockWei
   checkBytes(blocks, outFeatures * (inFeatures / values) * bytes, `${where}: blocks`);
 }
 
-/** Bytes that the codes of such a weight take in their order. Throws FormatError for a shape that the order cannot hold. */
-function codeBytes({ order, inFeatures, outFeatures, bits }: AffineZeroWeight, where: string): number {
-  switch (order) {
-    case "lsb-k":
-      checkWholeWords(inFeatures, bits, `${where}: inFeatures`);
-      return (inFeatures * outFeatures * bits) / 8;
-  }
+function checkOrder({ order, bits, inFeatures, outFeatures }: AffineZeroWeight, where: string): void {
+  const limits = codeOrderLimits(order, bits);
+  if (!limits.bits.includes(bits))
+    throw new FormatError(
+      `${where}: the order ${order} holds codes of ${limits.bits.join(", ")} bit, these have ${bits}`,
+    );
+  checkMultiple(inFeatures, limits.inMultiple, order, bits, `${where}: inFeatures`);
+  checkMultiple(outFeatures, limits.outMultiple, order, bits, `${where}: outFeatures`);
 }
 
-/** As codeBytes, for zero points. */
+function checkMultiple(count: number, multiple: number, order: string, bits: number, what: string): void {
+  if (count % multiple !== 0)
+    throw new FormatError(
+      `${what} is ${count}; ${bits}-bit codes in the order ${order} need a multiple of ${multiple}`,
+    );
+}
+
+/** Bytes that zero points take in their order. Throws FormatError for a shape or width that the order cannot hold. */
 function zeroBytes({ outFeatures, bits }: AffineZeroWeight, order: ZeroOrder, groups: number, where: string): number {
   switch (order) {
     case "lsb-n":
@@ -75,8 +85,13 @@ function zeroBytes({ outFeatures, bits }: AffineZeroWeight, order: ZeroOrder, gr
       if (order === "lsb-n-minus-legacy" && bits !== 3) {
         throw new FormatError(`${where}: legacy zero points exist with 3 bit only, these have ${bits}`);
       }
+      if (order === "lsb-n-minus-one" && (bits === 5 || bits === 6 || bits === 7)) {
+        throw new FormatError(`${where}: zero points less one exist with 2, 3, 4 and 8 bit, these have ${bits}`);
+      }
       checkWholeWords(outFeatures, bits, `${where}: outFeatures`);
       return (groups * outFeatures * bits) / 8;
+    case "bytes":
+      return groups * outFeatures;
   }
 }
 

@@ -18,7 +18,9 @@ export interface DenseWeight {
   readonly values: Uint8Array;
 }
 
-export type AffineBits = 2 | 3 | 4 | 8;
+export type AffineBits = (typeof affineBits)[number];
+
+export const affineBits = [2, 3, 4, 5, 6, 7, 8] as const;
 
 /**
  * w[n][k] = (code[k][n] - zero[g][n]) * scale[g][n], in f32.
@@ -61,12 +63,32 @@ export interface BlockWeight {
 }
 
 /**
- * How codes lie in the file; drawn in docs/layouts.md.
- * - `lsb-k`: 32-bit words [inFeatures * bits / 32][outFeatures]; each column is one stream of codes along k, least significant bits first.
+ * How codes lie in the file; drawn in docs/layouts.md, with b for bits, K for inFeatures and N for outFeatures. What each can
+ * hold is in code-order-limits.ts.
+ * - `lsb-k`: 32-bit words [K * b / 32][N]; each column is one stream of codes along k, least significant bits first.
+ * - `planar-k`: the same words, where 32 codes of a column are planes of their bits (4, 2 and 1 bit, lowest first), each a stream.
+ * - `lsb-rows`: words [N][ceil(K * b / 32)]; each row is one stream along k.
+ * - `word-rows`: words [N][ceil(K / floor(32 / b))]; a row is its codes along k, as many in a word as it holds whole.
+ * - `byte-rows`: signed bytes [N][K] of code - 128.
+ * - `awq-gemm`: words [K][N / 8]; nibble t of a word is output [0, 2, 4, 6, 1, 3, 5, 7][t] of its eight.
+ * - `awq-gemv-fast`: 16-bit words [N / 4][K]; a word is one input of each of 4 successive eights of inputs.
+ * - `marlin`: words [K / 16][N * b / 2], tiles of 16 inputs and 64 outputs in the order of a tensor core's operands.
  */
 export type CodeOrder = (typeof codeOrders)[number];
 
-export const codeOrders = ["lsb-k"] as const;
+export const codeOrders = [
+  "lsb-k",
+  "planar-k",
+  "lsb-rows",
+  "word-rows",
+  "byte-rows",
+  "awq-gemm",
+  "awq-gemv-fast",
+  "marlin",
+] as const;
+
+/** Codes without their scales: [K][N] in one of the orders. */
+export type PackedCodes = Pick<AffineZeroWeight, "codes" | "order" | "bits" | "inFeatures" | "outFeatures">;
 
 export interface PackedZeros {
   readonly bytes: Uint8Array;
@@ -79,11 +101,13 @@ export interface PackedZeros {
  * - `lsb-n`: a field is the zero point.
  * - `lsb-n-minus-one`: the zero points' words less one in every field, by word arithmetic with borrows (2, 4 and 8 bit) or field by field
  *   modulo 8 (3 bit). Undone the same way, because borrows do occur in real files: a zero point of 0 is stored as -1.
+ * - `bytes`: one a byte, [group][outFeatures]: what formats unpack whose zero points lie in none of these; there is one for a group's
+ *   many codes.
  * - `lsb-n-minus-legacy`: 3-bit words less the constants 24924924, 92492492, 49249249, as GPTQModel before 7.0 wrote them.
  */
 export type ZeroOrder = (typeof zeroOrders)[number];
 
-export const zeroOrders = ["lsb-n", "lsb-n-minus-one", "lsb-n-minus-legacy"] as const;
+export const zeroOrders = ["lsb-n", "lsb-n-minus-one", "lsb-n-minus-legacy", "bytes"] as const;
 
 /** A weight without its data: what kernels choose by, and what people are shown. */
 export interface WeightSummary {

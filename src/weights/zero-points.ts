@@ -3,7 +3,7 @@ import { getCode, putCode, streamWords } from "./lsb-stream.ts";
 import type { AffineBits, PackedZeros, ZeroOrder } from "./packed-weight.ts";
 
 /** One in every field of a word, for the widths that fill words: what GPTQ v1 took off, with borrows between fields. */
-const oneInEveryField: Readonly<Record<2 | 4 | 8, number>> = { 2: 0x55555555, 4: 0x11111111, 8: 0x01010101 };
+const oneInEveryField: Readonly<Partial<Record<AffineBits, number>>> = { 2: 0x55555555, 4: 0x11111111, 8: 0x01010101 };
 
 /** What GPTQModel before 7.0 took off three consecutive words of 3-bit zero points, instead of one from every field. */
 const legacyConstants = [0x24924924, 0x92492492, 0x49249249] as const;
@@ -23,6 +23,8 @@ export function unpackZeros(zeros: PackedZeros, bits: AffineBits, groups: number
     case "lsb-n-minus-one":
     case "lsb-n-minus-legacy":
       return unpackStreams(zeros.bytes, zeros.order, bits, groups, outFeatures);
+    case "bytes":
+      return zeros.bytes;
   }
 }
 
@@ -39,6 +41,8 @@ export function packZeros(
     case "lsb-n-minus-one":
     case "lsb-n-minus-legacy":
       return { bytes: packStreams(values, order, bits, groups, outFeatures), order };
+    case "bytes":
+      return { bytes: values, order };
   }
 }
 
@@ -90,8 +94,8 @@ function shiftWords(words: Uint32Array, bits: AffineBits, order: StreamOrder, si
     case "lsb-n":
       return words;
     case "lsb-n-minus-one": {
-      if (bits === 3) return words; // shiftOfFields
       const constant = oneInEveryField[bits];
+      if (constant === undefined) return words; // shiftOfFields
       return words.map((word) => word + sign * constant);
     }
     case "lsb-n-minus-legacy":

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
-import { codeOrders, zeroOrders, type PackedWeight } from "../../src/weights/packed-weight.ts";
+import { codeOrderLimits } from "../../src/weights/code-order-limits.ts";
+import { affineBits, codeOrders, zeroOrders, type PackedWeight } from "../../src/weights/packed-weight.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
@@ -17,31 +18,67 @@ interface LinearCase {
   readonly glu?: boolean;
 }
 
-/** Every width of code and group, with every order of codes and of zero points; in 128 of 256 groups the last is ragged. */
-function* affineCases(random: Random): Generator<LinearCase> {
+/** Every order and width of codes that exists, with the smallest shape that is at least as large and that it can hold. */
+function* codeForms(inFeatures: number, outFeatures: number) {
   for (const order of codeOrders)
-    for (const bits of [2, 3, 4, 8] as const)
-      for (const groupSize of [16, 32, 64, 128, 160, Infinity])
-        for (const zeros of [undefined, ...zeroOrders])
-          for (const reordered of [false, true]) {
-            if (zeros === "lsb-n-minus-legacy" && bits !== 3) continue; // no such weight exists
-            const shape = {
-              inFeatures: 416,
-              outFeatures: 96,
-              bits,
-              groupSize,
-              order,
-              reordered,
-              ...(zeros && { zeros }),
-            };
-            const scaleType = (["f16", "bf16", "f32"] as const)[random.below(3)];
-            const rows = [1, 2, 4, 7, 17][random.below(5)];
-            yield {
-              label: `${bits} bit ${order}, groups of ${groupSize}, zeros ${zeros ?? "symmetric"}, scales ${scaleType}${reordered ? ", act-order" : ""}, ${rows} rows`,
-              parts: [randomAffine(random, { ...shape, scaleType })],
-              rows,
-            };
-          }
+    for (const bits of affineBits) {
+      const limits = codeOrderLimits(order, bits);
+      if (!limits.bits.includes(bits)) continue;
+      const upTo = (size: number, multiple: number): number => Math.ceil(size / multiple) * multiple;
+      yield {
+        order,
+        bits,
+        inFeatures: upTo(inFeatures, limits.inMultiple),
+        outFeatures: upTo(outFeatures, limits.outMultiple),
+      };
+    }
+}
+
+/** Every order and width with every kind of group; in 160 of 416 groups the last is ragged. */
+function* codeCases(random: Random): Generator<LinearCase> {
+  for (const form of codeForms(416, 96))
+    for (const groupSize of [16, 32, 64, 128, 160, Infinity])
+      for (const reordered of [false, true]) {
+        const zeros = random.below(2) === 0 ? undefined : "bytes";
+        const scaleType = (["f16", "bf16", "f32"] as const)[random.below(3)];
+        const rows = [1, 2, 4, 7, 17][random.below(5)];
+        yield {
+          label: `${form.bits} bit ${form.order}, groups of ${groupSize}, ${zeros ? "zero points" : "symmetric"}, scales ${scaleType}${reordered ? ", act-order" : ""}, ${rows} rows`,
+          parts: [randomAffine(random, { ...form, groupSize, reordered, scaleType, ...(zeros && { zeros }) })],
+          rows,
+        };
+      }
+}
+
+/** Every order of zero points, which knows nothing of the order of the codes. */
+function* zeroCases(random: Random): Generator<LinearCase> {
+  for (const zeros of zeroOrders)
+    for (const bits of affineBits)
+      for (const groupSize of [32, 160, Infinity]) {
+        if (zeros === "lsb-n-minus-legacy" && bits !== 3) continue; // no such weight exists
+        if (zeros === "lsb-n-minus-one" && (bits === 5 || bits === 6 || bits === 7)) continue;
+        yield {
+          label: `${bits} bit, groups of ${groupSize}, zeros ${zeros}`,
+          parts: [randomAffine(random, { inFeatures: 416, outFeatures: 96, bits, groupSize, zeros })],
+          rows: 2,
+        };
+      }
+}
+
+/** The smallest shape of every order, less than a block and a tile where it can be, and one past a block and a tile. */
+function* edgeCases(random: Random): Generator<LinearCase> {
+  for (const [inFeatures, outFeatures] of [
+    [2, 2],
+    [33, 8],
+    [70, 17],
+  ] as const)
+    for (const form of codeForms(inFeatures, outFeatures))
+      for (const groupSize of [32, Infinity])
+        yield {
+          label: `${form.bits} bit ${form.order} ${form.inFeatures} → ${form.outFeatures}, groups of ${groupSize}`,
+          parts: [randomAffine(random, { ...form, groupSize })],
+          rows: 3,
+        };
 }
 
 /** Where a kernel for more rows takes over, and one past it. */
@@ -140,7 +177,9 @@ function* fusedCases(random: Random): Generator<LinearCase> {
 
 // Each list draws from a seed of its own, so that a case more in one changes nothing in the others.
 const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
-  ["codes, groups and zero points", [...affineCases(new Random(1))]],
+  ["codes and groups", [...codeCases(new Random(1))]],
+  ["zero points", [...zeroCases(new Random(6))]],
+  ["edges", [...edgeCases(new Random(8))]],
   ["rows", [...rowCases(new Random(2))]],
   ["shapes", [...shapeCases(new Random(3))]],
   ["epilogues", [...epilogueCases(new Random(4))]],

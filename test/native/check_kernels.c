@@ -12,12 +12,13 @@
 #include "half.h"
 
 // Largest difference from what is expected, over the root mean square of what is expected. 0: every bit is the same.
-enum { QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
+enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
 static const struct {
   const char *name;
   double tolerance;
   const char *why;
 } checks[] = {
+    [PACK] = {"fb_weight_put_affine", 0, "bits are moved"},
     [QUANTIZE] = {"quantize", 0, "one multiplication and one rounding"},
     [AFFINE_INT8] = {"affine_int8", 2e-6, "integers are exact; one sum in f32 a span, fused or not"},
     [DEQUANTIZE] = {"affine_dequantize", 0, "a difference of whole numbers and one multiplication"},
@@ -251,6 +252,13 @@ static void check_dequantize(const affine_case *c, const char *label, const fb_w
   }
 }
 
+static fb_weight *packed(fb_affine_shape shape, const fb_affine_part *part) {
+  fb_weight *w = fb_weight_affine(&shape);
+  if (!w) exit(3);
+  fb_weight_put_affine(device, w, part);
+  return w;
+}
+
 static void check_affine(affine_case c) {
   char label[120];
   snprintf(label, sizeof label, "%d -> %d, %d bit, groups of %d, scales %d, zeros %d%s", c.in, c.out, c.bits, c.group_size, c.type, c.zeros, c.ordered ? ", reordered" : "");
@@ -259,9 +267,8 @@ static void check_affine(affine_case c) {
   uint8_t *codes = random_bytes((size_t)(c.in * c.bits / 8) * out), *scales = random_stored(groups * out, c.type, 0.01f);
   uint8_t *zeros = c.zeros ? random_bytes(groups * out * (size_t)c.bits / 8) : NULL;
   uint32_t *order = c.ordered ? shuffled(c.in) : NULL;
-  fb_weight *w = fb_weight_affine(c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span, order);
-  if (!w) exit(3);
-  fb_weight_put_affine(device, w, 0, c.out, codes, FB_CODES_LSB_K, scales, zeros, c.zeros ? c.zeros - 1 : 0);
+  const fb_affine_part part = {.out = c.out, .code_order = FB_CODES_LSB_K, .zero_order = c.zeros ? c.zeros - 1 : 0, .codes = codes, .scales = scales, .zeros = zeros};
+  fb_weight *w = packed((fb_affine_shape){order, c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span}, &part);
   check_dequantize(&c, label, w, codes, scales, zeros);
 
   float *x = random_floats((size_t)ROW_COUNT * (size_t)c.in);
@@ -289,6 +296,51 @@ static void check_affine(affine_case c) {
   for (context.tile = 0; context.tile < w->tiles; context.tile++) check_rows(TILE_F32, label, call_tile_f32, &context, tested->rows_f32);
   fb_weight_free(w);
   free(codes), free(scales), free(zeros), free(order), free(x);
+}
+
+// Blocks that are packed whole, from random bytes of exactly the file's length, against the same input by input: that a row order forces,
+// also one that changes nothing.
+static void check_order(int32_t order, int32_t bits, int32_t in, int32_t out, size_t code_bytes) {
+  char label[80];
+  snprintf(label, sizeof label, "order %d, %d -> %d, %d bit", order, in, out, bits);
+  uint8_t *codes = random_bytes(code_bytes), *scales = random_stored((size_t)out, FB_F16, 0.01f), *zeros = random_bytes((size_t)out);
+  uint32_t *identity = memory((size_t)in * sizeof *identity);
+  for (int32_t k = 0; k < in; k++) identity[k] = (uint32_t)k;
+  const fb_affine_part part = {.out = out, .code_order = order, .zero_order = FB_ZEROS_BYTES, .codes = codes, .scales = scales, .zeros = zeros};
+  fb_weight *found = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F16, 1, 0}, &part);
+  fb_weight *expected = packed((fb_affine_shape){identity, in, out, bits, in, FB_F16, 1, 0}, &part);
+  expect_same(PACK, label, found->codes, expected->codes, (size_t)(found->tiles * found->blocks * bits) * 64);
+  for (int32_t n = 0; n < out; n++)
+    expect_same(PACK, label, found->zeros + n, zeros + n, 1);  // of one group
+  fb_weight_free(found), fb_weight_free(expected);
+  free(codes), free(scales), free(zeros), free(identity);
+}
+
+static void check_orders(void) {
+  for (int32_t bits = 2; bits <= 8; bits++) {
+    static const int32_t inputs[] = {32, 96, 100, 7}, outputs[] = {16, 40, 1};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+      for (size_t o = 0; o < sizeof outputs / sizeof *outputs; o++) {
+        const int32_t in = inputs[i], out = outputs[o], in_word = 32 / bits;
+        const size_t columns = (size_t)out;
+        if (in * bits % 32 == 0) check_order(FB_CODES_LSB_K, bits, in, out, (size_t)(in * bits / 8) * columns);
+        if (in % 32 == 0 && bits != 8) check_order(FB_CODES_PLANAR_K, bits, in, out, (size_t)(in * bits / 8) * columns);
+        check_order(FB_CODES_LSB_ROWS, bits, in, out, (size_t)((in * bits + 31) / 32) * 4 * columns);
+        check_order(FB_CODES_WORD_ROWS, bits, in, out, (size_t)((in + in_word - 1) / in_word) * 4 * columns);
+        if (bits == 8) check_order(FB_CODES_BYTE_ROWS, bits, in, out, (size_t)in * columns);
+      }
+  }
+  static const int32_t shapes[][2] = {{64, 64}, {192, 128}, {320, 192}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    const int32_t in = shapes[i][0], out = shapes[i][1];
+    check_order(FB_CODES_AWQ_GEMV_FAST, 4, in, out, (size_t)(in * out / 2));
+    check_order(FB_CODES_MARLIN, 4, in, out, (size_t)(in * out / 2));
+    check_order(FB_CODES_MARLIN, 8, in, out, (size_t)(in * out));
+    check_order(FB_CODES_MARLIN, 4, in + 16, out, (size_t)((in + 16) * out / 2));  // half a block at the end
+    check_order(FB_CODES_AWQ_GEMM, 4, in + 3, out + 8, (size_t)((in + 3) * (out + 8) / 2));
+    check_order(FB_CODES_AWQ_GEMM, 4, in, 8, (size_t)(in * 4));
+    check_order(FB_CODES_AWQ_GEMV_FAST, 4, in, 4, (size_t)(in * 2));
+  }
 }
 
 static void check_dense(int32_t in, int32_t out, int32_t type) {
@@ -415,9 +467,7 @@ static void check_attention(int32_t head_dim, int32_t group, int32_t position, i
 // ---- All of it ----
 
 static void check_all(void) {
-  static const int32_t widths[] = {2, 3, 4, 8};
-  for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-    const int32_t bits = widths[i];
+  for (int32_t bits = 2; bits <= 8; bits++) {
     check_affine((affine_case){32, 32, bits, 32, FB_F16, 1 + FB_ZEROS_LSB, 0});     // the smallest: one block, one group
     check_affine((affine_case){288, 64, bits, 32, FB_F16, 0, 0});
     check_affine((affine_case){192, 32, bits, 64, FB_BF16, 1 + FB_ZEROS_LSB, 1});
@@ -425,10 +475,11 @@ static void check_all(void) {
     check_affine((affine_case){224, 32, bits, 224, FB_F16, 1 + FB_ZEROS_LSB, 0});   // one group, of spans of its own
     check_affine((affine_case){576, 32, bits, 192, FB_F16, 0, 1});                  // a group of two spans of 96
     check_affine((affine_case){160, 32, bits, 40, FB_F16, 1 + FB_ZEROS_LSB, 0});    // f32 activations only
-    check_affine((affine_case){bits == 3 ? 64 : 80, 40, bits, 32, FB_F16, 0, 0});   // ragged both ways
+    check_affine((affine_case){bits % 2 ? 64 : 80, 40, bits, 32, FB_F16, 0, 0});   // ragged both ways
     check_affine((affine_case){64, 7, bits, 64, FB_F16, 0, 0});                     // less than a tile
   }
   check_affine((affine_case){96, 32, 3, 32, FB_F16, 1 + FB_ZEROS_MINUS_ONE, 0});
+  check_orders();
   static const int32_t inputs[] = {1, 15, 16, 17, 64, 99};
   for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
     for (int32_t type = FB_F32; type <= FB_BF16; type++) check_dense(inputs[i], 16 + 5 * (int32_t)i, type);

@@ -32,13 +32,23 @@ const tileOutputs = 16;
 const pagePositions = 32;
 
 /** FB_CODES_* of native/cpu/fewbit_cpu.h. */
-const codeOrderCodes: Readonly<Record<CodeOrder, number>> = { "lsb-k": 0 };
+const codeOrderCodes: Readonly<Record<CodeOrder, number>> = {
+  "lsb-k": 0,
+  "planar-k": 1,
+  "lsb-rows": 2,
+  "word-rows": 3,
+  "byte-rows": 4,
+  "awq-gemm": 5,
+  "awq-gemv-fast": 6,
+  marlin: 7,
+};
 
 /** FB_ZEROS_* of native/cpu/fewbit_cpu.h. */
 const zeroOrderCodes: Readonly<Record<ZeroOrder, number>> = {
   "lsb-n": 0,
   "lsb-n-minus-one": 1,
   "lsb-n-minus-legacy": 2,
+  bytes: 3,
 };
 
 export interface CpuDeviceSettings {
@@ -173,29 +183,27 @@ export class CpuDevice implements Device {
   ): Promise<PreparedWeight> {
     const [{ inFeatures, bits, groupSize, scaleType, zeros, rowOrder }] = parts;
     const span = kernel === "linear_affine_int8" ? activationSpan(groupSize, inFeatures) : 0;
-    const pointer = this.#library.weightAffine(
+    const pointer = this.#library.weightAffine({
+      rowOrder: rowOrder ?? null,
       inFeatures,
       outFeatures,
       bits,
       groupSize,
-      floatTypeCodes[scaleType],
-      zeros === undefined ? 0 : 1,
+      scaleType: floatTypeCodes[scaleType],
+      hasZeros: zeros === undefined ? 0 : 1,
       span,
-      rowOrder ?? null,
-    );
+    });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: false });
     return fill(weight, parts, (part, column) =>
-      this.#library.weightPutAffine(
-        this.#pointer,
-        pointer,
+      this.#library.weightPutAffine(this.#pointer, pointer, {
+        codes: part.codes,
+        scales: part.scales,
+        zeros: part.zeros?.bytes ?? null,
+        codeOrder: codeOrderCodes[part.order],
+        zeroOrder: zeroOrderCodes[part.zeros?.order ?? "lsb-n"],
         column,
-        part.outFeatures,
-        part.codes,
-        codeOrderCodes[part.order],
-        part.scales,
-        part.zeros?.bytes ?? null,
-        zeroOrderCodes[part.zeros?.order ?? "lsb-n"],
-      ),
+        outFeatures: part.outFeatures,
+      }),
     );
   }
 

@@ -12,6 +12,37 @@ type Memory = NodeJS.TypedArray | null;
 /** Runs on a thread of the pool that Node keeps for such work, so that the event loop goes on. */
 type Async<Arguments extends unknown[], Result> = (...values: Arguments) => Promise<Result>;
 
+/** fb_affine_shape of native/cpu/fewbit_cpu.h, in its order. */
+const affineShape = {
+  rowOrder: "void *",
+  inFeatures: "int32",
+  outFeatures: "int32",
+  bits: "int32",
+  groupSize: "int32",
+  scaleType: "int32",
+  hasZeros: "int32",
+  span: "int32",
+} as const;
+
+/** fb_affine_part of native/cpu/fewbit_cpu.h, in its order. */
+const affinePart = {
+  codes: "void *",
+  scales: "void *",
+  zeros: "void *",
+  codeOrder: "int32",
+  zeroOrder: "int32",
+  column: "int32",
+  outFeatures: "int32",
+} as const;
+
+/** What such a structure takes: numbers, and memory that stays until the call has ended. */
+type RecordOf<Members extends Readonly<Record<string, "void *" | "int32">>> = {
+  readonly [Name in keyof Members]: Members[Name] extends "int32" ? number : Memory;
+};
+
+/** A type as koffi takes it: its name, or an object. */
+type NativeType = string | ReturnType<typeof Koffi.struct>;
+
 /** The functions of native/cpu/fewbit_cpu.h; that header says what they do. */
 export interface NativeLibrary {
   readonly path: string;
@@ -19,30 +50,8 @@ export interface NativeLibrary {
   hasIsa(isa: string): number;
   deviceOpen(threads: number, isa: string): Pointer;
   deviceClose(device: Pointer): void;
-  weightAffine(
-    inFeatures: number,
-    outFeatures: number,
-    bits: number,
-    groupSize: number,
-    scaleType: number,
-    hasZeros: number,
-    span: number,
-    rowOrder: Memory,
-  ): Pointer;
-  weightPutAffine: Async<
-    [
-      device: Pointer,
-      weight: Pointer,
-      column: number,
-      outFeatures: number,
-      codes: Memory,
-      codeOrder: number,
-      scales: Memory,
-      zeros: Memory,
-      zeroOrder: number,
-    ],
-    void
-  >;
+  weightAffine(shape: RecordOf<typeof affineShape>): Pointer;
+  weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], void>;
   weightDense(inFeatures: number, outFeatures: number, type: number, values: Memory): Pointer;
   weightPutDense: Async<[weight: Pointer, column: number, outFeatures: number, values: Memory], void>;
   enlargePages: Async<[bytes: Memory, length: number], number>;
@@ -58,7 +67,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 2;
+const abi = 3;
 
 let loaded: NativeLibrary | undefined;
 
@@ -81,8 +90,8 @@ function load(path: string): NativeLibrary {
   // koffi is CommonJS with a binary of its own; required here, so that whoever never opens the backend does not load it.
   const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
   const library = koffi.load(path);
-  const bind = (name: string, result: string, ...types: string[]) => library.func(name, result, types);
-  const bindAsync = <Arguments extends unknown[], Result>(name: string, result: string, ...types: string[]) => {
+  const bind = (name: string, result: string, ...types: NativeType[]) => library.func(name, result, types);
+  const bindAsync = <Arguments extends unknown[], Result>(name: string, result: string, ...types: NativeType[]) => {
     const call = library.func(name, result, types);
     return (...values: Arguments): Promise<Result> =>
       new Promise((resolve, reject) => {
@@ -90,6 +99,7 @@ function load(path: string): NativeLibrary {
       });
   };
   const pointer = "void *";
+  const record = (members: Readonly<Record<string, string>>) => koffi.pointer(koffi.struct({ ...members }));
 
   const found = (bind("fb_abi", "int32") as () => number)();
   if (found !== abi)
@@ -102,25 +112,8 @@ function load(path: string): NativeLibrary {
     hasIsa: bind("fb_has_isa", "int32", "str") as NativeLibrary["hasIsa"],
     deviceOpen: bind("fb_device_open", pointer, "int32", "str") as NativeLibrary["deviceOpen"],
     deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
-    weightAffine: bind(
-      "fb_weight_affine",
-      pointer,
-      ...Array<string>(7).fill("int32"),
-      pointer,
-    ) as NativeLibrary["weightAffine"],
-    weightPutAffine: bindAsync(
-      "fb_weight_put_affine",
-      "void",
-      pointer,
-      pointer,
-      "int32",
-      "int32",
-      pointer,
-      "int32",
-      pointer,
-      pointer,
-      "int32",
-    ),
+    weightAffine: bind("fb_weight_affine", pointer, record(affineShape)) as NativeLibrary["weightAffine"],
+    weightPutAffine: bindAsync("fb_weight_put_affine", "void", pointer, pointer, record(affinePart)),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
     weightPutDense: bindAsync("fb_weight_put_dense", "void", pointer, "int32", "int32", pointer),
     enlargePages: bindAsync("fb_enlarge_pages", "int32", pointer, "double"),

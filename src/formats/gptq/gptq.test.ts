@@ -5,13 +5,16 @@ import { FewbitError, FormatError, RequestError, UnsupportedError } from "../../
 import { floatToBfloat16, floatToHalf } from "../../util/float16.ts";
 import { parseJsonObject } from "../../util/json.ts";
 import { dequantize } from "../../weights/dequantize.ts";
-import type { AffineBits, AffineZeroWeight, FloatType } from "../../weights/packed-weight.ts";
+import type { AffineZeroWeight, FloatType } from "../../weights/packed-weight.ts";
 import { recogniseFormat } from "../formats.ts";
 import type { FormatOverrides, TensorData } from "../weight-format.ts";
 
+/** Widths of streams; planar GPTQ has others too. */
+type Bits = 2 | 3 | 4 | 8;
+
 /** A module before packing; every matrix is indexed [row][column] as the name of its rows and columns says. */
 interface Module {
-  readonly bits: AffineBits;
+  readonly bits: Bits;
   readonly codes: readonly (readonly number[])[]; // [in][out]
   readonly zeros: readonly (readonly number[])[]; // [group][out]
   readonly scales: readonly (readonly number[])[]; // [group][out]
@@ -36,7 +39,7 @@ const tensor = (name: string, dtype: string, shape: number[], data: ArrayBufferV
   bytes: bytesOf(data),
 });
 
-function storedZeros(zeros: readonly number[], bits: AffineBits, stored: Stored): bigint[] {
+function storedZeros(zeros: readonly number[], bits: Bits, stored: Stored): bigint[] {
   const words = streamOf(zeros, bits);
   if (stored === "gptq_v2") return words;
   if (stored === "legacy") {
@@ -78,7 +81,7 @@ function pack(module: Module, stored: Stored, scaleType: FloatType = "f16"): Ten
 }
 
 interface RandomModuleOptions {
-  readonly bits: AffineBits;
+  readonly bits: Bits;
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly groupSize: number;
@@ -200,6 +203,71 @@ describe("every combination comes back exactly", () => {
   });
 });
 
+/** A planar stream, bit by bit: the planes of 4, 2 and 1 bit of every 32 codes one after another. */
+function planesOf(codes: readonly number[], bits: number): number[] {
+  return range(codes.length / 32).flatMap((block) => {
+    const planes: number[] = [];
+    for (let low = 0, width = 4; width > 0; width /= 2) {
+      if ((bits & width) === 0) continue;
+      const fields = codes.slice(32 * block, 32 * block + 32).map((code) => (code >> low) & (2 ** width - 1));
+      planes.push(...streamOf(fields, width).map(Number));
+      low += width;
+    }
+    return planes;
+  });
+}
+
+describe("planar GPTQ", () => {
+  const combinations = ([3, 5, 6, 7] as const).flatMap((bits) =>
+    [true, false].map((symmetric) => ({ bits, symmetric })),
+  );
+  test.each(combinations)("$bits bit, symmetric $symmetric", ({ bits, symmetric }) => {
+    const random = seededRandom(bits);
+    const [inFeatures, outFeatures, groups] = [96, 64, 3];
+    const codes = range(outFeatures).map(() => range(inFeatures).map(() => random(2 ** bits)));
+    const zeros = range(groups).map(() =>
+      range(outFeatures).map(() => (symmetric ? 2 ** (bits - 1) : random(2 ** bits))),
+    );
+    const scales = Uint16Array.from(range(groups * outFeatures), (i) => floatToHalf((i % 50) / 64));
+    const columns = codes.map((column) => planesOf(column, bits));
+    const tensors = [
+      tensor("qweight", "I32", [3 * bits, outFeatures], Uint32Array.from(range(3 * bits).flatMap((w) => columns.map((column) => column[w])))), // prettier-ignore
+      tensor("qzeros", "I32", [groups, 2 * bits], Uint32Array.from(zeros.flatMap((row) => planesOf(row, bits)))),
+      tensor("scales", "F16", [groups, outFeatures], scales),
+    ];
+    const declared = { quant_method: "gptq", bits, group_size: 32, sym: symmetric, checkpoint_format: "gptq_p" };
+    const { weight, warnings } = decode(tensors, { config: declared });
+    expect(warnings).toEqual([]);
+    expect(weight).toMatchObject({ bits, order: "planar-k", groupSize: 32 });
+    expect(weight.zeros === undefined).toBe(symmetric);
+    const expected = codes.flatMap((column, n) =>
+      column.map(
+        (code, k) => (code - zeros[Math.floor(k / 32)][n]) * (((Math.floor(k / 32) * outFeatures + n) % 50) / 64),
+      ),
+    );
+    // Zeros of either sign are equal here: the formula has none, f32 has.
+    expect(Array.from(dequantize(weight), (value) => value + 0)).toEqual(expected.map((value) => value + 0));
+  });
+
+  test("widths that are one plane are those of v2", () => {
+    const module = randomModule({ ...plain, symmetric: false });
+    const { weight } = decode(pack(module, "gptq_v2"), {
+      config: { ...config, sym: false, checkpoint_format: "gptq_p" },
+    });
+    expect(weight.order).toBe("lsb-k");
+    expect(dequantize(weight)).toEqual(expectedValues(module));
+  });
+
+  test("5 bit is planar whatever the label says", () => {
+    const qweight = tensor("qweight", "I32", [5, 32], new Uint32Array(160));
+    const qzeros = tensor("qzeros", "I32", [1, 5], new Uint32Array(5));
+    const scales = tensor("scales", "F16", [1, 32], new Uint16Array(32));
+    expect(decode([qweight, qzeros, scales], { config: { ...config, bits: 5, sym: false } }).weight.order).toBe(
+      "planar-k",
+    );
+  });
+});
+
 describe("the data decides, the label is a cross-check", () => {
   test.each([
     ["gptq", "gptq_v2"],
@@ -292,7 +360,6 @@ describe("recognition", () => {
   });
 
   test.each([
-    ["planar GPTQ", { ...config, checkpoint_format: "gptq_p" }, "planar GPTQ (gptq_p)"],
     ["Marlin", { ...config, checkpoint_format: "marlin" }, "packed as Marlin"],
     ["Marlin by AutoGPTQ's flag", { ...config, is_marlin_format: true }, "packed as Marlin"],
     ["Marlin 2:4", { ...config, checkpoint_format: "marlin_24" }, "Marlin 2:4"],
@@ -407,7 +474,6 @@ describe("shapes that contradict each other", () => {
     ["float zero points", reshaped("qzeros", [3, 4], "F16"), UnsupportedError, "holds F16"],
     ["integer scales", reshaped("scales", [3, 32], "I32"), UnsupportedError, "scales hold I32"],
     ["scales of one column", reshaped("scales", [32, 1]), UnsupportedError, "before AutoGPTQ"],
-    ["planar bits", reshaped("qzeros", [3, 5]), UnsupportedError, "5-bit GPTQ is planar"],
     ["AWQ's shapes", reshaped("scales", [3, 256]), FormatError, "those of AWQ"],
     ["other columns", reshaped("scales", [3, 31]), FormatError, "do not match"],
     ["other groups", reshaped("qzeros", [2, 4]), FormatError, "do not match"],

@@ -9,12 +9,12 @@ import { firstGroupLength, normalizeGroups, rowOrderOf } from "../row-order.ts";
 import type { WeightFormat } from "../weight-format.ts";
 import { parseGptqConfig, scalarNames, type GptqConfig } from "./parse-config.ts";
 import { gptqTensors, readShapes, type GptqShapes } from "./read-shapes.ts";
-import { readZeros } from "./read-zeros.ts";
+import { readPlanarZeros, readZeros } from "./read-zeros.ts";
 
 const mark = ".qweight";
 
 /**
- * GPTQ v1 and v2, of 2, 3, 4 and 8 bit: w[k][n] = scales[g_idx[k]][n] * (q[k][n] - z[g_idx[k]][n]).
+ * GPTQ v1 and v2, of 2, 3, 4 and 8 bit, and planar, of 2 to 8 bit: w[k][n] = scales[g_idx[k]][n] * (q[k][n] - z[g_idx[k]][n]).
  *
  * Codes lie along k, input features always in their original order: act-order makes g_idx jump, and nothing else. Below
  * it has become a row order. Layout: AutoGPTQ 0.7.1, auto_gptq/nn_modules/qlinear/qlinear_cuda_old.py, `pack`; v2 and the
@@ -38,7 +38,7 @@ export const gptq: WeightFormat<GptqConfig> = {
   decode(module, pieces, config, warn) {
     const tensors = gptqTensors(module, pieces);
     const shapes = readShapes(module, tensors, config);
-    const { inFeatures, outFeatures, bits, groups, scaleType } = shapes;
+    const { inFeatures, outFeatures, bits, groups, scaleType, isPlanar } = shapes;
     const groupOf = tensors.gIdx && normalizeGroups(module, asInt32(tensors.gIdx.bytes), groups);
     const groupSize = findGroupSize(shapes, config, groupOf && firstGroupLength(groupOf));
     if (groupSize === undefined) {
@@ -50,7 +50,11 @@ export const gptq: WeightFormat<GptqConfig> = {
     warnOfOtherGroups(shapes, groupSize, config, warn);
     if (groups > 1 && groupOf === undefined) warnOfLostOrder(tensors.gIdx !== undefined, config, warn);
     const rowOrder = groupOf && rowOrderOf(module, groupOf, groups, groupSize);
-    const zeros = tensors.qzeros && readZeros(tensors.qzeros.bytes, bits, config, warn);
+    const zeros =
+      tensors.qzeros &&
+      (isPlanar
+        ? readPlanarZeros(tensors.qzeros.bytes, shapes, config, warn)
+        : readZeros(tensors.qzeros.bytes, bits, config, warn));
     const weight: AffineZeroWeight = {
       scheme: "affine-zero",
       inFeatures,
@@ -58,7 +62,7 @@ export const gptq: WeightFormat<GptqConfig> = {
       bits,
       groupSize,
       codes: tensors.qweight.bytes,
-      order: "lsb-k",
+      order: isPlanar ? "planar-k" : "lsb-k",
       scales: tensors.scales.bytes,
       scaleType,
       ...(zeros && { zeros }),

@@ -5,14 +5,14 @@ import { ConfigFields } from "../config-fields.ts";
 import type { DeclaredGroups } from "../group-size.ts";
 import type { Evidence, FormatOverrides, TensorHead } from "../weight-format.ts";
 
-/** How zero points are stored: v1 as z - 1, v2 as z. */
-export type ZeroConvention = (typeof zeroConventions)[number];
+/** How a module is packed: zero points in v1 as z - 1, in v2 as z; planar GPTQ is v2 with its bits in planes. */
+export type GptqConvention = (typeof conventions)[number];
 
-const zeroConventions = ["gptq", "gptq_v2"] as const;
+const conventions = ["gptq", "gptq_v2", "gptq_p"] as const;
 
 /** What a GPTQ checkpoint declares. Bits and group sizes are cross-checks: the shapes of the tensors decide. */
 export interface GptqConfig {
-  readonly zeroConvention: ZeroConvention;
+  readonly convention: GptqConvention;
   /** True: the user said so, and neither label nor data count. */
   readonly conventionForced: boolean;
   /** True: every module is declared symmetric. */
@@ -39,7 +39,7 @@ const maxRules = 65_536;
  * What the checkpoint declares, undefined when it is no GPTQ. Without a config it is GPTQ when AutoGPTQ's metadata, TGI's
  * scalars or the shapes of a packed module say so; a config without a method (early AutoGPTQ wrote such) needs the shapes.
  * Throws UnsupportedError for packings under the name of GPTQ that are others, FormatError for values of a wrong type,
- * RequestError for an override that is no ZeroConvention.
+ * RequestError for an override that is no GptqConvention.
  */
 export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides): GptqConfig | undefined {
   const { tensors, label } = evidence;
@@ -60,7 +60,7 @@ export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides):
   const actOrder = declaresActOrder(fields);
   const firstWithoutOrder = actOrder ? moduleWithoutGIdx(tensors) : undefined;
   return {
-    zeroConvention: isForced ? forcedConvention(checkpointFormat, label) : declaredConvention(fields, label),
+    convention: isForced ? forcedConvention(checkpointFormat, label) : declaredConvention(fields, label),
     conventionForced: isForced,
     declaredSymmetric: symmetric.size === 1 && symmetric.has(true),
     declaredGroups: groups.filter(({ bits, groupSize }) => bits !== undefined || groupSize !== undefined),
@@ -96,23 +96,22 @@ function looksLikeGptq(tensors: ReadonlyMap<string, TensorHead>): boolean {
   return false;
 }
 
-function forcedConvention(name: string, label: string): ZeroConvention {
-  const found = zeroConventions.find((convention) => convention === name);
+function forcedConvention(name: string, label: string): GptqConvention {
+  const found = conventions.find((convention) => convention === name);
   if (found !== undefined) return found;
   throw new RequestError(
-    `${label}: no checkpoint format of GPTQ is called ${quote(name)}; accepted: ${zeroConventions.join(", ")}`,
+    `${label}: no checkpoint format of GPTQ is called ${quote(name)}; accepted: ${conventions.join(", ")}`,
   );
 }
 
-function declaredConvention(fields: ConfigFields, label: string): ZeroConvention {
+function declaredConvention(fields: ConfigFields, label: string): GptqConvention {
   if (fields.boolean("is_marlin_format")) refuse(label, "Marlin");
   const declared = fields.string("checkpoint_format", "format")?.toLowerCase() ?? "gptq";
   switch (declared) {
     case "gptq":
     case "gptq_v2":
-      return declared;
     case "gptq_p":
-      return refuse(label, "planar GPTQ (gptq_p)");
+      return declared;
     case "marlin":
       return refuse(label, "Marlin");
     case "marlin_24":
@@ -126,7 +125,7 @@ function declaredConvention(fields: ConfigFields, label: string): ZeroConvention
 
 function refuse(label: string, packing: string): never {
   throw new UnsupportedError(
-    `${label}: the checkpoint is packed as ${packing}; of GPTQ, "gptq" (v1) and "gptq_v2" can be read`,
+    `${label}: the checkpoint is packed as ${packing}; of GPTQ, "gptq" (v1), "gptq_v2" and "gptq_p" can be read`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
-import type { AffineBits, FloatType } from "../../weights/packed-weight.ts";
+import { affineBits, type AffineBits, type FloatType } from "../../weights/packed-weight.ts";
 import { floatTypeOf } from "../float-type.ts";
 import type { Pieces, TensorHead } from "../weight-format.ts";
 import type { GptqConfig } from "./parse-config.ts";
@@ -21,6 +21,8 @@ export interface GptqShapes {
   readonly bits: AffineBits;
   readonly groups: number;
   readonly scaleType: FloatType;
+  /** True: codes and zero points are in planes. Widths that are a plane by themselves are not. */
+  readonly isPlanar: boolean;
 }
 
 export function gptqTensors<Tensor extends TensorHead>(module: string, pieces: Pieces<Tensor>): GptqTensors<Tensor> {
@@ -73,17 +75,16 @@ export function readShapes(module: string, tensors: GptqTensors<TensorHead>, con
     : gIdx
       ? (32 * rows) / gIdx.shape[0]
       : (config.declaredGroups[0]?.bits ?? fail("has neither qzeros nor g_idx, nor does the config declare its bits"));
-  if (bits === 5 || bits === 6 || bits === 7) {
-    throw new UnsupportedError(`${quote(module)}: ${bits}-bit GPTQ is planar GPTQ (gptq_p), which cannot be read`);
-  }
   const shapes = `qweight ${shown(qweight)}${qzeros ? `, qzeros ${shown(qzeros)}` : ""}${gIdx ? `, g_idx ${shown(gIdx)}` : ""}`;
-  if (!isAffineBits(bits)) return fail(`${shapes} amount to ${bits} bit; 2, 3, 4 and 8 exist`);
+  if (!isAffineBits(bits)) return fail(`${shapes} amount to ${bits} bit; 2 to 8 exist`);
   const inFeatures = (32 * rows) / bits;
   if (!Number.isInteger(inFeatures)) fail(`${shapes}: ${rows} rows of words hold no whole number of ${bits}-bit codes`);
   if ((inFeatures * bits) % 32 !== 0 || inFeatures < 1) fail(`${shapes}: an LSB stream must fill whole words`);
+  const isPlanar = isPlanarWidth(bits) || (bits === 3 && config.convention === "gptq_p");
+  if (isPlanar && (inFeatures % 32 !== 0 || outFeatures % 32 !== 0)) fail(`${shapes}: planes are of 32 codes`);
   if (gIdx && gIdx.shape[0] !== inFeatures) fail(`${shapes}: g_idx must have ${inFeatures} entries`);
   if (groups > inFeatures) fail(`scales ${shown(scales)} have more groups than the ${inFeatures} input features`);
-  return { inFeatures, outFeatures, bits, groups, scaleType };
+  return { inFeatures, outFeatures, bits, groups, scaleType, isPlanar };
 }
 
 function requireWords(module: string, tensor: TensorHead, rank: number): void {
@@ -104,5 +105,10 @@ function shown({ shape }: TensorHead): string {
 }
 
 function isAffineBits(bits: number): bits is AffineBits {
-  return bits === 2 || bits === 3 || bits === 4 || bits === 8;
+  return affineBits.some((known) => known === bits);
+}
+
+/** Widths that planar GPTQ alone has, whatever the label says. */
+function isPlanarWidth(bits: AffineBits): boolean {
+  return bits === 5 || bits === 6 || bits === 7;
 }

@@ -1,7 +1,11 @@
 import { asUint32 } from "../../util/bytes.ts";
 import type { Warn } from "../../util/warn-once.ts";
+import { streamWords } from "../../weights/lsb-stream.ts";
 import type { AffineBits, PackedZeros } from "../../weights/packed-weight.ts";
+import { getPlanarCode } from "../../weights/planar-stream.ts";
+import { symmetricZero } from "../../weights/zero-points.ts";
 import type { GptqConfig } from "./parse-config.ts";
+import type { GptqShapes } from "./read-shapes.ts";
 
 /** Words of qzeros where every zero point is 2^(b-1): one word, or the three that 32 fields of 3 bit take. */
 interface SymmetricWords {
@@ -23,6 +27,9 @@ const symmetricWords: Readonly<Record<AffineBits, readonly SymmetricWords[]>> = 
     { storedAs: "gptq", words: [0x77777777] },
     { storedAs: "gptq_v2", words: [0x88888888] },
   ],
+  5: [], // these widths are planar always
+  6: [],
+  7: [],
   8: [
     { storedAs: "gptq", words: [0x7f7f7f7f] },
     { storedAs: "gptq_v2", words: [0x80808080] },
@@ -40,25 +47,48 @@ export function readZeros(
   config: GptqConfig,
   warn: Warn,
 ): PackedZeros | undefined {
-  const { zeroConvention, conventionForced, declaredSymmetric, legacyZeros, label } = config;
+  const { convention, conventionForced, declaredSymmetric, legacyZeros, label } = config;
   const words = asUint32(bytes);
   const symmetric = symmetricWords[bits].find((candidate) =>
     words.every((word, w) => word === candidate.words[w % candidate.words.length]),
   );
   if (symmetric) {
     const { storedAs } = symmetric;
-    const agrees = storedAs === zeroConvention || (storedAs.startsWith("gptq ") && zeroConvention === "gptq");
+    const isVersion2 = convention !== "gptq"; // planar zero points are those of v2
+    const agrees = (storedAs === "gptq_v2") === isVersion2;
     if (agrees) return undefined;
     if (!conventionForced) {
       warn(
-        `${label}: declares checkpoint format ${zeroConvention}, but symmetric zero points are stored as in ${storedAs}; ` +
+        `${label}: declares checkpoint format ${convention}, but symmetric zero points are stored as in ${storedAs}; ` +
           `read as ${storedAs} (--checkpoint-format overrides)`,
       );
       return undefined;
     }
   } else if (declaredSymmetric) {
-    warn(`${label}: declares symmetric weights, but zero points differ from 2^(bits - 1); read as they are stored`);
+    warnOfZeros(label, warn);
   }
-  if (zeroConvention === "gptq_v2") return { bytes, order: "lsb-n" };
+  if (convention !== "gptq") return { bytes, order: "lsb-n" };
   return { bytes, order: bits === 3 && legacyZeros ? "lsb-n-minus-legacy" : "lsb-n-minus-one" };
+}
+
+/** Planar zero points, one a byte; undefined: the module is symmetric. Layout: weights/planar-stream.ts, along n. */
+export function readPlanarZeros(
+  bytes: Uint8Array,
+  { bits, groups, outFeatures }: Pick<GptqShapes, "bits" | "groups" | "outFeatures">,
+  { declaredSymmetric, label }: GptqConfig,
+  warn: Warn,
+): PackedZeros | undefined {
+  const words = asUint32(bytes);
+  const rowWords = streamWords(bits, outFeatures);
+  const zeros = new Uint8Array(groups * outFeatures);
+  for (let g = 0, i = 0; g < groups; g++) {
+    for (let n = 0; n < outFeatures; n++) zeros[i++] = getPlanarCode(words, bits, n, g * rowWords);
+  }
+  if (zeros.every((zero) => zero === symmetricZero(bits))) return undefined;
+  if (declaredSymmetric) warnOfZeros(label, warn);
+  return { bytes: zeros, order: "bytes" };
+}
+
+function warnOfZeros(label: string, warn: Warn): void {
+  warn(`${label}: declares symmetric weights, but zero points differ from 2^(bits - 1); read as they are stored`);
 }
