@@ -51,7 +51,7 @@ async function chat(argument: string | undefined, flags: ChatFlags): Promise<voi
   // A model that cannot chat says so before anybody types.
   if (!llm.hasChatTemplate)
     throw new RequestError("the model has no chat template; `fewbit run --raw` continues a text");
-  await llm.renderChat("Hi", { system: flags.system });
+  await llm.applyTemplate("Hi", { system: flags.system });
   if (isInteractive) terminal.note(`${llm.info.architecture} on ${llm.info.device.description}; /help for help`);
   interruption.disarm();
   await converse({ flags, terminal, conversation, interruption });

@@ -6,7 +6,7 @@ export type { Folder } from "../io/folder.ts";
 export { openHttpFolder } from "../io/http-folder.ts";
 export { openMemoryFolder } from "../io/memory-folder.ts";
 export type { EngineOptions } from "../llm/engine-options.ts";
-export type { ChatOptions, GenerateOptions } from "../llm/generation-options.ts";
+export type { ChatOptions, GenerateOptions, TemplateOptions } from "../llm/generation-options.ts";
 export type {
   Generation,
   GenerationEvent,

@@ -107,7 +107,7 @@ export class PrefixTree {
   /** Removes the node if it serves nothing any more, then its parent, and so on. */
   #prune(from: PrefixNode): void {
     let node: PrefixNode | undefined = from;
-    while (node !== undefined && node.pins === 0 && node.children.size === 0 && node.pages.every((page) => page < 0)) {
+    while (node?.pins === 0 && node.children.size === 0 && node.pages.every((page) => page < 0)) {
       (node.parent?.children ?? this.#roots).delete(node.key);
       node = node.parent;
     }

@@ -1,7 +1,7 @@
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
-import type { ChatOptions, GenerateOptions } from "./generation-options.ts";
+import type { GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import type { LoadOptions } from "./load-options.ts";
 
 // Types hold in TypeScript only: a program in JavaScript, or one that passes on what a file says, may give anything.
@@ -31,14 +31,16 @@ export function checkModel(model: unknown): void {
 /** Throws RequestError naming the option that is not what GenerateOptions says. Ranges of numbers are the engine's. */
 export function checkGenerateOptions(options: GenerateOptions): void {
   requireObject("options", options);
-  const { stop, ignoreEos, signal, logitBias } = options;
+  const { stop, stopIds, ignoreEos, logprobs, skipSpecial, cacheSalt, signal, logitBias } = options;
   check(
     "stop",
     stop,
     stop === undefined || typeof stop === "string" || Array.isArray(stop),
     "a text or a list of texts",
   );
-  requireType("ignoreEos", ignoreEos, "boolean");
+  for (const [name, value] of Object.entries({ ignoreEos, logprobs, skipSpecial })) requireType(name, value, "boolean");
+  requireType("cacheSalt", cacheSalt, "string");
+  check("stopIds", stopIds, stopIds === undefined || Array.isArray(stopIds), "a list of token ids");
   requireSignal(signal);
   const isBias = logitBias === undefined || (Array.isArray(logitBias) && logitBias.every(Array.isArray));
   check("logitBias", logitBias, isBias, "a list of [token id, bias]");
@@ -53,19 +55,36 @@ export function checkGenerateOptions(options: GenerateOptions): void {
 
 /** As checkGenerateOptions, for a prompt of either kind. */
 export function checkPrompt(prompt: unknown): void {
-  const isIds = Array.isArray(prompt) || prompt instanceof Int32Array || prompt instanceof Uint32Array;
-  check("prompt", prompt, typeof prompt === "string" || isIds, "a text or a list of token ids");
+  check("prompt", prompt, typeof prompt === "string" || isList(prompt), "a text or a list of token ids");
 }
 
-/** As checkGenerateOptions, for a conversation. */
-export function checkChat(messages: string | readonly ChatMessage[], options: ChatOptions): void {
+/** As checkGenerateOptions, for what is to become tokens. */
+export function checkText(text: unknown): void {
+  check("text", text, typeof text === "string", "a text");
+}
+
+/** As checkGenerateOptions, for what is to become text. */
+export function checkIds(ids: unknown): void {
+  const isIds = isList(ids) && ids.every((id) => Number.isInteger(id) && (id as number) >= 0);
+  check("ids", ids, isIds, "a list of token ids");
+}
+
+function isList(value: unknown): value is ArrayLike<unknown> & { every(test: (item: unknown) => boolean): boolean } {
+  return Array.isArray(value) || value instanceof Int32Array || value instanceof Uint32Array;
+}
+
+/** As checkGenerateOptions, for a conversation and its template. */
+export function checkChat(messages: string | readonly ChatMessage[], options: TemplateOptions): void {
   requireObject("options", options);
   check("messages", messages, typeof messages === "string" || Array.isArray(messages), "a text or a list of messages");
   if (typeof messages !== "string") messages.forEach((message, i) => requireObject(`messages[${i}]`, message));
-  const { system, tools, templateVariables } = options;
+  const { system, tools, templateVariables, now, addGenerationPrompt } = options;
   requireType("system", system, "string");
   check("tools", tools, tools === undefined || Array.isArray(tools), "a list");
   if (templateVariables !== undefined) requireObject("templateVariables", templateVariables);
+  const isDate = now === undefined || (now instanceof Date && !Number.isNaN(now.getTime()));
+  check("now", now, isDate, "a valid Date");
+  requireType("addGenerationPrompt", addGenerationPrompt, "boolean");
 }
 
 /** The options' signal, if they have one that can be listened to. */

@@ -8,26 +8,47 @@ import type { SamplingChoices } from "./sampling-defaults.ts";
  * temperature 0.7 and top-p 0.95.
  */
 export interface GenerateOptions extends SamplingChoices {
-  /** Absent: as many as the context holds. */
+  /** Tokens of the answer, at least 1. Default: as many as the context holds. */
   readonly maxTokens?: number | undefined;
-  /** Texts that end the answer; they are not part of it. At most 64, of at most 1,024 characters. */
+  /**
+   * Texts that end the answer; they are not part of it, and nothing of them is ever said. A special token that is spelled so ends it too,
+   * though it has no text. At most 64, of at most 1,024 characters. Default none.
+   */
   readonly stop?: string | readonly string[] | undefined;
-  /** Goes on where the model would end. */
+  /** Further tokens that end the answer, like those of `LLMInfo.endOfTurnIds`: reported, but not part of the text. Default none. */
+  readonly stopIds?: readonly number[] | undefined;
+  /** Goes on where the model would end its turn. Default false. */
   readonly ignoreEos?: boolean | undefined;
-  /** Reports log-probabilities, and those of so many of the likeliest tokens at each place (0 to 20). */
+  /** Reports the log-probability of every token in the result; events of tokens have it anyway. Default false. */
+  readonly logprobs?: boolean | undefined;
+  /** Reports log-probabilities, and those of so many of the likeliest tokens at each place, 0 to 20. Default: as `logprobs`. */
   readonly topLogprobs?: number | undefined;
+  /** Whether special tokens (role marks, the end of a turn) are left out of the text. Default true. */
+  readonly skipSpecial?: boolean | undefined;
+  /**
+   * Who shares computed prompts with whom (`EngineOptions.prefixReuse`): requests of the same salt only, for a server whose users must
+   * not learn from an answer's haste what others have asked. At most 256 characters. Default "".
+   */
+  readonly cacheSalt?: string | undefined;
   /** Ends the answer where it is: its finish reason is then "cancelled". */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ChatOptions extends GenerateOptions {
-  /** A system message before all others. */
+/** How a conversation becomes the text that the model was trained to continue. */
+export interface TemplateOptions {
+  /** A system message before all others. Default: what the template has by itself. */
   readonly system?: string | undefined;
-  /** Tools as JSON schemas, in the form of the OpenAI API, for templates that know of them. */
+  /** Tools as JSON schemas, in the form of the OpenAI API, for templates that know of them. Default none. */
   readonly tools?: readonly unknown[] | undefined;
-  /** Further variables of the chat template (`enable_thinking`). */
+  /** Further variables of the chat template (`enable_thinking`); they win over the special tokens. Default none. */
   readonly templateVariables?: Readonly<Record<string, unknown>> | undefined;
+  /** The time that templates see which write a date. Default the clock. */
+  readonly now?: Date | undefined;
+  /** Whether the text ends where the model's turn begins. Default true. */
+  readonly addGenerationPrompt?: boolean | undefined;
 }
+
+export interface ChatOptions extends GenerateOptions, TemplateOptions {}
 
 /** What was asked for over what the model wants over what is off; the seed is random unless given. */
 export function samplingParameters(options: GenerateOptions, defaults: SamplingChoices): SamplingParameters {

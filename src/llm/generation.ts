@@ -11,6 +11,7 @@ import { EventQueue } from "../engine/event-queue.ts";
 import { StopStrings } from "../text/stop-strings.ts";
 import { StreamDecoder } from "../text/stream-decoder.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+import { showSpecial } from "./show-special.ts";
 
 export type GenerationEvent = TextEvent | TokenEvent | GenerationFinishedEvent;
 
@@ -60,6 +61,11 @@ export interface GenerationJob {
   readonly request: GenerationRequest;
   readonly tokenizer: Tokenizer | undefined;
   readonly stops: readonly string[];
+  /** Texts that are special tokens; their ids are among the request's stop ids. */
+  readonly stopTokens: ReadonlyMap<number, string>;
+  readonly skipSpecial: boolean;
+  /** Whether the result has log-probabilities. */
+  readonly logprobs: boolean;
   readonly loadMs: number;
 }
 
@@ -118,13 +124,16 @@ class Answer {
   readonly #stops: StopStrings;
   readonly #tokens: TokenEvent[] = [];
   #text = "";
+  /** The last token as a text to stop at; undefined: it is none. */
+  #stopToken: string | undefined;
   #result: GenerationResult | undefined;
 
   constructor(job: GenerationJob, emit: (event: GenerationEvent) => void) {
     this.#job = job;
     this.#emit = emit;
     this.#stopIds = new Set(job.request.stopIds);
-    this.#decoder = job.tokenizer && new StreamDecoder(job.tokenizer);
+    const { tokenizer, skipSpecial } = job;
+    this.#decoder = tokenizer && new StreamDecoder(skipSpecial ? tokenizer : showSpecial(tokenizer));
     this.#stops = new StopStrings(job.stops);
   }
 
@@ -147,13 +156,22 @@ class Answer {
     if (this.isStopped) return;
     this.#tokens.push(event);
     this.#emit(event);
-    if (!this.#stopIds.has(event.id)) this.#say(this.#stops.push(this.#decoder?.push(event.id) ?? ""));
+    this.#stopToken = this.#job.stopTokens.get(event.id);
+    if (!this.#stopIds.has(event.id) || this.#isShown(event.id))
+      this.#say(this.#stops.push(this.#decoder?.push(event.id) ?? ""));
+  }
+
+  /** What ends an answer is text only where special tokens are, and it was not asked for as a text to stop at. */
+  #isShown(id: number): boolean {
+    const { tokenizer, skipSpecial } = this.#job;
+    return !skipSpecial && this.#stopToken === undefined && (tokenizer?.isSpecial(id) ?? false);
   }
 
   #finish({ reason, usage, timings }: Extract<EngineEvent, { type: "finished" }>): void {
     this.#say(this.#stops.push(this.#decoder?.finish() ?? ""));
     this.#say(this.#stops.finish());
-    const { request, tokenizer, loadMs } = this.#job;
+    const { request, tokenizer, loadMs, logprobs } = this.#job;
+    const stop = this.#stops.found ?? this.#stopToken;
     const finished = {
       finishReason: this.isStopped ? "stop" : reason,
       usage: { ...usage, completionTokens: this.#tokens.length },
@@ -170,8 +188,8 @@ class Answer {
       text: tokenizer === undefined ? null : this.#text,
       promptIds: request.promptIds,
       ids: this.#tokens.map(({ id }) => id),
-      ...(this.#stops.found !== undefined && { stop: this.#stops.found }),
-      ...(request.topLogprobs !== undefined && { logprobs: this.#tokens }),
+      ...(stop !== undefined && { stop }),
+      ...(logprobs && { logprobs: this.#tokens }),
       seed: request.sampling.seed,
       ...finished,
     };

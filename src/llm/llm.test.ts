@@ -3,6 +3,7 @@ import { expected, textOf, tinyModel, type TinyModelOptions } from "../../test/s
 import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
 import { AbortedError, RequestError } from "../util/errors.ts";
 import type { LoadProgress } from "../util/load-progress.ts";
+import type { GenerateOptions } from "./generation-options.ts";
 import type { Generation, GenerationEvent } from "./generation.ts";
 import type { Host } from "./host.ts";
 import type { LLM } from "./llm.ts";
@@ -92,6 +93,32 @@ describe("generate", () => {
     }
   });
 
+  test("log-probabilities without the likeliest others", async () => {
+    const { logprobs } = await llm.generate(promptIds, { ...greedy, maxTokens: 2, logprobs: true }).result;
+    expect(logprobs).toHaveLength(2);
+    expect(logprobs?.[0]).not.toHaveProperty("top");
+    const none = await llm.generate(promptIds, { ...greedy, maxTokens: 2, logprobs: false, topLogprobs: 1 }).result;
+    expect(none).not.toHaveProperty("logprobs");
+  });
+
+  test("what another prompt began with is not computed again, unless it is switched off or salted", async () => {
+    await using two = await load({}, { maxSequences: 2 });
+    const prompt = [...promptIds, ...promptIds, ...promptIds, ...promptIds].slice(0, 40);
+    const ask = async (on: LLM, options: GenerateOptions = {}) =>
+      await on.generate(prompt, { ...greedy, maxTokens: 4, ...options }).result;
+    const first = await ask(two);
+    const again = await ask(two);
+    expect(first.usage).toEqual({ promptTokens: 40, cachedTokens: 0, completionTokens: 4 });
+    expect(again.usage.cachedTokens).toBeGreaterThanOrEqual(16);
+    expect(again.ids).toEqual(first.ids);
+    expect((await ask(two, { cacheSalt: "mine" })).usage.cachedTokens).toBe(0);
+    expect(await two.stats()).toMatchObject({ running: 0, pagesUsed: 0 });
+    expect((await two.stats()).pagesCached).toBeGreaterThan(0);
+    await using without = await load({}, { prefixReuse: false });
+    await ask(without);
+    expect((await ask(without)).usage.cachedTokens).toBe(0);
+  });
+
   test("answers at the same time do not touch each other", async () => {
     const prompts = [promptIds, promptIds.slice(3), promptIds.slice(0, 5), [7], [200, 100], promptIds];
     const options = { ...greedy, maxTokens: 6 };
@@ -148,6 +175,36 @@ describe("the end of an answer", () => {
     const stop = `${textOf(greedyIds.slice(3, 5))}!`;
     const { text, finishReason } = await llm.generate(promptIds, { ...greedy, maxTokens: 5, stop }).result;
     expect([text, finishReason]).toEqual([textOf(greedyIds.slice(0, 5)), "length"]);
+  });
+
+  test("special tokens: hidden, or shown, and a text to stop at", async () => {
+    const special = { [greedyIds[1]]: "<mark>", [greedyIds[5]]: "<end>" };
+    await using marked = await load({ special, generationConfig: { eos_token_id: greedyIds[5] } });
+    const text = (from: number, to: number): string => textOf(greedyIds.slice(from, to));
+    const ask = async (options: GenerateOptions) => {
+      const generation = marked.generate(promptIds, { temperature: 0, maxTokens: 8, ...options });
+      const said = textIn(await eventsOf(generation));
+      const { text: whole, ...result } = await generation.result;
+      expect(whole).toBe(said);
+      return { ...result, said };
+    };
+    expect([greedyIds.indexOf(greedyIds[1]), greedyIds.indexOf(greedyIds[5])]).toEqual([1, 5]);
+    const hidden = await ask({});
+    expect([hidden.said, hidden.finishReason]).toEqual([text(0, 1) + text(2, 5), "stop"]);
+    expect((await ask({ skipSpecial: false })).said).toBe(`${text(0, 1)}<mark>${text(2, 5)}<end>`);
+    expect((await ask({ skipSpecial: false, ignoreEos: true })).said).toBe(
+      `${text(0, 1)}<mark>${text(2, 5)}<end>${text(6, 8)}`,
+    );
+    for (const skipSpecial of [true, false])
+      expect(await ask({ skipSpecial, stop: ["never", "<mark>"] })).toMatchObject({
+        said: text(0, 1),
+        ids: greedyIds.slice(0, 2),
+        finishReason: "stop",
+        stop: "<mark>",
+      });
+    const byId = await ask({ stopIds: [greedyIds[2]] });
+    expect(byId).toMatchObject({ ids: greedyIds.slice(0, 3), said: text(0, 1), finishReason: "stop" });
+    expect(byId).not.toHaveProperty("stop");
   });
 
   test("the context's end", async () => {
@@ -210,12 +267,51 @@ describe("chat", () => {
   });
 
   test("a text is a message of the user's; a system message goes before it", async () => {
-    expect(await llm.renderChat(promptText)).toBe(`<s>${promptText}`);
-    expect(await llm.renderChat("b", { system: "a" })).toBe("<s>ab");
-    expect(await llm.renderChat("b", { tools: ["t"] })).toBe("<s>bt");
-    expect(await llm.renderChat("b", { templateVariables: { bos_token: "x" } })).toBe("xb");
+    expect(await llm.applyTemplate(promptText)).toBe(`<s>${promptText}`);
+    expect(await llm.applyTemplate("b", { system: "a" })).toBe("<s>ab");
+    expect(await llm.applyTemplate("b", { tools: ["t"] })).toBe("<s>bt");
+    expect(await llm.applyTemplate("b", { templateVariables: { bos_token: "x" } })).toBe("xb");
     const twice = llm.chat([{ role: "system", content: "a" }, ask], { system: "b" });
     await expect(twice.result).rejects.toThrow(RequestError);
+  });
+});
+
+describe("tokens and templates", () => {
+  test("text to tokens and back", () => {
+    expect(llm.tokenize(promptText)).toEqual(promptIds);
+    expect(llm.tokenize(`<s>${promptText}`)).toEqual([1, ...promptIds]);
+    expect(llm.detokenize([1, ...promptIds])).toBe(`<s>${promptText}`);
+    expect(llm.detokenize([1, ...promptIds], { skipSpecial: true })).toBe(promptText);
+    expect(llm.detokenize(Int32Array.from(promptIds) as never)).toBe(promptText);
+  });
+
+  test("counts are those of prompts", async () => {
+    expect(await llm.countTokens(promptText)).toBe(promptIds.length);
+    const messages = [{ role: "user", content: promptText }];
+    const { usage } = await llm.chat(messages, { ...greedy, system: promptText, maxTokens: 1 }).result;
+    expect(await llm.countTokens(messages, { system: promptText })).toBe(usage.promptTokens);
+    expect(await llm.countTokens("x".repeat(5000))).toBeGreaterThan(-1);
+  });
+
+  test("templates know the time, and whose turn it is", async () => {
+    const now = new Date(2020, 1, 29);
+    expect(await llm.applyTemplate("b", { now, templateVariables: { dated: true } })).toBe("<s>b2020-02-29");
+    expect(await llm.applyTemplate("b", { addGenerationPrompt: false })).toBe("<s>b.");
+  });
+
+  test.each<[string, () => unknown]>([
+    ["text", () => llm.tokenize(5 as never)],
+    ["ids", () => llm.detokenize("a" as never)],
+    ["ids", () => llm.detokenize([1, -1])],
+    ["ids", () => llm.detokenize([0.5])],
+    ["text", () => llm.countTokens(undefined as never)],
+    ["now", () => llm.applyTemplate("a", { now: new Date(NaN) })],
+    ["now", () => llm.applyTemplate("a", { now: 5 as never })],
+    ["addGenerationPrompt", () => llm.countTokens([{ role: "user" }], { addGenerationPrompt: 1 as never })],
+  ])("%s that is none is refused", async (name, ask) => {
+    const asked = (async () => ask())();
+    await expect(asked).rejects.toThrow(RequestError);
+    await expect(asked).rejects.toThrow(name);
   });
 });
 
@@ -233,6 +329,11 @@ describe("what cannot be asked for", () => {
     ["no prompt", () => llm.generate(null as never)],
     ["no options", () => llm.generate(promptIds, null as never)],
     ["a stop that is no text", () => llm.generate(promptIds, { stop: 5 as never })],
+    ["stop ids that are no list", () => llm.generate(promptIds, { stopIds: 5 as never })],
+    ["a stop id that is none", () => llm.generate(promptIds, { stopIds: [256] })],
+    ["a salt that is no text", () => llm.generate(promptIds, { cacheSalt: 5 as never })],
+    ["a salt that is too long", () => llm.generate(promptIds, { cacheSalt: "x".repeat(257) })],
+    ["a wish that is no yes or no", () => llm.generate(promptIds, { logprobs: "yes" as never })],
     ["a signal that is none", () => llm.generate(promptIds, { signal: {} as never })],
     ["a number in a text", () => llm.generate(promptIds, { topP: "0.5" as never })],
     ["a bias that is no pair", () => llm.generate(promptIds, { logitBias: [5] as never })],

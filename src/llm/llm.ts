@@ -1,10 +1,10 @@
 import type { Engine, EngineDevice, EngineStats } from "../engine/engine.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
-import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { RequestError } from "../util/errors.ts";
-import { checkChat, checkGenerateOptions, checkPrompt, signalOf } from "./check-options.ts";
+import { checkChat, checkGenerateOptions, checkIds, checkPrompt, checkText, signalOf } from "./check-options.ts";
 import { conversationOf, samplingParameters, stopStrings } from "./generation-options.ts";
-import type { ChatOptions, GenerateOptions } from "./generation-options.ts";
+import type { ChatOptions, GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import { Generation, type GenerationJob } from "./generation.ts";
 import { ChatRenderer, type ModelText } from "./model-text.ts";
 import type { SamplingChoices } from "./sampling-defaults.ts";
@@ -69,10 +69,13 @@ export class LLM implements AsyncDisposable {
     return this.#text.templates !== undefined;
   }
 
-  /** Answers a conversation, or a single message of the user's, by the model's chat template. */
+  /**
+   * Answers a conversation, or a single message of the user's, by the model's chat template. For the next turn, add the answer and the
+   * next message and ask again: what the model has read and said before is not computed again (`EngineOptions.prefixReuse`).
+   */
   chat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Generation {
     return this.#start(options, async () => {
-      const prompt = await this.renderChat(messages, options);
+      const prompt = await this.applyTemplate(messages, options);
       // The template has put the special tokens in.
       return this.#encode(prompt, false);
     });
@@ -87,15 +90,41 @@ export class LLM implements AsyncDisposable {
   }
 
   /** The text that `chat` would have the model continue. Throws RequestError where the template refuses the conversation. */
-  async renderChat(messages: string | readonly ChatMessage[], options: ChatOptions = {}): Promise<string> {
+  async applyTemplate(messages: string | readonly ChatMessage[], options: TemplateOptions = {}): Promise<string> {
     checkChat(messages, options);
-    const { system, tools, templateVariables } = options;
+    const { system, tools, templateVariables, now, addGenerationPrompt } = options;
     const template = await this.#renderer.template(tools !== undefined);
     return template.render({
       messages: conversationOf(messages, system),
       ...(tools !== undefined && { tools }),
+      ...(addGenerationPrompt !== undefined && { addGenerationPrompt }),
       ...(templateVariables !== undefined && { extra: templateVariables }),
+      ...(now !== undefined && { now }),
     });
+  }
+
+  /**
+   * How many tokens a prompt has: a text as `generate` takes it, or a conversation as `chat` does, template and all. Throws RequestError
+   * as these would, but not for the length.
+   */
+  async countTokens(prompt: string | readonly ChatMessage[], options: TemplateOptions = {}): Promise<number> {
+    if (typeof prompt === "string") return this.tokenize(prompt).length;
+    return this.tokenize(await this.applyTemplate(prompt, options), { addSpecial: false }).length;
+  }
+
+  /**
+   * A text's token ids. `addSpecial` (default true) puts around it what the tokenizer puts around texts, a begin token, say; off for
+   * what `applyTemplate` has made. Throws RequestError for a model without a tokenizer.
+   */
+  tokenize(text: string, options: EncodeOptions = {}): number[] {
+    checkText(text);
+    return this.#requireTokenizer().encode(text, options);
+  }
+
+  /** The text of token ids; with `skipSpecial` (default false) without special tokens. Throws RequestError for a model without a tokenizer. */
+  detokenize(ids: readonly number[], options: DecodeOptions = {}): string {
+    checkIds(ids);
+    return this.#requireTokenizer().decode(Array.from(ids), options);
   }
 
   /** What the engine is doing. */
@@ -127,38 +156,59 @@ export class LLM implements AsyncDisposable {
     }, signalOf(options));
   }
 
-  #encode(text: string, addSpecial: boolean): readonly number[] {
+  #requireTokenizer(): Tokenizer {
     if (this.tokenizer === undefined)
       throw new RequestError("the model has no tokenizer.json; give token ids to generate()");
+    return this.tokenizer;
+  }
+
+  #encode(text: string, addSpecial: boolean): readonly number[] {
+    const tokenizer = this.#requireTokenizer();
     const { contextLength } = this.info;
     // Before it is tokenized, which takes its time and memory for a text of megabytes.
-    if (text.length > contextLength * this.tokenizer.longestToken)
+    if (text.length > contextLength * tokenizer.longestToken)
       throw new RequestError(
         `the prompt has ${text.length} characters, more than the context of ${contextLength} tokens can hold: ` +
           "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
       );
-    return this.tokenizer.encode(text, { addSpecial });
+    return tokenizer.encode(text, { addSpecial });
   }
 
   #job(promptIds: readonly number[], options: GenerateOptions): GenerationJob {
-    const { maxTokens = this.info.contextLength, ignoreEos = false, topLogprobs } = options;
+    const { maxTokens = this.info.contextLength, ignoreEos = false, skipSpecial = true, cacheSalt } = options;
+    const { logprobs = options.topLogprobs !== undefined, topLogprobs, stopIds = [] } = options;
     const stops = stopStrings(options);
     const { tokenizer } = this;
     if (stops.length > 0 && tokenizer === undefined) {
       throw new RequestError("stop needs text, and the model has no tokenizer.json");
     }
+    const stopTokens = specialTokensOf(stops, tokenizer);
     return {
       engine: this.#engine,
       tokenizer,
       stops,
+      stopTokens,
+      skipSpecial,
+      logprobs,
       loadMs: this.info.loadMs,
       request: {
         promptIds,
         maxTokens,
-        stopIds: ignoreEos ? [] : this.info.endOfTurnIds,
+        stopIds: [...(ignoreEos ? [] : this.info.endOfTurnIds), ...stopTokens.keys(), ...stopIds],
         sampling: samplingParameters(options, this.#samplingDefaults),
         ...(topLogprobs !== undefined && { topLogprobs }),
+        ...(cacheSalt !== undefined && { cacheSalt }),
       },
     };
   }
+}
+
+/** Those of the texts that are special tokens, by id. */
+function specialTokensOf(texts: readonly string[], tokenizer: Tokenizer | undefined): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  for (const text of texts) {
+    const id = tokenizer?.tokenId(text);
+    if (id !== undefined && tokenizer?.isSpecial(id)) found.set(id, text);
+  }
+  return found;
 }

@@ -20,6 +20,8 @@ export const textOf = (ids: readonly number[]): string => ids.map((id) => String
 export interface TinyModelOptions {
   /** Replaces what generation_config.json says. */
   readonly generationConfig?: object;
+  /** Further special tokens, besides `<s>`: texts by id. */
+  readonly special?: Readonly<Record<number, string>>;
   /** Files left out. */
   readonly without?: readonly string[];
 }
@@ -28,7 +30,7 @@ export interface TinyModelOptions {
  * A Llama of 256 tokens and three layers with random weights, a tokenizer, and a chat template that puts `<s>` before the messages.
  * Small enough for the reference backend.
  */
-export function tinyModel({ generationConfig, without = [] }: TinyModelOptions = {}): Folder {
+export function tinyModel({ generationConfig, special = {}, without = [] }: TinyModelOptions = {}): Folder {
   const files = new Map<string, Uint8Array>();
   for (const name of ["config.json", "model.safetensors", "generation_config.json"]) {
     files.set(name, readFileSync(join(source, name)));
@@ -36,20 +38,21 @@ export function tinyModel({ generationConfig, without = [] }: TinyModelOptions =
   const set = (name: string, content: unknown): unknown =>
     files.set(name, new TextEncoder().encode(JSON.stringify(content)));
   if (generationConfig !== undefined) set("generation_config.json", generationConfig);
-  set("tokenizer.json", tokenizer());
+  set("tokenizer.json", tokenizer({ 1: "<s>", ...special }));
   set("tokenizer_config.json", {
     bos_token: "<s>",
     chat_template:
-      "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}{% if tools %}{{ tools[0] }}{% endif %}",
+      "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}{% if tools %}{{ tools[0] }}{% endif %}" +
+      "{% if dated %}{{ strftime_now('%Y-%m-%d') }}{% endif %}{% if not add_generation_prompt %}.{% endif %}",
   });
   for (const name of without) files.delete(name);
   return openMemoryFolder(files, "tiny model");
 }
 
-function tokenizer(): unknown {
+function tokenizer(special: Readonly<Record<number, string>>): unknown {
   const ids = Array.from({ length: 256 }, (_, id) => id);
   return {
-    added_tokens: [{ id: 1, content: "<s>", special: true }],
+    added_tokens: Object.entries(special).map(([id, content]) => ({ id: Number(id), content, special: true })),
     normalizer: null,
     pre_tokenizer: null,
     post_processor: null,

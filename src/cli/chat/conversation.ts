@@ -58,10 +58,7 @@ export class Conversation {
       onNote("the context is full: the answer ends here");
   }
 
-  async #countTokens(messages: readonly ChatMessage[]): Promise<number> {
-    const { tokenizer } = this.#llm;
-    if (tokenizer === undefined) throw new RequestError("the model has no tokenizer.json; chat needs text");
-    const text = await this.#llm.renderChat(messages, { system: this.system });
-    return tokenizer.encode(text, { addSpecial: false }).length;
+  #countTokens(messages: readonly ChatMessage[]): Promise<number> {
+    return this.#llm.countTokens(messages, { system: this.system });
   }
 }
