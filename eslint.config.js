@@ -23,6 +23,10 @@ export default defineConfig([
     },
   },
   {
+    files: ["examples/**/*.mjs"],
+    rules: { "no-undef": "off" }, // TypeScript knows the names of Node and of browsers: examples/tsconfig.json
+  },
+  {
     files: ["**/*.ts"],
     extends: [tseslint.configs.recommendedTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

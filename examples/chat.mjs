@@ -1,19 +1,24 @@
-// A conversation of two turns, printed as it comes. From a checkout: npm run setup, then node examples/chat.mjs [MODEL]
+// A conversation of several turns: the list of messages is yours, and every answer goes back into it.
+//
+//   node examples/chat.mjs [MODEL]     in a checkout after `npm run setup`
 import { LLM } from "fewbit";
+
+const questions = ["What is the capital of France?", "And what is it famous for?"];
 
 const llm = await LLM.load(process.argv[2]);
 try {
-  const messages = [];
-  for (const question of ["What is the capital of France?", "And what is it famous for?"]) {
+  /** @type {import("fewbit").ChatMessage[]} */
+  const messages = [{ role: "system", content: "You answer in one sentence." }];
+  for (const question of questions) {
     messages.push({ role: "user", content: question });
     console.log(`> ${question}`);
-    const answer = llm.chat(messages, { maxTokens: 100 });
+    const answer = llm.chat(messages, { maxTokens: 100, temperature: 0 });
     for await (const event of answer) {
       if (event.type === "text") process.stdout.write(event.text);
     }
-    const { text, usage, timings } = await answer.result;
-    console.log(`\n[${usage.completionTokens} tokens, ${timings.decodeTokensPerSecond.toFixed(1)} a second]`);
-    messages.push({ role: "assistant", content: text });
+    const { text } = await answer.result;
+    messages.push({ role: "assistant", content: text ?? "" });
+    console.log("\n");
   }
 } finally {
   await llm.close();

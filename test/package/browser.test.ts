@@ -17,16 +17,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { LLM } from "../../src/entry/node.ts";
 import { golden } from "../cli/fewbit.ts";
+import { browserPath } from "../support/browser-path.ts";
 import { serveFiles } from "../support/serve-files.ts";
 import { tinyModel } from "../support/tiny-model.ts";
 import { pack, root, unpack } from "./packed.ts";
 
 const isBuilt = existsSync(join(root, "dist", "browser.mjs"));
 if (!isBuilt) console.log("skipped: there is no dist/, npm run build makes it");
-
-const browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const browser = browsers.find((path) => existsSync(path));
-if (browser === undefined) console.log(`skipped: there is no browser (looked for ${browsers.join(", ")})`);
 
 /** What the page does, and a user's page would: the same text and ids as here, or the promise rejects. */
 const page = `
@@ -92,7 +89,7 @@ describe.skipIf(!isBuilt)("the packed package in a browser", () => {
   });
 
   const { path: gptq, promptIds } = golden("models/gptq-4b-g128-asym-actorder");
-  test.skipIf(browser === undefined)("generates what Node does, from models that lie on a server", async () => {
+  test.skipIf(browserPath === undefined)("generates what Node does, from models that lie on a server", async () => {
     for (const name of ["config.json", "generation_config.json", "model.safetensors", "quantize_config.json"])
       files.set(`/gptq/${name}`, readFileSync(join(gptq, name)));
     const folder = tinyModel();
@@ -101,7 +98,7 @@ describe.skipIf(!isBuilt)("the packed package in a browser", () => {
       files.set(`/tiny/${name}`, await source.read(0, source.size));
     }
     await using server = await serveFiles(files);
-    const program = await chromium.launch({ executablePath: browser!, args: ["--no-sandbox"] });
+    const program = await chromium.launch({ executablePath: browserPath!, args: ["--no-sandbox"] });
     try {
       const tab = await program.newPage();
       const complaints: string[] = [];
