@@ -1,5 +1,5 @@
 import { escapedClass, newline } from "./character-classes.ts";
-import type { CodePointSet} from "./code-point-set.ts";
+import type { CodePointSet } from "./code-point-set.ts";
 import { maxCodePoint } from "./code-point-set.ts";
 import type { PatternReader } from "./pattern-reader.ts";
 import type { RegexDialect } from "./regex.ts";

@@ -1,4 +1,4 @@
-import { CodePointSet, maxCodePoint } from "./code-point-set.ts";
+import { CodePointSet } from "./code-point-set.ts";
 
 /** Filled once per property and process: what a property contains depends on the runtime's Unicode version alone. */
 const known = new Map<string, CodePointSet>();
@@ -59,13 +59,12 @@ function exactProperty(name: string): CodePointSet | undefined {
   let set = known.get(name);
   if (set !== undefined) return set;
   if (!/^[A-Za-z0-9_=]+$/.test(name)) return undefined; // nothing that could leave the braces
-  let pattern: RegExp;
   try {
-    pattern = new RegExp(`\\p{${name}}+`, "gu");
-  } catch {
-    return undefined;
+    set = scan(new RegExp(`\\p{${name}}+|\\P{${name}}+`, "uy"), new RegExp(`^\\p{${name}}`, "u"));
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
   }
-  set = scan(pattern);
   known.set(name, set);
   return set;
 }
@@ -85,25 +84,50 @@ const alike: readonly (readonly [first: number, last: number])[] = [
   ),
 ];
 
-/** Code points that a string is made of at a time: within what `String.fromCodePoint` takes as arguments. */
-const portion = 0x1000;
-
-function scan(pattern: RegExp): CodePointSet {
+/** Takes an expression that matches a run of members or a run of others: to search for members only would take far longer. */
+function scan(runs: RegExp, member: RegExp): CodePointSet {
   const ranges: (readonly [number, number])[] = [];
-  for (const [first, last] of alike) {
-    pattern.lastIndex = 0;
-    if (pattern.test(String.fromCodePoint(first))) ranges.push([first, last]);
-  }
-  for (let base = 0; base <= maxCodePoint; base += portion) {
-    if (alike.some(([first, last]) => base >= first && base <= last)) continue;
-    const beforeSurrogates = base < 0xd800 && base + portion > 0xd800;
-    const end = beforeSurrogates ? 0xd800 : base + portion;
-    const text = String.fromCodePoint(...Array.from({ length: end - base }, (_, index) => base + index));
-    const width = base < 0x10000 ? 1 : 2;
-    pattern.lastIndex = 0;
-    for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
-      ranges.push([base + found.index / width, base + pattern.lastIndex / width - 1]);
+  for (const [first, last] of alike) if (member.test(String.fromCodePoint(first))) ranges.push([first, last]);
+  for (const { first, text } of allTexts()) {
+    const width = first < 0x10000 ? 1 : 2;
+    let isMember = member.test(text);
+    for (let start = 0; start < text.length; start = runs.lastIndex, isMember = !isMember) {
+      runs.lastIndex = start;
+      runs.test(text);
+      if (isMember) ranges.push([first + start / width, first + runs.lastIndex / width - 1]);
     }
   }
   return CodePointSet.fromRanges(ranges);
+}
+
+interface ScannedText {
+  readonly first: number;
+  /** The code points from `first` on, in order. */
+  readonly text: string;
+}
+
+/** 1.2 MB that take longer to make than to scan: they outlive the compilation of a pattern, but not the next collection. */
+let cachedTexts: WeakRef<readonly ScannedText[]> | undefined;
+
+/** All code points but those of `alike`. */
+function allTexts(): readonly ScannedText[] {
+  let texts = cachedTexts?.deref();
+  if (texts === undefined) {
+    const blocks = [[0, 0xd800], [0xe000, 0x10000], ...[1, 2, 3, 14].map((plane) => [plane << 16, (plane + 1) << 16])];
+    texts = blocks.map(([first, end]) => ({ first, text: textOf(first, end) }));
+    cachedTexts = new WeakRef(texts);
+  }
+  return texts;
+}
+
+function textOf(first: number, end: number): string {
+  const units = new Uint16Array(2 * (end - first));
+  let length = 0;
+  for (let codePoint = first; codePoint < end; codePoint++) {
+    if (codePoint > 0xffff) {
+      units[length++] = 0xd7c0 + (codePoint >> 10);
+      units[length++] = 0xdc00 | (codePoint & 0x3ff);
+    } else units[length++] = codePoint;
+  }
+  return new TextDecoder("utf-16le", { ignoreBOM: true }).decode(units.subarray(0, length));
 }
