@@ -3,6 +3,7 @@ import type { RegexDialect } from "./regex.ts";
 import { unicodeProperty } from "./unicode-property.ts";
 
 export const newline = CodePointSet.of(0x0a);
+const knownWordCharacters = new Map<RegexDialect, CodePointSet>();
 const hexDigit = ascii("0-9", "A-F", "a-f");
 
 /**
@@ -27,8 +28,13 @@ export function escapedClass(letter: string, dialect: RegexDialect): CodePointSe
 
 /** Letters, marks, decimal digits and connectors; in Rust (UTS #18, annex C) the joiners U+200C and U+200D as well. */
 export function wordCharacters(dialect: RegexDialect): CodePointSet {
-  const names = ["Alphabetic", "M", "Nd", "Pc"];
-  return union(dialect === "rust" ? [...names, "Join_Control"] : names);
+  let set = knownWordCharacters.get(dialect);
+  if (set === undefined) {
+    const names = ["Alphabetic", "M", "Nd", "Pc"];
+    set = union(dialect === "rust" ? [...names, "Join_Control"] : names);
+    knownWordCharacters.set(dialect, set);
+  }
+  return set;
 }
 
 /** `[:name:]`: of ASCII alone in Rust, of Unicode in Oniguruma (its make_unicode_property_data.py, add_posix_props). */

@@ -7,6 +7,7 @@ export class CodePointSet {
 
   /** first, last, first, last, …: inclusive, ascending, and neither overlapping nor touching. */
   readonly ranges: readonly number[];
+  #complement: CodePointSet | undefined;
 
   private constructor(ranges: readonly number[]) {
     this.ranges = ranges;
@@ -30,6 +31,20 @@ export class CodePointSet {
 
   get isEmpty(): boolean {
     return this.ranges.length === 0;
+  }
+
+  /** How many code points it has. */
+  get size(): number {
+    let size = 0;
+    for (let i = 0; i < this.ranges.length; i += 2) size += this.ranges[i + 1] - this.ranges[i] + 1;
+    return size;
+  }
+
+  /** The code points, ascending. */
+  *members(): Generator<number> {
+    for (let i = 0; i < this.ranges.length; i += 2) {
+      for (let codePoint = this.ranges[i]; codePoint <= this.ranges[i + 1]; codePoint++) yield codePoint;
+    }
   }
 
   has(codePoint: number): boolean {
@@ -73,7 +88,16 @@ export class CodePointSet {
     return new CodePointSet(common);
   }
 
+  /** The same object every time, so that those who know a set by its identity know this one too. */
   complement(): CodePointSet {
+    if (this.#complement === undefined) {
+      this.#complement = new CodePointSet(this.#gaps());
+      this.#complement.#complement = this;
+    }
+    return this.#complement;
+  }
+
+  #gaps(): number[] {
     const rest: number[] = [];
     let next = 0;
     for (let i = 0; i < this.ranges.length; i += 2) {
@@ -81,7 +105,7 @@ export class CodePointSet {
       next = this.ranges[i + 1] + 1;
     }
     if (next <= maxCodePoint) rest.push(next, maxCodePoint);
-    return new CodePointSet(rest);
+    return rest;
   }
 
   minus(other: CodePointSet): CodePointSet {

@@ -34,7 +34,7 @@ class Lowering {
   readonly #options: LowerOptions;
   readonly #code: number[] = [];
   readonly #sets: CodePointSet[] = [];
-  readonly #tableOf = new Map<string, number>();
+  readonly #tableOf = new Map<CodePointSet | string, number>();
   readonly #firsts = new FirstSets((work) => this.#spend(work));
   readonly #groupSlots: number;
   #registerCount: number;
@@ -118,7 +118,7 @@ class Lowering {
     const jumps: number[] = [];
     alternatives.forEach((alternative, index) => {
       const isLast = index === alternatives.length - 1;
-      const others = firsts.slice(index + 1);
+      const others = firsts.slice(index + 1, index + 2 + maxComparedAlternatives);
       const operand = isLast ? undefined : this.#choice(firsts[index], others);
       this.#lower(alternative, next);
       if (operand === undefined) return;
@@ -311,12 +311,19 @@ class Lowering {
   }
 
   #findTable(set: CodePointSet, limit: number): number | undefined {
+    const known = this.#tableOf.get(set);
+    if (known !== undefined) return known;
+    // Unions are new objects, equal to others or not.
+    this.#spend(1 + (set.ranges.length >> 2));
     const key = set.ranges.join();
-    this.#spend(1 + (set.ranges.length >> 3));
-    const known = this.#tableOf.get(key);
-    if (known !== undefined || this.#sets.length >= limit) return known;
-    this.#tableOf.set(key, this.#sets.length);
-    return this.#sets.push(set) - 1;
+    let index = this.#tableOf.get(key);
+    if (index === undefined) {
+      if (this.#sets.length >= limit) return undefined;
+      index = this.#sets.push(set) - 1;
+      this.#tableOf.set(key, index);
+    }
+    this.#tableOf.set(set, index);
+    return index;
   }
 
   #areDisjoint(a: CodePointSet, b: CodePointSet | undefined): boolean {

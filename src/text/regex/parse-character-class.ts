@@ -70,8 +70,15 @@ function parseUnion(reader: PatternReader, options: ClassOptions, isFirst: boole
     } else if (last < item) throw reader.malformed("a range must not end before it begins", at);
     else ranges.push([item, last]);
   }
-  const all = [...classes].reduce((union, set) => union.union(set), CodePointSet.fromRanges(ranges));
-  return options.ignoresCase ? closeOverCase(all) : all;
+  let all = CodePointSet.fromRanges(ranges);
+  for (const set of classes) {
+    reader.spend(all.ranges.length + set.ranges.length);
+    all = all.union(set);
+  }
+  reader.spend(all.ranges.length);
+  if (!options.ignoresCase) return all;
+  reader.spend(Math.min(all.size, 3000)); // what differs by case at all
+  return closeOverCase(all);
 }
 
 function parseItem(reader: PatternReader, options: ClassOptions): number | CodePointSet {

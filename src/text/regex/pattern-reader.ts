@@ -1,10 +1,13 @@
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 
+const maxWork = 1_000_000;
+
 /** A cursor over the code points of a pattern, and the errors that say where it stands. */
 export class PatternReader {
   readonly pattern: string;
   position = 0;
+  #work = 0;
 
   constructor(pattern: string) {
     this.pattern = pattern;
@@ -45,6 +48,12 @@ export class PatternReader {
     if (found === null) return undefined;
     this.position += found[0].length;
     return found;
+  }
+
+  /** Counts ranges of sets that were united or searched: a short pattern can name large sets very often. */
+  spend(work: number): void {
+    this.#work += work;
+    if (this.#work > maxWork) throw this.unsupported("its classes of characters take too much work to compile");
   }
 
   malformed(what: string, at = this.position): FormatError {
