@@ -4,6 +4,22 @@ import * as op from "./instructions.ts";
 import type { Regex, RegexMatch } from "./regex.ts";
 import type { RegexProgram } from "./regex-program.ts";
 
+// Constants of this module: where modules are not bundled, one of another module may be a property to look up every time.
+const { BRANCH, RUN, CHAR, SET, SKIP, MATCH, PEEK, JUMP, FORK } = op;
+const { FORK_AHEAD, SAVE, LEAVE_IF_EMPTY, ENTER, COMMIT, REWIND, REFUTE, RETURNED, BACK } = op;
+const {
+  PEEK_BACK,
+  BORDER,
+  TEXT_START,
+  TEXT_END,
+  LAST_LINE_END,
+  LINE_START,
+  LINE_END,
+  SEARCH_START,
+  FOLLOW_NONE,
+  FOLLOW_OFFSET,
+} = op;
+
 /** Integers of one entry on the stack of choices. */
 const entryLength = 3;
 /** 4 MB of choices; a match that needs more is given up as one that takes too many steps. */
@@ -119,13 +135,13 @@ export class BacktrackingRegex implements Regex {
       // An instruction that matches goes on with `continue`; `break` leads to the choice that was left last.
       const operation = code[at];
       switch (operation) {
-        case op.BRANCH:
-        case op.SKIP: {
+        case BRANCH:
+        case SKIP: {
           if (!isOf(text, position, code[at + 1], low, tables)) {
             at = code[at + 2];
             continue;
           }
-          if (operation === op.BRANCH) {
+          if (operation === BRANCH) {
             stack[height] = code[at + 2];
             stack[height + 1] = position;
             stack[height + 2] = -1;
@@ -134,7 +150,7 @@ export class BacktrackingRegex implements Regex {
           at += 3;
           continue;
         }
-        case op.RUN: {
+        case RUN: {
           const table = code[at + 1];
           const least = code[at + 2];
           const most = code[at + 3];
@@ -157,7 +173,7 @@ export class BacktrackingRegex implements Regex {
           steps += position - begin;
           if (count < least) break;
           at += 5;
-          if (position > leastEnd && code[at + op.FOLLOW_OFFSET] !== op.FOLLOW_NONE) {
+          if (position > leastEnd && code[at + FOLLOW_OFFSET] !== FOLLOW_NONE) {
             stack[height] = at;
             stack[height + 1] = position;
             stack[height + 2] = leastEnd;
@@ -165,38 +181,38 @@ export class BacktrackingRegex implements Regex {
           }
           continue;
         }
-        case op.CHAR:
+        case CHAR:
           if (position >= length || text.charCodeAt(position) !== code[at + 1]) break;
           position++;
           at += 2;
           continue;
-        case op.SET:
+        case SET:
           if (!isOf(text, position, code[at + 1], low, tables)) break;
           position += isPairAt(text, position) ? 2 : 1;
           at += 2;
           continue;
-        case op.MATCH:
+        case MATCH:
           budget.spend(steps);
           return position;
-        case op.PEEK:
+        case PEEK:
           if (isOf(text, position, code[at + 1], low, tables) !== (code[at + 2] === 1)) break;
           at += 3;
           continue;
-        case op.JUMP:
+        case JUMP:
           at = code[at + 1];
           continue;
-        case op.FORK:
-        case op.FORK_AHEAD: {
+        case FORK:
+        case FORK_AHEAD: {
           const target = code[at + 1];
           at += 2;
-          stack[height] = operation === op.FORK ? target : at;
+          stack[height] = operation === FORK ? target : at;
           stack[height + 1] = position;
           stack[height + 2] = -1;
           height += entryLength;
-          if (operation === op.FORK_AHEAD) at = target;
+          if (operation === FORK_AHEAD) at = target;
           continue;
         }
-        case op.SAVE: {
+        case SAVE: {
           const register = code[at + 1];
           stack[height] = ~register;
           stack[height + 1] = registers[register];
@@ -205,15 +221,15 @@ export class BacktrackingRegex implements Regex {
           at += 2;
           continue;
         }
-        case op.LEAVE_IF_EMPTY:
+        case LEAVE_IF_EMPTY:
           at = registers[code[at + 1]] === position ? code[at + 2] : at + 3;
           continue;
-        case op.ENTER:
+        case ENTER:
           registers[code[at + 1]] = height;
           registers[code[at + 1] + 1] = position;
           at += 2;
           continue;
-        case op.COMMIT: {
+        case COMMIT: {
           // Choices go, but what undoes a register stays: a choice from before may still be taken.
           const bottom = registers[code[at + 1]];
           steps += height - bottom;
@@ -228,11 +244,11 @@ export class BacktrackingRegex implements Regex {
           at += 2;
           continue;
         }
-        case op.REWIND:
+        case REWIND:
           position = registers[code[at + 1] + 1];
           at += 2;
           continue;
-        case op.REFUTE: {
+        case REFUTE: {
           const bottom = registers[code[at + 1]];
           steps += height - bottom;
           while (height > bottom) {
@@ -241,11 +257,11 @@ export class BacktrackingRegex implements Regex {
           }
           break;
         }
-        case op.RETURNED:
+        case RETURNED:
           if (position !== registers[code[at + 1] + 1]) break;
           at += 2;
           continue;
-        case op.BACK: {
+        case BACK: {
           let left = code[at + 1];
           steps += left;
           for (; left > 0 && position > 0; left--) position -= isPairAt(text, position - 2) ? 2 : 1;
@@ -253,38 +269,38 @@ export class BacktrackingRegex implements Regex {
           at += 2;
           continue;
         }
-        case op.PEEK_BACK:
+        case PEEK_BACK:
           if (isOfBefore(text, position, code[at + 1], low, tables) !== (code[at + 2] === 1)) break;
           at += 3;
           continue;
-        case op.BORDER: {
+        case BORDER: {
           const table = code[at + 1];
           const isBorder = isOfBefore(text, position, table, low, tables) !== isOf(text, position, table, low, tables);
           if (isBorder !== (code[at + 2] === 1)) break;
           at += 3;
           continue;
         }
-        case op.TEXT_START:
+        case TEXT_START:
           if (position !== 0) break;
           at++;
           continue;
-        case op.TEXT_END:
+        case TEXT_END:
           if (position !== length) break;
           at++;
           continue;
-        case op.LAST_LINE_END:
+        case LAST_LINE_END:
           if (position < length - 1 || (position < length && text.charCodeAt(position) !== 0x0a)) break;
           at++;
           continue;
-        case op.LINE_START:
+        case LINE_START:
           if (position > 0 && text.charCodeAt(position - 1) !== 0x0a) break;
           at++;
           continue;
-        case op.LINE_END:
+        case LINE_END:
           if (position < length && text.charCodeAt(position) !== 0x0a) break;
           at++;
           continue;
-        case op.SEARCH_START:
+        case SEARCH_START:
           if (position !== searchStart) break;
           at++;
           continue;
@@ -311,7 +327,7 @@ export class BacktrackingRegex implements Regex {
           break;
         }
         // A run gives back a character, and more until what follows can begin.
-        const follow = code[target + op.FOLLOW_OFFSET];
+        const follow = code[target + FOLLOW_OFFSET];
         const end = position;
         do position -= position - 2 >= leastEnd && isPairAt(text, position - 2) ? 2 : 1;
         while (position > leastEnd && follow >= 0 && !isOf(text, position, follow, low, tables));

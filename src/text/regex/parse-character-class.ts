@@ -77,7 +77,7 @@ function parseUnion(reader: PatternReader, options: ClassOptions, isFirst: boole
   }
   reader.spend(all.ranges.length);
   if (!options.ignoresCase) return all;
-  reader.spend(Math.min(all.size, 3000)); // what differs by case at all
+  reader.spend(3 * Math.min(all.size, 3000)); // look-ups: that many code points differ by case at all
   return closeOverCase(all);
 }
 
