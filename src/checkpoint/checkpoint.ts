@@ -33,12 +33,16 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
   /** Names of all files that lie beside the weights, sorted. */
   readonly files: readonly string[];
   /** Every tensor of the container, by its whole name. */
-  readonly tensors: ReadonlyMap<string, RawTensor>;
+  readonly tensors: ReadonlyMap<string, RawTensor<string>>;
   /**
    * Every weight that the model multiplies, adds or looks up, in the order of the file. Throws as WeightSource.linear does
    * for shapes that contradict each other.
    */
   modules(): readonly CheckpointModule[];
+  /** The weight that a module of the model is read from, under the model's name for it; undefined: there is none. */
+  module(name: string): CheckpointModule | undefined;
+  /** The weight of a packed module of `modules()` as the file has it, rows in the file's order. Throws as WeightSource.linear. */
+  stored(module: CheckpointModule): Promise<PackedWeight>;
   /** The content of a text file beside the weights ("tokenizer.json"); undefined: there is none. */
   readText(name: string): Promise<string | undefined>;
   close(): Promise<void>;
@@ -46,7 +50,7 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
 
 /** One weight as its shapes tell it: a packed module, or a tensor by itself. */
 export interface CheckpointModule {
-  /** Without ".weight"; a bias is a module of its own, "X.bias". */
+  /** The file's own, without ".weight"; a bias is a module of its own, "X.bias". */
   readonly name: string;
   /** [out, in] for a packed module; else as stored. */
   readonly shape: readonly number[];
@@ -58,5 +62,5 @@ export interface CheckpointModule {
   /** Bytes in the file, zero points, scales and all. */
   readonly byteLength: number;
   /** The tensor that holds the values as they are; undefined for a packed module, which `linear` reads. */
-  readonly tensor?: RawTensor;
+  readonly tensor?: RawTensor<string>;
 }

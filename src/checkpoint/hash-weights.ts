@@ -26,7 +26,7 @@ const chunkValues = 4 * 2 ** 20;
  */
 export async function* hashWeights(checkpoint: Checkpoint, createHasher: () => Hasher): AsyncGenerator<HashedModule> {
   for (const module of checkpoint.modules()) {
-    const chunks = module.tensor ? plainValues(module.tensor) : packedValues(checkpoint, module.name);
+    const chunks = module.tensor ? plainValues(module.tensor) : packedValues(checkpoint, module);
     if (chunks === undefined) {
       yield { module, sha256: undefined };
       continue;
@@ -37,8 +37,8 @@ export async function* hashWeights(checkpoint: Checkpoint, createHasher: () => H
   }
 }
 
-async function* packedValues(checkpoint: Checkpoint, name: string): AsyncGenerator<Float32Array> {
-  const { weight } = await checkpoint.linear(name);
+async function* packedValues(checkpoint: Checkpoint, module: CheckpointModule): AsyncGenerator<Float32Array> {
+  const weight = await checkpoint.stored(module);
   const rows = Math.max(1, Math.floor(chunkValues / weight.inFeatures));
   for (let start = 0; start < weight.outFeatures; start += rows) {
     yield dequantizeRows(weight, start, Math.min(start + rows, weight.outFeatures));

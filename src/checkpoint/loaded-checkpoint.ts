@@ -5,12 +5,15 @@ import { decodeVector } from "../formats/dense/dense.ts";
 import { unpackedModules } from "../formats/formats.ts";
 import type { RecognisedFormat, TensorData } from "../formats/weight-format.ts";
 import type { Folder } from "../io/folder.ts";
-import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { FormatError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
 import type { Warn } from "../util/warn-once.ts";
+import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Checkpoint, CheckpointModule } from "./checkpoint.ts";
 import { readText } from "./read-file.ts";
+import { readWhole } from "./read-whole.ts";
+import { withLabel } from "./with-label.ts";
 
 export interface CheckpointParts {
   readonly folder: Folder;
@@ -32,6 +35,8 @@ export class LoadedCheckpoint implements Checkpoint {
   readonly #parts: CheckpointParts;
   /** Modules that the checkpoint's own format packs. */
   readonly #packed = new Set<string>();
+  /** Made when it is first asked for. */
+  #byName: ReadonlyMap<string, CheckpointModule> | undefined;
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
@@ -137,6 +142,15 @@ export class LoadedCheckpoint implements Checkpoint {
     };
   }
 
+  module(name: string): CheckpointModule | undefined {
+    this.#byName ??= new Map(this.modules().map((module) => [module.name, module]));
+    return this.#byName.get(name);
+  }
+
+  async stored(module: CheckpointModule): Promise<PackedWeight> {
+    return (await this.linear(module.name)).weight;
+  }
+
   async readText(name: string): Promise<string | undefined> {
     return this.files.includes(name) ? readText(this.#parts.folder, name) : undefined;
   }
@@ -166,12 +180,6 @@ function biasName(module: string): string {
   return `${module}.bias`;
 }
 
-async function readWhole(tensor: RawTensor, memory?: ReadMemory): Promise<TensorData> {
-  const { name, dtype, shape, byteLength } = tensor;
-  const bytes = await tensor.read(memory && { into: memory.take(byteLength) });
-  return { name, dtype, shape, bytes };
-}
-
 function byName<Tensor extends { readonly name: string }>(tensors: readonly Tensor[]): ReadonlyMap<string, Tensor> {
   return new Map(tensors.map((tensor) => [tensor.name, tensor]));
 }
@@ -195,15 +203,4 @@ function describePlain(tensor: RawTensor): CheckpointModule {
     byteLength,
     tensor,
   };
-}
-
-/** Formats know modules and tensors, but not whose they are. */
-function withLabel<Result>(label: string, fn: () => Result): Result {
-  try {
-    return fn();
-  } catch (error) {
-    if (error instanceof FormatError) throw new FormatError(`${label}: ${error.message}`, { cause: error });
-    if (error instanceof UnsupportedError) throw new UnsupportedError(`${label}: ${error.message}`, { cause: error });
-    throw error;
-  }
 }

@@ -1,12 +1,14 @@
 import { openSafetensorsFiles, openShardedSafetensors } from "../containers/safetensors/sharded.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { recogniseFormat } from "../formats/formats.ts";
+import type { ByteSource } from "../io/byte-source.ts";
 import type { Folder } from "../io/folder.ts";
 import { FormatError } from "../util/errors.ts";
 import { isJsonObject, jsonType, type JsonObject } from "../util/json.ts";
 import { once } from "../util/warn-once.ts";
 import type { Checkpoint, OpenCheckpointOptions } from "./checkpoint.ts";
 import { findWeights, type WeightFiles } from "./find-weights.ts";
+import { openGgufCheckpoint, openLegacyCheckpoint } from "./open-ggml-checkpoint.ts";
 import { LoadedCheckpoint } from "./loaded-checkpoint.ts";
 import { readConfig, readFile } from "./read-file.ts";
 
@@ -36,6 +38,10 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
     wanted: options.file,
     baseName: typeof baseName === "string" ? baseName : undefined,
   });
+  if ("container" in weights && weights.container !== "safetensors") {
+    const open = weights.container === "gguf" ? openGgufCheckpoint : openLegacyCheckpoint;
+    return open({ folder, files, sources: await openAll(folder, weights.files), signal: options.signal });
+  }
   const container = await openWeights(folder, weights, options.signal);
   try {
     const format = recogniseFormat(
@@ -70,15 +76,19 @@ async function openWeights(folder: Folder, weights: WeightFiles, signal?: AbortS
     const label = `${folder.label}/${weights.index}`;
     return openShardedSafetensors({ index, label, open: (name) => folder.open(name), ...options });
   }
-  // Opened one after the other: should one fail, those before it are known and closed.
-  const sources = [];
+  return openSafetensorsFiles(await openAll(folder, weights.files), { label: folder.label, ...options });
+}
+
+/** Opened one after the other: should one fail, those before it are known and closed. */
+async function openAll(folder: Folder, names: readonly string[]): Promise<readonly ByteSource[]> {
+  const sources: ByteSource[] = [];
   try {
-    for (const name of weights.files) sources.push(await folder.open(name));
+    for (const name of names) sources.push(await folder.open(name));
+    return sources;
   } catch (error) {
     for (const source of sources) await source.close();
     throw error;
   }
-  return openSafetensorsFiles(sources, { label: folder.label, ...options });
 }
 
 /** The declared quantization and the file that has it. Where several do, config.json counts, as for vLLM and TGI. */

@@ -86,12 +86,11 @@ interface ModelNeeds {
 /** Throws what stands in the way: no config, an unknown architecture, a weight that is missing. */
 async function modelNeeds(checkpoint: Checkpoint): Promise<ModelNeeds> {
   const model = modelOf(checkpoint);
-  const byName = new Map(checkpoint.modules().map((module) => [module.name, module]));
   const summaryOf = summarizer(checkpoint);
   const linears: WeightSummary[] = [];
   for (const { modules } of planLoads(model, checkpoint).projections)
     for (const { module } of modules) {
-      const found = byName.get(module);
+      const found = checkpoint.module(module);
       if (found !== undefined) linears.push(await summaryOf(found));
     }
   return { model, linears };

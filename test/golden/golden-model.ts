@@ -13,9 +13,11 @@ import { asFloat32 } from "../../src/util/bytes.ts";
 import { PageBook } from "../conformance/page-book.ts";
 import { fixtures, sharedFixtures } from "../support/fixtures.ts";
 
-/** A folder with golden files (fixtures/README.md). */
+/** A model with golden files beside it (fixtures/README.md). */
 export interface GoldenModel {
   readonly folder: string;
+  /** The weights' file, where the folder holds several models. */
+  readonly file?: string;
   readonly expected: Expected;
   /** A tensor of its logits.safetensors. */
   readLogits(tensor: string): Promise<Float32Array>;
@@ -30,12 +32,26 @@ interface Expected {
 /** Of this repository, else of the larger set; undefined where that is not beside the checkout. */
 export function goldenModel(kind: "arch" | "models", name: string): GoldenModel | undefined {
   const folder = [fixtures, sharedFixtures ?? fixtures].map((root) => join(root, kind, name)).find(existsSync);
-  if (folder === undefined) return undefined;
+  return folder === undefined ? undefined : read(folder, "");
+}
+
+/** A model that is one file, or several parts, among others; as goldenModel. */
+export function goldenFile(name: string): GoldenModel | undefined {
+  const folders = ["gguf", "gguf/models", "gguf/extra", "gguf/arch"];
+  for (const folder of [fixtures, sharedFixtures ?? fixtures].flatMap((root) =>
+    folders.map((path) => join(root, path)),
+  ))
+    for (const ending of [".gguf", ".bin", "-00001-of-00002.gguf"])
+      if (existsSync(join(folder, name + ending))) return { ...read(folder, `${name}.`), file: name + ending };
+  return undefined;
+}
+
+function read(folder: string, prefix: string): GoldenModel {
   return {
     folder,
-    expected: JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as Expected,
+    expected: JSON.parse(readFileSync(join(folder, `${prefix}expected.json`), "utf8")) as Expected,
     async readLogits(tensor) {
-      await using file = await openSafetensors(await openFile(join(folder, "logits.safetensors")));
+      await using file = await openSafetensors(await openFile(join(folder, `${prefix}logits.safetensors`)));
       const found = file.tensors.get(tensor);
       if (found === undefined) throw new Error(`${folder} has no ${tensor}`);
       return asFloat32(await found.read());
@@ -60,10 +76,10 @@ export interface GoldenSequenceOptions {
 /** Loads the model and begins a sequence of shuffled pages. */
 export async function openSequence(
   device: Device,
-  { folder }: GoldenModel,
+  { folder, file }: GoldenModel,
   { length, preparer = device, warn = refuse }: GoldenSequenceOptions,
 ): Promise<GoldenSequence> {
-  const { model, compiled } = await load(preparer, folder, warn);
+  const { model, compiled } = await load(preparer, folder, file, warn);
   const book = new PageBook(compiled.program.pageKinds, [length], device.pageSize, 7);
   const executable = await device.load({
     ...compiled,
@@ -104,8 +120,9 @@ function refuse(message: string): never {
   throw new Error(`a warning of a file that is as it should be: ${message}`);
 }
 
-async function load(device: WeightDevice, folder: string, warn: (message: string) => void) {
-  await using checkpoint = await openCheckpoint(await openFolder(folder), { warn });
+async function load(device: WeightDevice, folder: string, file: string | undefined, warn: (message: string) => void) {
+  const options = { warn, ...(file !== undefined && { file }) };
+  await using checkpoint = await openCheckpoint(await openFolder(folder), options);
   const model: Model = createModel(checkpoint.config);
   return { model, compiled: await compileModel({ model, source: checkpoint, device }) };
 }

@@ -2,12 +2,13 @@ import type { ByteSource } from "../../io/byte-source.ts";
 import { FormatError, RequestError } from "../../util/errors.ts";
 import { mapConcurrent } from "../../util/map-concurrent.ts";
 import { quote } from "../../util/quote.ts";
-import { swapBlocks } from "../ggml/block-bytes.ts";
-import { ggmlTypes, type GgmlType } from "../ggml/ggml-type.ts";
-import type { RawTensor, TensorReadOptions } from "../raw-tensor.ts";
+import type { GgmlType } from "../ggml/ggml-type.ts";
+import type { RawTensor } from "../raw-tensor.ts";
+import { StoredTensor } from "../stored-tensor.ts";
+import { BigEndianTensor } from "./big-endian-tensor.ts";
 import { MoreBytesNeeded } from "./header-reader.ts";
 import type { Metadata } from "./metadata.ts";
-import { parseGgufHeader, type GgufEntry, type GgufHeader } from "./parse-header.ts";
+import { parseGgufHeader, type GgufHeader } from "./parse-header.ts";
 
 /** The tensors of one GGUF file, or of all parts of a split one. Nothing is read until asked for. */
 export interface GgufFile extends AsyncDisposable {
@@ -51,7 +52,10 @@ export async function openGguf(
         if (tensors.has(entry.name)) {
           throw new FormatError(`${source.label}: tensor ${quote(entry.name)} is in another part, too`);
         }
-        tensors.set(entry.name, new StoredTensor(entry, source, header.littleEndian));
+        tensors.set(
+          entry.name,
+          header.littleEndian ? new StoredTensor(entry, source) : new BigEndianTensor(entry, source),
+        );
       }
     }
     const { label } = first.source;
@@ -113,41 +117,4 @@ function orderParts(parts: readonly Part[]): { readonly first: Part; readonly or
   if (first === undefined) throw new RequestError("a GGUF file has at least one part");
   if (!byNumber.has(0)) throw new FormatError(`${first.source.label}: the first part (split.no 0) is not there`);
   return { first, ordered };
-}
-
-class StoredTensor implements RawTensor<GgmlType> {
-  readonly name: string;
-  readonly dtype: GgmlType;
-  readonly shape: readonly number[];
-  readonly byteLength: number;
-  readonly #offset: number;
-  readonly #source: ByteSource;
-  readonly #littleEndian: boolean;
-
-  constructor(entry: GgufEntry, source: ByteSource, littleEndian: boolean) {
-    this.name = entry.name;
-    this.dtype = entry.dtype;
-    this.shape = entry.shape;
-    this.byteLength = entry.byteLength;
-    this.#offset = entry.offset;
-    this.#source = source;
-    this.#littleEndian = littleEndian;
-  }
-
-  /** A part of a big-endian tensor must consist of whole blocks. */
-  async read(options: TensorReadOptions = {}): Promise<Uint8Array> {
-    const { start = 0, end = this.byteLength } = options;
-    const layout = ggmlTypes[this.dtype];
-    const isRange = start >= 0 && start <= end && end <= this.byteLength;
-    if (!isRange || (!this.#littleEndian && (start % layout.bytes !== 0 || end % layout.bytes !== 0))) {
-      throw new RequestError(
-        `${this.#source.label}: tensor ${quote(this.name)} of ${this.byteLength} bytes cannot be read from ${start} to ${end}`,
-      );
-    }
-    if (this.#littleEndian) return this.#source.read(this.#offset + start, end - start, options);
-    // Swapped in place: never in memory that the source lends.
-    const bytes = await this.#source.read(this.#offset + start, end - start, { ...options, borrow: false });
-    swapBlocks(layout, bytes);
-    return bytes;
-  }
 }

@@ -2,27 +2,17 @@ import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { ggmlByteLength } from "../ggml/block-bytes.ts";
 import { ggmlTypeOf, ggmlTypes, whyNoGgmlType, type GgmlType } from "../ggml/ggml-type.ts";
+import type { TensorEntry } from "../stored-tensor.ts";
 import { HeaderReader } from "./header-reader.ts";
 import { Metadata, type MetadataValue } from "./metadata.ts";
 import { readValue } from "./read-value.ts";
-
-/** A tensor of the header, its range already checked against the file. */
-export interface GgufEntry {
-  readonly name: string;
-  readonly dtype: GgmlType;
-  /** Row length last, the reverse of the order in the file. */
-  readonly shape: readonly number[];
-  /** First byte of the tensor, from the start of the file. */
-  readonly offset: number;
-  readonly byteLength: number;
-}
 
 export interface GgufHeader {
   readonly version: 1 | 2 | 3;
   readonly littleEndian: boolean;
   readonly metadata: Metadata;
   /** In the order of their data. */
-  readonly entries: readonly GgufEntry[];
+  readonly entries: readonly TensorEntry<GgmlType>[];
 }
 
 /** Magic and version: what tells a GGUF file and its byte order. */
@@ -96,8 +86,8 @@ function alignmentOf(metadata: Metadata, reader: HeaderReader): number {
   return alignment;
 }
 
-/** One tensor, its offset still counted from the start of the data. */
-function readInfo(reader: HeaderReader, index: number, version: 1 | 2 | 3, label: string): GgufEntry {
+/** One tensor, its dimensions turned around, its offset still counted from the start of the data. */
+function readInfo(reader: HeaderReader, index: number, version: 1 | 2 | 3, label: string): TensorEntry<GgmlType> {
   const name = reader.string(`the name of tensor ${index}`, { strict: true });
   if (name.length > maxNameLength) reader.fail(`the name of tensor ${index} has ${name.length} characters`);
   const where = `tensor ${quote(name)}`;
@@ -126,7 +116,7 @@ interface Layout {
 }
 
 /** Sorts the entries by place. Holes are allowed, as for other readers. */
-function checkLayout(entries: GgufEntry[], { dataStart, alignment, fileSize, label }: Layout): void {
+function checkLayout(entries: TensorEntry<GgmlType>[], { dataStart, alignment, fileSize, label }: Layout): void {
   const names = new Set<string>();
   entries.sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength);
   let end = dataStart;

@@ -1,21 +1,12 @@
 import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { dtypeBits, isDtype, tensorByteLength, type Dtype } from "../raw-tensor.ts";
+import type { TensorEntry } from "../stored-tensor.ts";
 import { JsonScanner } from "./json-scanner.ts";
-
-/** A tensor of the header, its range already checked against the file. */
-export interface HeaderEntry {
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  /** First byte of the tensor, from the start of the *file*; not always aligned for the dtype. */
-  readonly offset: number;
-  readonly byteLength: number;
-}
 
 export interface Header {
   /** In the order of their data. */
-  readonly entries: readonly HeaderEntry[];
+  readonly entries: readonly TensorEntry<Dtype>[];
   /** The `__metadata__` of the file; empty when it has none. */
   readonly metadata: ReadonlyMap<string, string>;
 }
@@ -66,7 +57,7 @@ export function headerLength(prefix: Uint8Array, fileSize: number, label: string
 export function parseHeader(json: Uint8Array, fileSize: number, label: string): Header {
   if (json[0] !== 0x7b) throw new FormatError(`${label}: the header does not begin with "{"; no safetensors file`);
   const dataStart = lengthBytes + json.byteLength;
-  const entries: HeaderEntry[] = [];
+  const entries: TensorEntry<Dtype>[] = [];
   const metadata = new Map<string, string>();
   const scanner = new JsonScanner(json, label);
   scanner.object("the header", maxNameLength, (key) => {
@@ -123,7 +114,7 @@ function readFields(scanner: JsonScanner): TensorFields {
   return { dtype, shape, offsets };
 }
 
-function readEntry(scanner: JsonScanner, name: string, dataStart: number, label: string): HeaderEntry {
+function readEntry(scanner: JsonScanner, name: string, dataStart: number, label: string): TensorEntry<Dtype> {
   const { dtype, shape, offsets } = readFields(scanner);
   if (!isDtype(dtype)) {
     const known = Object.keys(dtypeBits).join(", ");
@@ -142,7 +133,7 @@ function readEntry(scanner: JsonScanner, name: string, dataStart: number, label:
 }
 
 /** Sorts the entries by place; every one must begin where the one before ends, and the last where the file ends. */
-function checkLayout(entries: HeaderEntry[], dataStart: number, fileSize: number, label: string): void {
+function checkLayout(entries: TensorEntry<Dtype>[], dataStart: number, fileSize: number, label: string): void {
   entries.sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength);
   let end = dataStart;
   for (const { name, offset, byteLength } of entries) {

@@ -1,8 +1,7 @@
 import type { ByteSource } from "../../io/byte-source.ts";
-import { RequestError } from "../../util/errors.ts";
-import { quote } from "../../util/quote.ts";
-import type { RawTensor, TensorReadOptions } from "../raw-tensor.ts";
-import { headerLength, lengthBytes, parseHeader, type HeaderEntry } from "./parse-header.ts";
+import type { RawTensor } from "../raw-tensor.ts";
+import { StoredTensor } from "../stored-tensor.ts";
+import { headerLength, lengthBytes, parseHeader } from "./parse-header.ts";
 
 /** The tensors of one safetensors file, or of several that make up one checkpoint. Nothing is read until asked for. */
 export interface SafetensorsFile extends AsyncDisposable {
@@ -40,34 +39,5 @@ export async function openSafetensors(
   } catch (error) {
     await source.close();
     throw error;
-  }
-}
-
-class StoredTensor implements RawTensor {
-  readonly name: string;
-  readonly dtype: RawTensor["dtype"];
-  readonly shape: readonly number[];
-  readonly byteLength: number;
-  readonly #offset: number;
-  readonly #source: ByteSource;
-
-  constructor(entry: HeaderEntry, source: ByteSource) {
-    this.name = entry.name;
-    this.dtype = entry.dtype;
-    this.shape = entry.shape;
-    this.byteLength = entry.byteLength;
-    this.#offset = entry.offset;
-    this.#source = source;
-  }
-
-  async read(options: TensorReadOptions = {}): Promise<Uint8Array> {
-    const { start = 0, end = this.byteLength } = options;
-    if (!(start >= 0 && start <= end && end <= this.byteLength)) {
-      const range = `bytes ${start} to ${end}`;
-      throw new RequestError(
-        `${this.#source.label}: tensor ${quote(this.name)} has ${this.byteLength} bytes, not ${range}`,
-      );
-    }
-    return this.#source.read(this.#offset + start, end - start, options);
   }
 }

@@ -1,0 +1,161 @@
+import type { LinearShape, LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
+import { dtypeBits, isDtype, type RawTensor } from "../containers/raw-tensor.ts";
+import type { GgmlType } from "../containers/ggml/ggml-type.ts";
+import { decodeVector } from "../formats/dense/dense.ts";
+import { ggmlOutline, ggmlWeight } from "../formats/ggml/ggml-weight.ts";
+import type { GgmlModel } from "../formats/ggml/ggml-model.ts";
+import { pairsToHalves } from "../formats/ggml/pair-rows.ts";
+import type { Folder } from "../io/folder.ts";
+import { FormatError } from "../util/errors.ts";
+import type { JsonObject } from "../util/json.ts";
+import { quote } from "../util/quote.ts";
+import { isBlockType } from "../weights/blocks/block-type.ts";
+import type { PackedWeight } from "../weights/packed-weight.ts";
+import type { Checkpoint, CheckpointModule } from "./checkpoint.ts";
+import { readText } from "./read-file.ts";
+import { readWhole } from "./read-whole.ts";
+import { withLabel } from "./with-label.ts";
+
+/** What GGUF and the containers before it have in common. */
+export interface GgmlContainer {
+  readonly label: string;
+  readonly tensors: ReadonlyMap<string, RawTensor<GgmlType>>;
+  close(): Promise<void>;
+}
+
+export interface GgmlCheckpointParts {
+  readonly folder: Folder;
+  readonly files: readonly string[];
+  /** Taken: closed with the checkpoint. */
+  readonly file: GgmlContainer;
+  readonly format: "gguf" | "ggml";
+  readonly declared: JsonObject;
+  /** Undefined: the file holds no model, and can only be looked at. */
+  readonly model: GgmlModel | undefined;
+}
+
+/** A file of ggml as a checkpoint: it has its config inside, and its tensors under the names that the model has for its modules. */
+export class GgmlCheckpoint implements Checkpoint {
+  readonly #parts: GgmlCheckpointParts;
+
+  constructor(parts: GgmlCheckpointParts) {
+    this.#parts = parts;
+  }
+
+  get format(): string {
+    return this.#parts.format;
+  }
+
+  get config(): JsonObject | undefined {
+    return this.#parts.model?.config;
+  }
+
+  get generationConfig(): undefined {
+    return undefined;
+  }
+
+  get declared(): JsonObject {
+    return this.#parts.declared;
+  }
+
+  get files(): readonly string[] {
+    return this.#parts.files;
+  }
+
+  get label(): string {
+    return this.#parts.file.label;
+  }
+
+  get tensors(): ReadonlyMap<string, RawTensor<GgmlType>> {
+    return this.#parts.file.tensors;
+  }
+
+  hasLinear(module: string): boolean {
+    return this.#find(module, "weight") !== undefined;
+  }
+
+  shapeOf(module: string): LinearShape {
+    return withLabel(this.label, () => ggmlOutline(this.#require(module, "weight")));
+  }
+
+  byteLengthOf(module: string): number {
+    const bias = this.#find(module, "bias");
+    return this.#require(module, "weight").byteLength + (bias?.byteLength ?? 0);
+  }
+
+  module(name: string): CheckpointModule | undefined {
+    const tensor = this.#find(name, "weight");
+    return tensor && { ...this.#describe(tensor), name };
+  }
+
+  async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {
+    const bias = this.#find(module, "bias");
+    const [data, biasData] = await Promise.all([
+      readWhole(this.#require(module, "weight"), memory),
+      bias && readWhole(bias),
+    ]);
+    return withLabel(this.label, () => {
+      const weight = ggmlWeight(data);
+      const values = biasData && decodeVector(biasData);
+      const heads = this.#parts.model?.pairedHeads(module);
+      if (heads !== undefined) {
+        pairsToHalves(data.bytes, weight.outFeatures, heads);
+        if (values !== undefined) pairsToHalves(new Uint8Array(values.buffer), values.length, heads);
+      }
+      return { weight, ...(values && { bias: values }) };
+    });
+  }
+
+  async vector(name: string): Promise<Float32Array> {
+    const [, module = name, part = ""] = /^(.*)\.([^.]*)$/.exec(name) ?? [];
+    const data = await readWhole(this.#require(module, part));
+    return withLabel(this.label, () => decodeVector(data));
+  }
+
+  modules(): readonly CheckpointModule[] {
+    return [...this.tensors.values()].map((tensor) => this.#describe(tensor));
+  }
+
+  async stored(module: CheckpointModule): Promise<PackedWeight> {
+    const tensor = this.tensors.get(module.name + weightSuffix) ?? this.tensors.get(module.name);
+    if (tensor === undefined) throw new FormatError(`${this.label}: has no tensor ${quote(module.name)}`);
+    const data = await readWhole(tensor);
+    return withLabel(this.label, () => ggmlWeight(data));
+  }
+
+  async readText(name: string): Promise<string | undefined> {
+    return this.files.includes(name) ? readText(this.#parts.folder, name) : undefined;
+  }
+
+  close(): Promise<void> {
+    return this.#parts.file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #find(module: string, part: string): RawTensor<GgmlType> | undefined {
+    const name = this.#parts.model?.nameOf(module);
+    return name === undefined ? undefined : this.tensors.get(`${name}.${part}`);
+  }
+
+  #require(module: string, part: string): RawTensor<GgmlType> {
+    const tensor = this.#find(module, part);
+    if (tensor === undefined) throw new FormatError(`${this.label}: has no tensor for ${quote(`${module}.${part}`)}`);
+    return tensor;
+  }
+
+  #describe(tensor: RawTensor<GgmlType>): CheckpointModule {
+    const { dtype, shape, byteLength } = tensor;
+    const name = tensor.name.endsWith(weightSuffix) ? tensor.name.slice(0, -weightSuffix.length) : tensor.name;
+    if (isBlockType(dtype)) {
+      const { scheme, bits, groupSize } = withLabel(this.label, () => ggmlOutline(tensor));
+      return { name, shape, scheme, bits, ...(groupSize !== undefined && { groupSize }), byteLength };
+    }
+    const bits = isDtype(dtype) ? dtypeBits[dtype] : (8 * byteLength) / shape.reduce((a, b) => a * b, 1);
+    return { name, shape, scheme: "dense", bits, byteLength, tensor };
+  }
+}
+
+const weightSuffix = ".weight";

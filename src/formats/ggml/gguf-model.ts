@@ -1,0 +1,25 @@
+import type { JsonObject } from "../../util/json.ts";
+import { headsOf, type GgmlModel } from "./ggml-model.ts";
+import { ggufArchitecture } from "./gguf-architecture.ts";
+import { ggufConfig, type GgufFacts } from "./gguf-config.ts";
+import { ggufName } from "./gguf-names.ts";
+
+/**
+ * The model of a GGUF file; undefined: it holds none, but tensors or a vocabulary by themselves. An architecture that is not known gets a
+ * config of its name alone, so that the file can be looked at, and to run it is refused by that name. Throws as ggufConfig.
+ */
+export function ggufModel(facts: GgufFacts): GgmlModel | undefined {
+  const name = facts.metadata.string("general.architecture");
+  if (name === undefined || !facts.metadata.has(`${name}.block_count`)) return undefined;
+  const architecture = ggufArchitecture(name);
+  if (architecture === undefined) {
+    const config: JsonObject = Object.assign(Object.create(null) as JsonObject, { architectures: [name] });
+    return { config, nameOf: () => undefined, pairedHeads: () => undefined };
+  }
+  const config = ggufConfig(name, architecture, facts);
+  return {
+    config,
+    nameOf: (module) => ggufName(module, architecture),
+    pairedHeads: (module) => (architecture.pairRows ? headsOf(module, config) : undefined),
+  };
+}
