@@ -1,33 +1,38 @@
 import type { Folder } from "../io/folder.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
+import type { Warn } from "../util/warn-once.ts";
+import type { HubId } from "./hub-id.ts";
 
-/** A model on the Hub as people write it: `org/name`, `org/name@revision`, `org/name:Q4_K_M`. */
-export interface HubId {
-  readonly repository: string;
-  /** A branch, a tag or a commit; absent: the main branch. */
-  readonly revision?: string;
-  /** Which file of a GGUF repository. */
-  readonly variant?: string;
+/** What a user may say about a fetch, beside the id. */
+export interface HubAccess {
+  /** An access token, for private and gated repositories; absent: the environment's. */
+  readonly token?: string | undefined;
+  /** Only what is in the cache already, without any request; absent: as the environment says. */
+  readonly offline?: boolean | undefined;
 }
 
-export interface HubOpenOptions {
+export interface HubOpenOptions extends HubAccess {
   readonly signal?: AbortSignal | undefined;
   /** Told of the phase "download"; not for files that are here already. */
   readonly onProgress?: OnLoadProgress | undefined;
+  /** Told of what is odd but does no harm, such as a Hub that cannot be reached while the cache has the model. */
+  readonly onWarning?: Warn | undefined;
+}
+
+/** A model that is here now. */
+export interface HubModel {
+  readonly folder: Folder;
+  /** The file that the id picks, of a split set the first; absent: the folder is the model. */
+  readonly file?: string;
+  /** Of the folder, or of the file where one is picked: whoever opens this path gets the model without the Hub. */
+  readonly path: string;
 }
 
 /** Where models come from that are not on the disk. */
 export interface Hub {
-  /** Brings a repository's files here and opens them as a folder. */
-  open(id: HubId, options: HubOpenOptions): Promise<Folder>;
-}
-
-const hubId = /^(?<repository>[\w.-]+\/[\w.-]+?)(?:@(?<revision>[\w./-]+?))?(?::(?<variant>[\w.-]+))?$/;
-
-/** Undefined for text that is no id: a path, a prompt. */
-export function parseHubId(text: string): HubId | undefined {
-  const groups = hubId.exec(text)?.groups;
-  if (groups === undefined || /^\.{1,2}\//.test(text)) return undefined;
-  const { repository, revision, variant } = groups;
-  return { repository, ...(revision !== undefined && { revision }), ...(variant !== undefined && { variant }) };
+  /**
+   * Brings what an id names here and opens it. Throws RequestError for a variant that there is not, UnsupportedError where nothing can be
+   * read, IoError when something cannot be fetched or stored, FormatError for answers and files that are not what they claim to be.
+   */
+  open(id: HubId, options: HubOpenOptions): Promise<HubModel>;
 }

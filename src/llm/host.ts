@@ -23,6 +23,8 @@ export interface Host {
 export interface ModelLocation {
   readonly folder: Folder;
   readonly file?: string;
+  /** Where the model is on the disk, if what the user calls it is no path: another process opens it by this. */
+  readonly path?: string;
 }
 
 /** What a process needs to load a model by itself. Plain data. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { HubId } from "../hub/hub.ts";
+import type { HubId } from "../hub/hub-id.ts";
 import { openMemoryFolder } from "../io/memory-folder.ts";
 import { IoError, RequestError } from "../util/errors.ts";
 import type { Host } from "./host.ts";
@@ -26,10 +26,10 @@ test("ids go to the Hub, if there is one", async () => {
   const hub = {
     open: (id: HubId) => {
       asked.push(id);
-      return Promise.resolve(onDisk);
+      return Promise.resolve({ folder: onDisk, path: "/cache" });
     },
   };
-  expect(await locateModel({ ...host, hub }, "org/other@main")).toEqual({ folder: onDisk });
+  expect(await locateModel({ ...host, hub }, "org/other@main")).toEqual({ folder: onDisk, path: "/cache" });
   expect(asked).toEqual([{ repository: "org/other", revision: "main" }]);
   await expect(locateModel(host, "org/other")).rejects.toThrow(RequestError);
   await expect(locateModel(host, "org/other")).rejects.toThrow("does not fetch");

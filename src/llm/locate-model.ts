@@ -1,14 +1,8 @@
-import { parseHubId } from "../hub/hub.ts";
+import type { HubOpenOptions } from "../hub/hub.ts";
+import { parseHubId } from "../hub/hub-id.ts";
 import { IoError, RequestError } from "../util/errors.ts";
-import type { OnLoadProgress } from "../util/load-progress.ts";
 import { quote } from "../util/quote.ts";
 import type { Host, ModelLocation } from "./host.ts";
-
-export interface LocateOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Told of a download. */
-  readonly onProgress?: OnLoadProgress | undefined;
-}
 
 /**
  * Finds a model by what a user calls it: a path (what is on the disk wins), else an id on the Hub. Throws RequestError where there is
@@ -17,7 +11,7 @@ export interface LocateOptions {
 export async function locateModel(
   host: Host,
   name: string | undefined = host.defaultModel,
-  { signal, onProgress }: LocateOptions = {},
+  options: HubOpenOptions = {},
 ): Promise<ModelLocation> {
   if (name === undefined)
     throw new RequestError("no model is named, and none comes with this build; name a folder or a file");
@@ -31,5 +25,5 @@ export async function locateModel(
         "download the repository and name its folder",
     );
   }
-  return { folder: await host.hub.open(id, { signal, onProgress }) };
+  return host.hub.open(id, options);
 }

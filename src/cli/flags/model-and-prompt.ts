@@ -1,4 +1,4 @@
-import { parseHubId } from "../../hub/hub.ts";
+import { parseHubId } from "../../hub/hub-id.ts";
 import { UsageError } from "../usage-error.ts";
 
 export interface ModelAndPromptArguments {
