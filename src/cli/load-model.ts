@@ -2,6 +2,7 @@ import { createNodeHost } from "../entry/node.ts";
 import type { LLM } from "../llm/llm.ts";
 import { loadLLM } from "../llm/load-llm.ts";
 import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { hubAccess, withRevision } from "./flags/hub-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
 import { megabytes } from "./megabytes.ts";
 import { withPathHint } from "./suggest-path.ts";
@@ -15,13 +16,14 @@ export async function loadModel(
   signal: AbortSignal,
 ): Promise<LLM> {
   const llm = await withPathHint(name, () =>
-    loadLLM(createNodeHost(), name, {
+    loadLLM(createNodeHost(), withRevision(name, flags), {
       ...engineOptions(flags),
       ...formatOverrides(flags),
       maxSequences: 1,
       signal,
       onWarning: terminal.warn,
       onProgress: loadingProgress(terminal),
+      hub: hubAccess(flags),
     }),
   );
   const { model, architecture, format, contextLength, device, loadMs } = llm.info;

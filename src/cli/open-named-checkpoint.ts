@@ -3,6 +3,8 @@ import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Host } from "../llm/host.ts";
 import { locateModel } from "../llm/locate-model.ts";
 import { formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { hubAccess, withRevision } from "./flags/hub-flags.ts";
+import { loadingProgress } from "./loading-progress.ts";
 import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -14,7 +16,14 @@ export async function openNamedCheckpoint(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
-  const { folder, file } = await withPathHint(name, () => locateModel(host, name, { signal }));
+  const { folder, file } = await withPathHint(name, () =>
+    locateModel(host, withRevision(name, flags), {
+      ...hubAccess(flags),
+      signal,
+      onWarning: terminal.warn,
+      onProgress: loadingProgress(terminal),
+    }),
+  );
   return openCheckpoint(folder, {
     ...formatOverrides(flags),
     ...(file !== undefined && { file }),

@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import type { CommonFlags } from "./flags/common-flags.ts";
+import type { OutputFlags } from "./flags/output-flags.ts";
 import { progressLine } from "./progress-line.ts";
 import { visibleControls } from "./visible-controls.ts";
 
@@ -16,7 +16,7 @@ export class Terminal {
   /** A line of progress stands on stderr without its end. */
   #hasOpenLine = false;
 
-  constructor({ quiet = false, verbose = false }: Pick<CommonFlags, "quiet" | "verbose">) {
+  constructor({ quiet = false, verbose = false }: OutputFlags) {
     this.colors = pc.createColors(hasColors(process.stdout));
     this.#errorColors = pc.createColors(hasColors(process.stderr));
     this.#isQuiet = quiet;

@@ -20,13 +20,17 @@ export { openFolder } from "../io/folder.node.ts";
 const isSource = import.meta.url.endsWith(".ts");
 const root = new URL(isSource ? "../../" : "../", import.meta.url);
 
+/** The embedded model's source in full precision, on the Hub: its GPTQ checkpoint is not published by itself. */
+const standIn = "HuggingFaceTB/SmolLM2-135M-Instruct";
+
 /** A loaded model; `LLM.load` makes one. */
 export type LLM = LoadedLLM;
 
 export const LLM = {
   /**
    * Opens a model and makes it ready to answer. `model` is a folder with a Hugging Face checkpoint, one of its files, a file: URL of either,
-   * or a Folder that is open already; absent: the model that comes with a checkout.
+   * an id on the Hub (`org/name`, `org/name@revision`, `org/name:Q4_K_M`), or a Folder that is open already; absent: the model that comes with
+   * a checkout, or what stands in for it on the Hub.
    *
    *     const llm = await LLM.load("./model");
    *     const { text } = await llm.chat("Why is the sky blue?").result;
@@ -50,7 +54,8 @@ export function createNodeHost(): Host {
     ],
     locate,
     // The published package leaves the model out, for its size.
-    ...(existsSync(embedded) && { defaultModel: embedded }),
+    defaultModel: existsSync(embedded) ? embedded : standIn,
+    hub: { open: async (id, options) => (await import("../hub/node-hub.node.ts")).createNodeHub().open(id, options) },
     spawnEngine: (options, signal) =>
       startChildEngine({
         modulePath: new URL("dist/engine-child.mjs", root),

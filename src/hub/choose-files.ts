@@ -92,7 +92,7 @@ function parseIndex(json: Uint8Array, label: string): readonly string[] {
   return names.map((name) => {
     if (typeof name !== "string" || !/^[^/]+\.safetensors$/.test(name))
       throw new FormatError(
-        `${label}: ${quote(String(name))} is refused: only plain names of .safetensors files are accepted`,
+        `${label}: ${quote(JSON.stringify(name))} is refused: only plain names of .safetensors files are accepted`,
       );
     return name;
   });
@@ -154,7 +154,7 @@ function findGgufSet(paths: readonly string[], variant: string, label: string): 
       matching.add(set);
   }
   const [first, second] = [...matching].sort((a, b) => a.length - b.length);
-  if (second !== undefined && first.length === second.length)
+  if (first?.length === second?.length && second !== undefined)
     throw new RequestError(`${label}: ${quote(variant)} may be ${quote(first)} or ${quote(second)}; name more of it`);
   return first;
 }

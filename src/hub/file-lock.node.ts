@@ -139,8 +139,8 @@ async function stateOf(path: string): Promise<string | undefined> {
 async function isOrphan(path: string): Promise<boolean> {
   try {
     const { pid, host } = JSON.parse(await readFile(path, "utf8")) as Partial<Owner>;
-    if (host !== hostname() || !Number.isSafeInteger(pid)) return false;
-    process.kill(pid as number, 0);
+    if (host !== hostname() || typeof pid !== "number" || !(pid > 0)) return false;
+    process.kill(pid, 0);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";

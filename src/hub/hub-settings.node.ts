@@ -20,11 +20,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads the environment, and the token's file. Throws RequestError for a variable that makes no sense. */
 export async function readHubSettings(env: Environment = process.env): Promise<HubSettings> {
   return {
-    endpoint: env.HF_ENDPOINT || "https://huggingface.co",
+    endpoint: firstSet(env, "HF_ENDPOINT") ?? "https://huggingface.co",
     cacheFolder: hubCacheFolder(env),
     token:
       env.HF_HUB_DISABLE_IMPLICIT_TOKEN && isOn(env.HF_HUB_DISABLE_IMPLICIT_TOKEN) ? undefined : await findToken(env),
-    isOffline: isOn(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE),
+    isOffline: isOn(firstSet(env, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")),
     metadataTimeoutMs: seconds(env, "HF_HUB_ETAG_TIMEOUT", 10),
     downloadTimeoutMs: seconds(env, "HF_HUB_DOWNLOAD_TIMEOUT", 10),
     usesLinks: !isOn(env.HF_HUB_DISABLE_SYMLINKS),
@@ -33,8 +33,8 @@ export async function readHubSettings(env: Environment = process.env): Promise<H
 
 /** The folder that all programs of one user share. */
 export function hubCacheFolder(env: Environment = process.env): string {
-  const own = env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE;
-  return own ? expand(own, env) : join(homeFolder(env), "hub");
+  const own = firstSet(env, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE");
+  return own !== undefined ? expand(own, env) : join(homeFolder(env), "hub");
 }
 
 function homeFolder(env: Environment): string {
@@ -43,7 +43,7 @@ function homeFolder(env: Environment): string {
 }
 
 function userFolder(env: Environment): string {
-  return env.HOME || homedir();
+  return firstSet(env, "HOME") ?? homedir();
 }
 
 /** "~" and "$NAME", which huggingface_hub expands as well. */
@@ -72,6 +72,11 @@ export function checkToken(token: string, where: string): string {
   if (!/^[\x21-\x7e]{1,4096}$/.test(token))
     throw new RequestError(`${where}: holds no access token, but blanks or other characters`);
   return token;
+}
+
+/** An empty variable counts as none. */
+function firstSet(env: Environment, ...names: readonly string[]): string | undefined {
+  return names.map((name) => env[name]).find((value) => value !== undefined && value !== "");
 }
 
 function isOn(value: string | undefined): boolean {

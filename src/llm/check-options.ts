@@ -10,7 +10,7 @@ import type { LoadOptions } from "./load-options.ts";
 export function checkLoadOptions(options: LoadOptions): void {
   requireObject("options", options);
   const { activations, cacheType, checkpointFormat, inProcess, prefixReuse } = options;
-  const { onWarning, onProgress, signal } = options;
+  const { onWarning, onProgress, signal, hub } = options;
   requireOneOf("activations", activations, ["int8", "f32"]);
   requireOneOf("cacheType", cacheType, ["f32", "f16"]);
   requireType("checkpointFormat", checkpointFormat, "string");
@@ -19,6 +19,10 @@ export function checkLoadOptions(options: LoadOptions): void {
   requireType("onWarning", onWarning, "function");
   requireType("onProgress", onProgress, "function");
   requireSignal(signal);
+  if (hub === undefined) return;
+  requireObject("hub", hub);
+  requireType("hub.token", hub.token, "string");
+  requireType("hub.offline", hub.offline, "boolean");
 }
 
 /** Throws RequestError for what is neither a name nor a folder. */

@@ -11,7 +11,7 @@ export interface Host {
   readonly backends: readonly Backend[];
   /** Finds what a user's path or URL names; undefined: there is nothing. Throws IoError for what is there and cannot be read. */
   locate(path: string): Promise<ModelLocation | undefined>;
-  /** What is loaded where no model is named. */
+  /** What is loaded where no model is named: a path, or an id on the Hub. */
   readonly defaultModel?: string;
   /** Absent: models come from the disk only. */
   readonly hub?: Hub;

@@ -8,7 +8,7 @@ import { once, type Warn } from "../util/warn-once.ts";
 import { checkLoadOptions, checkModel } from "./check-options.ts";
 import { endOfTurnIds } from "./end-of-turn-ids.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import type { Host } from "./host.ts";
+import type { Host, ModelLocation } from "./host.ts";
 import { LLM } from "./llm.ts";
 import { loadEngine, modelOf } from "./load-engine.ts";
 import type { LoadOptions } from "./load-options.ts";
@@ -30,11 +30,13 @@ export async function loadLLM(
   checkModel(given);
   checkLoadOptions(options);
   const model = given instanceof URL ? given.href : given;
-  const { signal, checkpointFormat, onWarning = defaultWarning, onProgress } = options;
+  const { signal, checkpointFormat, onWarning = defaultWarning, onProgress, hub } = options;
   const warn = once(onWarning);
   throwIfAborted(signal, "loading the model");
-  const location =
-    typeof model === "object" ? { folder: model } : await locateModel(host, model, { signal, onProgress });
+  const location: ModelLocation =
+    typeof model === "object"
+      ? { folder: model }
+      : await locateModel(host, model, { ...hub, signal, onProgress, onWarning: warn });
   const { folder, file } = location;
   await using checkpoint = await openCheckpoint(folder, {
     warn,
@@ -52,7 +54,7 @@ export async function loadLLM(
   loadingText.catch(() => undefined); // looked at when the engine is there
   let engine: Engine;
   try {
-    engine = await startEngine(host, model, checkpoint, options, warn);
+    engine = await startEngine(host, location.path ?? model, checkpoint, options, warn);
   } catch (error) {
     givingUp.abort();
     await loadingText.catch(() => undefined); // closes its file

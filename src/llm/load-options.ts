@@ -1,4 +1,5 @@
 import type { FormatOverrides } from "../formats/weight-format.ts";
+import type { HubAccess } from "../hub/hub.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { EngineOptions } from "./engine-options.ts";
 
@@ -13,6 +14,8 @@ export interface LoadOptions extends EngineOptions, FormatOverrides {
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Told of every file that has got on while it is downloaded, of every weight that is there, and of the tokenizer. */
   readonly onProgress?: OnLoadProgress | undefined;
-  /** Gives up loading. */
+  /** How ids on the Hub are fetched; absent: as the environment says (docs/env.md). */
+  readonly hub?: HubAccess | undefined;
+  /** Gives up loading. What was downloaded by then is continued the next time. */
   readonly signal?: AbortSignal | undefined;
 }

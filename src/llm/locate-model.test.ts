@@ -35,6 +35,17 @@ test("ids go to the Hub, if there is one", async () => {
   await expect(locateModel(host, "org/other")).rejects.toThrow("does not fetch");
 });
 
+test("a default on the Hub is said", async () => {
+  const hub = { open: () => Promise.resolve({ folder: onDisk, path: "/cache" }) };
+  const warnings: string[] = [];
+  const onWarning = (message: string): number => warnings.push(message);
+  const published = { ...host, hub, defaultModel: "org/default" };
+  await locateModel(published, "org/default", { onWarning });
+  expect(warnings).toEqual([]);
+  await locateModel(published, undefined, { onWarning });
+  expect(warnings).toEqual([expect.stringContaining("taking org/default from the Hub")]);
+});
+
 test.each(["./nowhere", "/no/where", "nowhere"])("%s is nowhere", async (name) => {
   await expect(locateModel(host, name)).rejects.toThrow(IoError);
 });

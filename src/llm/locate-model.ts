@@ -5,14 +5,15 @@ import { quote } from "../util/quote.ts";
 import type { Host, ModelLocation } from "./host.ts";
 
 /**
- * Finds a model by what a user calls it: a path (what is on the disk wins), else an id on the Hub. Throws RequestError where there is
+ * Finds a model by what a user calls it: a path (what is on the disk wins), else an id on the Hub; absent: the host's default. Throws RequestError where there is
  * no default model or no Hub, IoError where there is nothing of that name.
  */
 export async function locateModel(
   host: Host,
-  name: string | undefined = host.defaultModel,
+  given: string | undefined,
   options: HubOpenOptions = {},
 ): Promise<ModelLocation> {
+  const name = given ?? host.defaultModel;
   if (name === undefined)
     throw new RequestError("no model is named, and none comes with this build; name a folder or a file");
   const found = await host.locate(name);
@@ -25,5 +26,7 @@ export async function locateModel(
         "download the repository and name its folder",
     );
   }
+  if (given === undefined)
+    options.onWarning?.(`no model is named, and none comes with this build: taking ${name} from the Hub`);
   return host.hub.open(id, options);
 }

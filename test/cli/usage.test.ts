@@ -72,7 +72,7 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
     ["a folder that is not there", ["run", "./no-such-model", ...say], /no such folder or file/],
     ["a file that holds no weights", ["inspect", `${model}/config.json`], /config\.json: is no \.safetensors file/],
     ["a device", ["inspect", "/dev/null"], /\/dev\/null: is a device/],
-    ["an id on the Hub", ["run", "some/model", ...say], /Hub/],
+    ["an id that is not in the cache", ["run", "some/model", "--offline", ...say], /some\/model: is not in the cache/],
     ["a GGUF file that is not there", ["run", "model.gguf", ...say], /no such folder or file/],
     ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors files/],
     ["CUDA", ["run", model, "--ids", "1", "--backend", "cuda"], /this build has no cuda backend/],

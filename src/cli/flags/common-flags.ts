@@ -4,10 +4,12 @@ import type { FormatOverrides } from "../../formats/weight-format.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { addOptionWithAliases } from "./alias-option.ts";
+import { addHubFlags, type HubFlags } from "./hub-flags.ts";
+import { addOutputFlags, type OutputFlags } from "./output-flags.ts";
 import { integer } from "./parse-number.ts";
 
 /** What every command takes; `auto` where the user leaves the choice to fewbit. */
-export interface CommonFlags {
+export interface CommonFlags extends HubFlags, OutputFlags {
   readonly backend: BackendName | "auto";
   readonly dtype: "auto" | "f32" | "bf16" | "f16";
   readonly threads?: number;
@@ -15,9 +17,6 @@ export interface CommonFlags {
   readonly kvCacheDtype: CacheType | "auto";
   readonly ctxSize?: number;
   readonly checkpointFormat?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly verbose?: boolean;
 }
 
 /** Positions beyond this are a slip of the finger; small enough that products stay exact. */
@@ -45,11 +44,8 @@ export function addCommonFlags(command: Command): Command {
   for (const option of flags) command.addOption(option);
   const context = new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together");
   addOptionWithAliases(command, context.argParser(integer({ from: 1, to: largestCount })), ["--max-model-len"]);
-  return command
-    .optionsGroup("Output:")
-    .option("--json", "print one JSON value on stdout and nothing else there")
-    .option("--quiet", "no warnings and notes on stderr")
-    .option("--verbose", "details on stderr, and stack traces with errors");
+  addHubFlags(command);
+  return addOutputFlags(command);
 }
 
 /**
