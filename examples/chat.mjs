@@ -1,4 +1,5 @@
-// A conversation of several turns: the list of messages is yours, and every answer goes back into it.
+// A conversation of several turns: the list of messages is yours, and every answer goes back into it. What the model has
+// read and said before is not computed again.
 //
 //   node examples/chat.mjs [MODEL]     in a checkout after `npm run setup`
 import { LLM } from "fewbit";

@@ -16,7 +16,7 @@ try {
   const { logprobs = [] } = await llm.generate(prompt, { maxTokens: 5, temperature: 0, topLogprobs: 3 }).result;
   for (const { id, logprob, top = [] } of logprobs) {
     const percent = (/** @type {number} */ value) => `${(100 * Math.exp(value)).toFixed(1)}%`;
-    const name = (/** @type {number} */ token) => JSON.stringify(llm.tokenizer?.decode([token]) ?? token);
+    const name = (/** @type {number} */ token) => JSON.stringify(llm.detokenize([token]));
     const others = top.filter((other) => other.id !== id).map((other) => `${name(other.id)} ${percent(other.logprob)}`);
     console.log(`${name(id)} ${percent(logprob)}, before ${others.join(", ")}`);
   }
