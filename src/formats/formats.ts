@@ -1,7 +1,9 @@
 import { UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
+import { awq } from "./awq/awq.ts";
 import { dense } from "./dense/dense.ts";
 import { gptq } from "./gptq/gptq.ts";
+import { marlin } from "./marlin/marlin.ts";
 import { findPackedMark } from "./packed-marks.ts";
 import {
   withConfig,
@@ -27,7 +29,7 @@ function known<Config>(format: WeightFormat<Config>): KnownFormat {
 }
 
 /** Asked in this order; the first that recognises a checkpoint reads it. */
-const formats: readonly KnownFormat[] = [known(gptq), known(dense)];
+const formats: readonly KnownFormat[] = [known(marlin), known(gptq), known(awq), known(dense)];
 
 /** Reads the modules that a checkpoint's own format did not pack. */
 export const unpackedModules: RecognisedFormat = withConfig(dense, {});

@@ -365,7 +365,7 @@ describe("recognition", () => {
     ["Marlin 2:4", { ...config, checkpoint_format: "marlin_24" }, "Marlin 2:4"],
     ["BitBLAS", { ...config, checkpoint_format: "bitblas" }, "BitBLAS"],
     ["a packing of tomorrow", { ...config, checkpoint_format: "gptq_v9" }, '"gptq_v9"'],
-    ["another method", { quant_method: "awq" }, 'quantization method "awq"'],
+    ["another method", { quant_method: "exl3" }, 'quantization method "exl3"'],
   ])("refuses %s by name", (_, declared, message) => {
     expect(() => decode(pack(module, "gptq"), { config: declared })).toThrow(UnsupportedError);
     expect(() => decode(pack(module, "gptq"), { config: declared })).toThrow(message);

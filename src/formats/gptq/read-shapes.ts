@@ -2,6 +2,7 @@ import { FormatError, UnsupportedError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { affineBits, type AffineBits, type FloatType } from "../../weights/packed-weight.ts";
 import { floatTypeOf } from "../float-type.ts";
+import { requirePiece, requireTensor, shapeText, wordTypes } from "../tensor-checks.ts";
 import type { Pieces, TensorHead } from "../weight-format.ts";
 import type { GptqConfig } from "./parse-config.ts";
 
@@ -26,13 +27,12 @@ export interface GptqShapes {
 }
 
 export function gptqTensors<Tensor extends TensorHead>(module: string, pieces: Pieces<Tensor>): GptqTensors<Tensor> {
-  const qweight = pieces.get(`${module}.qweight`);
-  const scales = pieces.get(`${module}.scales`);
-  if (qweight === undefined || scales === undefined) {
-    const missing = qweight === undefined ? "qweight" : "scales";
-    throw new FormatError(`${quote(module)}: the checkpoint has no ${missing} of this GPTQ module`);
-  }
-  return { qweight, scales, qzeros: pieces.get(`${module}.qzeros`), gIdx: pieces.get(`${module}.g_idx`) };
+  return {
+    qweight: requirePiece(module, "qweight", pieces, "GPTQ"),
+    scales: requirePiece(module, "scales", pieces, "GPTQ"),
+    qzeros: pieces.get(`${module}.qzeros`),
+    gIdx: pieces.get(`${module}.g_idx`),
+  };
 }
 
 /**
@@ -48,7 +48,7 @@ export function readShapes(module: string, tensors: GptqTensors<TensorHead>, con
   const fail = (problem: string): never => {
     throw new FormatError(`${quote(module)}: ${problem}`);
   };
-  requireWords(module, qweight, 2);
+  requireTensor(module, qweight, wordTypes, 2);
   const scaleType = floatTypeOf(scales);
   if (scaleType === undefined) {
     throw new UnsupportedError(`${quote(module)}: scales hold ${scales.dtype}; F16, BF16 and F32 can be read`);
@@ -57,15 +57,16 @@ export function readShapes(module: string, tensors: GptqTensors<TensorHead>, con
   const [groups, columns] = scales.shape;
   if (scales.shape.length !== 2 || (columns === 1 && outFeatures !== 1)) {
     throw new UnsupportedError(
-      `${quote(module)}: scales have the shape ${shown(scales)}, as before AutoGPTQ; [groups, ${outFeatures}] can be read`,
+      `${quote(module)}: scales have the shape ${shapeText(scales)}, as before AutoGPTQ; [groups, ${outFeatures}] can be read`,
     );
   }
   if (columns === 8 * outFeatures) fail("the shapes are those of AWQ, but the checkpoint declares GPTQ");
-  if (columns !== outFeatures || groups < 1) fail(`qweight ${shown(qweight)} and scales ${shown(scales)} do not match`);
-  if (gIdx) requireWords(module, gIdx, 1);
+  if (columns !== outFeatures || groups < 1)
+    fail(`qweight ${shapeText(qweight)} and scales ${shapeText(scales)} do not match`);
+  if (gIdx) requireTensor(module, gIdx, wordTypes, 1);
   if (qzeros) {
-    requireWords(module, qzeros, 2);
-    if (qzeros.shape[0] !== groups) fail(`qzeros ${shown(qzeros)} and scales ${shown(scales)} do not match`);
+    requireTensor(module, qzeros, wordTypes, 2);
+    if (qzeros.shape[0] !== groups) fail(`qzeros ${shapeText(qzeros)} and scales ${shapeText(scales)} do not match`);
   } else if (!config.declaredSymmetric) {
     fail(`has no qzeros, and ${config.label} does not declare "sym": true`);
   }
@@ -75,7 +76,7 @@ export function readShapes(module: string, tensors: GptqTensors<TensorHead>, con
     : gIdx
       ? (32 * rows) / gIdx.shape[0]
       : (config.declaredGroups[0]?.bits ?? fail("has neither qzeros nor g_idx, nor does the config declare its bits"));
-  const shapes = `qweight ${shown(qweight)}${qzeros ? `, qzeros ${shown(qzeros)}` : ""}${gIdx ? `, g_idx ${shown(gIdx)}` : ""}`;
+  const shapes = `qweight ${shapeText(qweight)}${qzeros ? `, qzeros ${shapeText(qzeros)}` : ""}${gIdx ? `, g_idx ${shapeText(gIdx)}` : ""}`;
   if (!isAffineBits(bits)) return fail(`${shapes} amount to ${bits} bit; 2 to 8 exist`);
   const inFeatures = (32 * rows) / bits;
   if (!Number.isInteger(inFeatures)) fail(`${shapes}: ${rows} rows of words hold no whole number of ${bits}-bit codes`);
@@ -83,25 +84,8 @@ export function readShapes(module: string, tensors: GptqTensors<TensorHead>, con
   const isPlanar = isPlanarWidth(bits) || (bits === 3 && config.convention === "gptq_p");
   if (isPlanar && (inFeatures % 32 !== 0 || outFeatures % 32 !== 0)) fail(`${shapes}: planes are of 32 codes`);
   if (gIdx && gIdx.shape[0] !== inFeatures) fail(`${shapes}: g_idx must have ${inFeatures} entries`);
-  if (groups > inFeatures) fail(`scales ${shown(scales)} have more groups than the ${inFeatures} input features`);
+  if (groups > inFeatures) fail(`scales ${shapeText(scales)} have more groups than the ${inFeatures} input features`);
   return { inFeatures, outFeatures, bits, groups, scaleType, isPlanar };
-}
-
-function requireWords(module: string, tensor: TensorHead, rank: number): void {
-  if (tensor.dtype !== "I32" && tensor.dtype !== "U32") {
-    throw new UnsupportedError(
-      `${quote(module)}: tensor ${quote(tensor.name)} holds ${tensor.dtype}; GPTQ in 32-bit words (I32) can be read`,
-    );
-  }
-  if (tensor.shape.length !== rank) {
-    throw new FormatError(
-      `${quote(module)}: tensor ${quote(tensor.name)} has the shape ${shown(tensor)}, not ${rank}-D`,
-    );
-  }
-}
-
-function shown({ shape }: TensorHead): string {
-  return `[${shape.join(", ")}]`;
 }
 
 function isAffineBits(bits: number): bits is AffineBits {
