@@ -3,6 +3,9 @@ import type { CodePointSet } from "./code-point-set.ts";
 /** Code points below this are looked up in one array of bytes. */
 export const lowCodePoints = 256;
 
+/** Properties are the same sets in all patterns. */
+const known = new WeakMap<CodePointSet, CharTable>();
+
 /** A set of code points made for look-up: pages of 256 bits, equal pages stored once. */
 export class CharTable {
   /** Index of a page by code point / 256; beyond the last one, everything is as `#rest` says. */
@@ -10,7 +13,16 @@ export class CharTable {
   readonly #bits: Uint32Array;
   readonly #rest: boolean;
 
-  constructor(set: CodePointSet) {
+  static of(set: CodePointSet): CharTable {
+    let table = known.get(set);
+    if (table === undefined) {
+      table = new CharTable(set);
+      known.set(set, table);
+    }
+    return table;
+  }
+
+  private constructor(set: CodePointSet) {
     const { ranges } = set;
     this.#rest = ranges.at(-1) === 0x10ffff;
     const lastBorder = this.#rest ? (ranges.at(-2) ?? 0) : (ranges.at(-1) ?? -1) + 1;

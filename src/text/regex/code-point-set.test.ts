@@ -22,7 +22,7 @@ test("sets agree with sets of numbers, and tables with sets", () => {
   const below = seededRandom(7);
   const borders = [0, 255, 256, 257, 0xffff, 0x10000, maxCodePoint - 1, maxCodePoint];
   const random = () => (below(3) === 0 ? borders[below(borders.length)] : below(600));
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 100; round++) {
     const make = () => {
       const members = Array.from({ length: below(12) }, random);
       return { members: new Set(members), set: CodePointSet.of(...members) };
@@ -34,18 +34,13 @@ test("sets agree with sets of numbers, and tables with sets", () => {
       a.set.minus(b.set),
       a.set.complement(),
     ];
-    const tables = [union, rest].map((set) => new CharTable(set));
-    for (const c of [...borders, ...Array.from({ length: 600 }, (_, i) => i)]) {
+    const tables = [union, rest].map((set) => CharTable.of(set));
+    const wrong = [...borders, ...Array.from({ length: 600 }, (_, i) => i)].filter((c) => {
       const [inA, inB] = [a.members.has(c), b.members.has(c)];
-      expect([union, common, difference, rest, ...tables].map((set) => set.has(c))).toEqual([
-        inA || inB,
-        inA && inB,
-        inA && !inB,
-        !inA,
-        inA || inB,
-        !inA,
-      ]);
-    }
+      const expected = [inA || inB, inA && inB, inA && !inB, !inA, inA || inB, !inA];
+      return [union, common, difference, rest, ...tables].some((set, i) => set.has(c) !== expected[i]);
+    });
+    expect(wrong).toEqual([]);
     expect([...a.set.members()]).toEqual([...a.members].sort((x, y) => x - y));
     expect(a.set.size).toBe(a.members.size);
   }

@@ -51,7 +51,7 @@ class Lowering {
     this.#emit(op.MATCH);
     const first = this.#firsts.of(tree);
     const firstTable = first.isNullable ? undefined : this.#extraTable(first.set);
-    const tables = this.#sets.map((set) => new CharTable(set));
+    const tables = this.#sets.map((set) => CharTable.of(set));
     const low = new Uint8Array(tables.length * lowCodePoints);
     tables.forEach((table, index) => {
       for (let c = 0; c < lowCodePoints; c++) if (table.has(c)) low[index * lowCodePoints + c] = 1;

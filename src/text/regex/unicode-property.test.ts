@@ -10,7 +10,7 @@ test.each(["L", "Cn", "Cs", "Co", "White_Space", "Noncharacter_Code_Point", "Scr
   "%s has what it has in JavaScript",
   (name) => {
     const set = unicodeProperty(name) ?? CodePointSet.empty;
-    const table = new CharTable(set);
+    const table = CharTable.of(set);
     const pattern = new RegExp(`^\\p{${name}}$`, "u");
     const wrong: number[] = [];
     for (let c = 0; c <= 0x10ffff; c += c < 0x30000 || (c & 0xffff) > 0xfff0 ? 1 : 13) {
