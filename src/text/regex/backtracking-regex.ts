@@ -1,3 +1,5 @@
+import { UnsupportedError } from "../../util/errors.ts";
+import { quote } from "../../util/quote.ts";
 import type { StepBudget } from "../../util/step-budget.ts";
 import { lowCodePoints } from "./char-table.ts";
 import * as op from "./instructions.ts";
@@ -22,7 +24,7 @@ const {
 
 /** Integers of one entry on the stack of choices. */
 const entryLength = 3;
-/** 4 MB of choices; a match that needs more is given up as one that takes too many steps. */
+/** 4 MB: more than a third of a million choices. */
 const maxStackLength = entryLength * 0x55555;
 /** Steps between two looks at the budget, at most; a small integer even where the budget is not one. */
 const maxPortion = 0x3fff_ffff;
@@ -130,7 +132,7 @@ export class BacktrackingRegex implements Regex {
         steps = 0;
         portion = Math.min(budget.left, maxPortion);
       }
-      if (height + entryLength > stack.length) stack = this.#growStack(budget);
+      if (height + entryLength > stack.length) stack = this.#growStack();
 
       // An instruction that matches goes on with `continue`; `break` leads to the choice that was left last.
       const operation = code[at];
@@ -339,8 +341,10 @@ export class BacktrackingRegex implements Regex {
     }
   }
 
-  #growStack(budget: StepBudget): Int32Array<ArrayBuffer> {
-    if (this.#stack.length >= maxStackLength) budget.spend(Infinity);
+  #growStack(): Int32Array<ArrayBuffer> {
+    if (this.#stack.length >= maxStackLength) {
+      throw new UnsupportedError(`regular expression ${quote(this.pattern)}: a match needs more than 4 MB of memory`);
+    }
     const grown = new Int32Array(Math.min(2 * this.#stack.length, maxStackLength));
     grown.set(this.#stack);
     this.#stack = grown;

@@ -125,6 +125,8 @@ describe("what a pattern matches", () => {
   test.each<[pattern: string, text: string, oniguruma: string[], rust: string[]]>([
     ["^a$", "b\na", ["a"], []],
     ["(?m)a.", "a\n", ["a\n"], []],
+    ["(?m:^)", "a\nb\n", ["", ""], ["", "", ""]],
+    ["(?<=\\n)^", "a\nb\n", [""], []],
     ["a(?i)b|c", "aC", ["aC"], ["C"]],
     ["a{2}?b", "aab b", ["aab", "b"], ["aab"]],
     ["a{1,2}+a", "aaa", ["aaa"], ["aaa"]],
@@ -281,12 +283,18 @@ describe("patterns that never end", () => {
     [".*.*.*.*x", "a".repeat(2000)],
     ["\\s+$", `${" ".repeat(100_000)}x`],
     ["(?:a|b)*c", "ab".repeat(1_000_000)],
-    ["(?:ab)*", "ab".repeat(1_000_000)], // more choices than there is memory for
   ])("%#", (pattern, text) => {
     const regex = compileRegex(pattern);
     expect(() => regex.find(text, 0, budget(200_000))).toThrow("too many steps");
     expect(() => regex.match(text, 0, budget(200_000))).toThrow("too many steps");
     expect(regex.find("none", 0, budget(200_000))).toBe(compileRegex(pattern).find("none", 0, budget(200_000)));
+  });
+
+  test("memory has a bound of its own", () => {
+    const regex = compileRegex("(?:ab)*");
+    const text = "ab".repeat(1_000_000);
+    expect(() => regex.find(text, 0, budget(1e8))).toThrow(UnsupportedError);
+    expect(regex.find(text.slice(0, 200_000), 0, budget(1e8))).toBe(200_000);
   });
 
   test("the budget is shared by all that is matched with it", () => {

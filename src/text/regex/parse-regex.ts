@@ -154,7 +154,8 @@ class Parser {
       case ".":
         return { kind: "set", set: flags.dotMatchesNewline ? CodePointSet.all : newline.complement() };
       case "^":
-        return assertion(flags.isMultiline ? "line-start" : "text-start");
+        if (!flags.isMultiline) return assertion("text-start");
+        return this.#dialect === "oniguruma" ? onigurumaLineStart : assertion("line-start");
       case "$":
         return assertion(flags.isMultiline ? "line-end" : "text-end");
       case "*":
@@ -286,6 +287,21 @@ const lineBreak: RegexNode = {
       { kind: "set", set: CodePointSet.fromRanges([[0x0a, 0x0d]]).union(CodePointSet.of(0x85, 0x2028, 0x2029)) },
     ],
   },
+};
+
+/** Where the text ends, no line begins: not after its last newline, but in an empty text one does. */
+const onigurumaLineStart: RegexNode = {
+  kind: "alternation",
+  alternatives: [
+    assertion("text-start"),
+    {
+      kind: "sequence",
+      parts: [
+        assertion("line-start"),
+        { kind: "look", body: assertion("text-end"), isBehind: false, isNegative: true },
+      ],
+    },
+  ],
 };
 
 function literal(codePoint: number, { ignoresCase }: Flags): RegexNode {

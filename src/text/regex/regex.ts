@@ -3,7 +3,7 @@ import type { StepBudget } from "../../util/step-budget.ts";
 /** Whose syntax and semantics a pattern is written for. */
 export type RegexDialect = "oniguruma" | "rust";
 
-/** How a pattern is read; `compileRegex(pattern, options)` of compile-regex.ts throws FormatError or UnsupportedError. */
+/** How a pattern is read. */
 export interface RegexOptions {
   /**
    * "oniguruma" (what tokenizer.json is written for: Ruby's syntax) or "rust" (the default). They differ in `^ $` (of
@@ -22,7 +22,14 @@ export interface RegexMatch {
   readonly groups: readonly (string | undefined)[];
 }
 
-/** A compiled pattern. Matches over code points: no match begins or ends inside a surrogate pair. */
+/**
+ * A compiled pattern. Matches over code points: no match begins or ends inside a surrogate pair. What lies before `from` is
+ * seen by `^`, `\b` and look-behind, and `\G` is `from`.
+ *
+ * Matching throws what the budget throws when its steps are spent, and UnsupportedError where it would need more than 4 MB.
+ * A step is an instruction, or a character that a run such as `\p{L}+` takes in or gives back: patterns of tokenizers
+ * take about 4 a character; a hundred million are about a second.
+ */
 export interface Regex {
   readonly pattern: string;
   /** Of the last match of `find` or `findAt`: where it began. */
