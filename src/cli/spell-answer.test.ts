@@ -1,23 +1,16 @@
 import { expect, test } from "vitest";
+import { loadTiny } from "../../test/fixtures/tiny-tokenizers.ts";
 import type { GenerationEvent } from "../llm/generation.ts";
-import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { spellAnswer } from "./spell-answer.ts";
 
-const words = ["<s>", "Hello", " there", "</s>"];
-const isSpecial = (id: number): boolean => words[id].startsWith("<");
-const tokenizer: Tokenizer = {
-  vocabSize: words.length,
-  longestToken: 6,
-  encode: () => [],
-  decode: (ids, { skipSpecial = false } = {}) =>
-    ids
-      .filter((id) => !skipSpecial || !isSpecial(id))
-      .map((id) => words[id])
-      .join(""),
-  isSpecial,
-  tokenId: (token) => words.indexOf(token),
-  token: (id) => words[id],
-};
+const tokenizer = loadTiny({
+  model: { type: "WordLevel", vocab: { "<s>": 0, Hello: 1, " there": 2, "</s>": 3 }, unk_token: "<s>" },
+  added_tokens: [
+    { id: 0, content: "<s>", special: true },
+    { id: 3, content: "</s>", special: true },
+  ],
+  decoder: { type: "Fuse" },
+});
 
 const events = [
   { type: "token", id: 1, logprob: 0 },

@@ -1,5 +1,4 @@
 import type { GenerationEvent } from "../llm/generation.ts";
-import { StreamDecoder } from "../text/stream-decoder.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 /**
@@ -20,20 +19,7 @@ export function spellAnswer(
     };
   }
   if (!showSpecial) return (event) => (event.type === "text" ? event.text : "");
-  const decoder = new StreamDecoder(withSpecialText(tokenizer));
+  const decoder = tokenizer.decodeStream({ skipSpecial: false });
   return (event) =>
     event.type === "token" ? decoder.push(event.id) : event.type === "finished" ? decoder.finish() : "";
-}
-
-/** The tokenizer with special tokens that are text like all others. */
-function withSpecialText(tokenizer: Tokenizer): Tokenizer {
-  return {
-    vocabSize: tokenizer.vocabSize,
-    longestToken: tokenizer.longestToken,
-    encode: (text, options) => tokenizer.encode(text, options),
-    decode: (ids) => tokenizer.decode(ids, { skipSpecial: false }),
-    isSpecial: () => false,
-    tokenId: (token) => tokenizer.tokenId(token),
-    token: (id) => tokenizer.token(id),
-  };
 }

@@ -1,10 +1,8 @@
 import { expect, test } from "vitest";
-import { byteLevelTokenizer } from "../../test/fixtures/tiny-tokenizers.ts";
-import { createTokenizer } from "../text/tokenizer/create-tokenizer.ts";
-import { parseTokenizerDefinition } from "../text/tokenizer/tokenizer-definition.ts";
+import { byteLevelTokenizer, loadTiny } from "../../test/fixtures/tiny-tokenizers.ts";
 import { endOfTurnIds } from "./end-of-turn-ids.ts";
 
-const tokenizer = await createTokenizer(parseTokenizerDefinition(byteLevelTokenizer()));
+const tokenizer = loadTiny(byteLevelTokenizer());
 const end = tokenizer.tokenId("<|end|>") ?? -1;
 const none = { generationConfig: {}, config: {}, specialTokens: {}, tokenizer, vocabSize: 1000 };
 

@@ -9,9 +9,7 @@ import type {
 } from "../engine/engine.ts";
 import { EventQueue } from "../engine/event-queue.ts";
 import { StopStrings } from "../text/stop-strings.ts";
-import { StreamDecoder } from "../text/stream-decoder.ts";
-import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
-import { showSpecial } from "./show-special.ts";
+import type { DecodeStream, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 export type GenerationEvent = TextEvent | TokenEvent | GenerationFinishedEvent;
 
@@ -120,7 +118,7 @@ class Answer {
   readonly #job: GenerationJob;
   readonly #emit: (event: GenerationEvent) => void;
   readonly #stopIds: ReadonlySet<number>;
-  readonly #decoder: StreamDecoder | undefined;
+  readonly #decoder: DecodeStream | undefined;
   readonly #stops: StopStrings;
   readonly #tokens: TokenEvent[] = [];
   #text = "";
@@ -132,8 +130,7 @@ class Answer {
     this.#job = job;
     this.#emit = emit;
     this.#stopIds = new Set(job.request.stopIds);
-    const { tokenizer, skipSpecial } = job;
-    this.#decoder = tokenizer && new StreamDecoder(skipSpecial ? tokenizer : showSpecial(tokenizer));
+    this.#decoder = job.tokenizer?.decodeStream({ skipSpecial: job.skipSpecial });
     this.#stops = new StopStrings(job.stops);
   }
 

@@ -1,14 +1,14 @@
-import { readText } from "../checkpoint/read-file.ts";
+import { readFile, readText } from "../checkpoint/read-file.ts";
 import type { Folder } from "../io/folder.ts";
 import { findChatTemplate, type ChatTemplateSource } from "../text/chat-template-source.ts";
 import { createChatTemplate, type ChatTemplate } from "../text/chat-template.ts";
 import { parseSpecialTokens, type SpecialTokens } from "../text/special-tokens.ts";
-import { createTokenizer } from "../text/tokenizer/create-tokenizer.ts";
-import { parseTokenizerDefinition } from "../text/tokenizer/tokenizer-definition.ts";
+import { buildTokenizer } from "../text/tokenizer/build-tokenizer.ts";
+import { parseTokenizerJson } from "../text/tokenizer/json/parse-tokenizer-json.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
-import { FormatError, RequestError } from "../util/errors.ts";
+import { RequestError } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
-import { quote } from "../util/quote.ts";
 
 /** The part of a model that turns text into ids and back; a model may lack all of it. */
 export interface ModelText {
@@ -24,6 +24,10 @@ export interface ModelTextOptions {
 }
 
 const tokenizerFile = "tokenizer.json";
+/** A tokenizer of 250,000 tokens has some 30 MB. */
+const maxTokenizerBytes = 128 * 2 ** 20;
+/** With thousands of added tokens tokenizer_config.json has a megabyte. */
+const maxConfigBytes = 16 * 2 ** 20;
 
 /** Reads a model's tokenizer and chat templates; needs no weights. Throws FormatError for files that are malformed, AbortedError. */
 export async function loadModelText(folder: Folder, options: ModelTextOptions = {}): Promise<ModelText> {
@@ -32,8 +36,8 @@ export async function loadModelText(folder: Folder, options: ModelTextOptions = 
   const content = async (name: string): Promise<string | undefined> =>
     names.includes(name) ? readText(folder, name, signal) : undefined;
   const json = async (name: string): Promise<unknown> => {
-    const found = await content(name);
-    return found === undefined ? undefined : parse(found, `${folder.label}/${name}`);
+    if (!names.includes(name)) return undefined;
+    return parseJson(await readFile(folder, name, { maxBytes: maxConfigBytes, signal }), `${folder.label}/${name}`);
   };
   const tokenizerConfig = await json("tokenizer_config.json");
   const templates = findChatTemplate({
@@ -43,28 +47,24 @@ export async function loadModelText(folder: Folder, options: ModelTextOptions = 
   });
   const bytesTotal = onProgress && names.includes(tokenizerFile) ? await sizeOf(folder, tokenizerFile) : 0;
   onProgress?.({ phase: "tokenizer", bytesDone: 0, bytesTotal });
-  const definition = await json(tokenizerFile);
+  const tokenizer = names.includes(tokenizerFile) ? await loadTokenizer(folder, signal) : undefined;
   const text: ModelText = {
     specialTokens: parseSpecialTokens(tokenizerConfig, await json("special_tokens_map.json")),
     ...(templates !== undefined && { templates }),
-    ...(definition !== undefined && { tokenizer: await createTokenizer(parseTokenizerDefinition(definition)) }),
+    ...(tokenizer !== undefined && { tokenizer }),
   };
   onProgress?.({ phase: "tokenizer", bytesDone: bytesTotal, bytesTotal });
   return text;
 }
 
+async function loadTokenizer(folder: Folder, signal: AbortSignal | undefined): Promise<Tokenizer> {
+  const bytes = await readFile(folder, tokenizerFile, { maxBytes: maxTokenizerBytes, signal });
+  return buildTokenizer(parseTokenizerJson(bytes, `${folder.label}/${tokenizerFile}`));
+}
+
 async function sizeOf(folder: Folder, name: string): Promise<number> {
   await using source = await folder.open(name);
   return source.size;
-}
-
-/** Not util/json: its walks over bytes and result take a tokenizer.json of 2.7 MB from 60 ms to 160 ms, in every start. */
-function parse(content: string, label: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch (cause) {
-    throw new FormatError(`${label}: is not valid JSON: ${quote((cause as Error).message)}`, { cause });
-  }
 }
 
 /** A model's templates, parsed when they are first needed. */

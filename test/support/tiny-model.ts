@@ -57,6 +57,6 @@ function tokenizer(special: Readonly<Record<number, string>>): unknown {
     pre_tokenizer: null,
     post_processor: null,
     decoder: { type: "Fuse" },
-    model: { type: "BPE", vocab: Object.fromEntries(ids.map((id) => [textOf([id]), id])), merges: [] },
+    model: { type: "BPE", vocab: Object.fromEntries(ids.map((id) => [special[id] ?? textOf([id]), id])), merges: [] },
   };
 }

@@ -4,10 +4,15 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** Characters of the longest token as the vocabulary spells it: hardly any text has more of them than this times its tokens. */
   readonly longestToken: number;
-  /** Special tokens that are spelled out in `text` become their ids, as the reference implementation does it. */
+  /**
+   * Special tokens that are spelled out in `text` become their ids, as the reference implementation does it. Throws FormatError for text
+   * that the vocabulary cannot write, and when the tokenizer's regular expressions do not come to an end.
+   */
   encode(text: string, options?: EncodeOptions): number[];
   /** Ids without text are left out. Bytes that are no UTF-8 become U+FFFD. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
+  /** For ids that come one at a time. */
+  decodeStream(options?: DecodeOptions): DecodeStream;
   /** Whether the token steers the model instead of being text: begin, end, role marks. */
   isSpecial(id: number): boolean;
   /** The id of the token spelled exactly so in the vocabulary. */
@@ -24,4 +29,12 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   /** Whether special tokens are left out. Default false. */
   readonly skipSpecial?: boolean;
+}
+
+/** The pieces put together are what `decode` makes of all ids at once; each is made of whole characters. */
+export interface DecodeStream {
+  /** Takes one token; returns the text that is certain now, often that of this token, sometimes none. */
+  push(id: number): string;
+  /** The text still held back; there are no more tokens. */
+  finish(): string;
 }

@@ -1,0 +1,64 @@
+import { FormatError, UnsupportedError } from "../../../util/errors.ts";
+import type { TokenizerData } from "../tokenizer-data.ts";
+import { Fields } from "./fields.ts";
+import { JsonScanner } from "./json-scanner.ts";
+import { memberPositions } from "./member-positions.ts";
+import { parseAddedTokens } from "./parse-added-tokens.ts";
+import { parseDecoder } from "./parse-decoder.ts";
+import { parseModel } from "./parse-model.ts";
+import { parseNormalizer } from "./parse-normalizer.ts";
+import { parsePostProcessor } from "./parse-post-processor.ts";
+import { parsePreTokenizer } from "./parse-pre-tokenizer.ts";
+
+/**
+ * Reads a tokenizer.json as tokenizers 0.23 writes it, and as older versions did. Vocabulary and merges go from bytes to packed tables
+ * without being built as JSON. `truncation` and `padding` are left out: a prompt is never cut or filled up silently. `label` names the
+ * file. Throws FormatError for what is malformed, UnsupportedError for components that are not known.
+ */
+export function parseTokenizerJson(bytes: Uint8Array, label: string): TokenizerData {
+  try {
+    return parse(bytes);
+  } catch (error) {
+    if (error instanceof FormatError) throw new FormatError(`${label}: ${error.message}`, { cause: error });
+    if (error instanceof UnsupportedError) throw new UnsupportedError(`${label}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function parse(bytes: Uint8Array): TokenizerData {
+  requireUtf8(bytes);
+  const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  const members = memberPositions(bytes, start);
+  const modelPosition = members.get("model");
+  if (modelPosition === undefined) throw new FormatError("has no model");
+  const component = <Component>(name: string, parseFields: (fields: Fields) => Component): Component | undefined => {
+    const position = members.get(name);
+    const value = position === undefined ? null : new JsonScanner(bytes, position).readValue();
+    return value === null ? undefined : parseFields(new Fields(value, name));
+  };
+  const model = parseModel(bytes, modelPosition);
+  const addedPosition = members.get("added_tokens");
+  return {
+    addedTokens:
+      addedPosition === undefined ? [] : parseAddedTokens(new JsonScanner(bytes, addedPosition), model.vocabulary),
+    normalizer: component("normalizer", parseNormalizer),
+    preTokenizer: component("pre_tokenizer", parsePreTokenizer),
+    model,
+    postProcessor: component("post_processor", parsePostProcessor),
+    decoder: component("decoder", parseDecoder),
+  };
+}
+
+/** In portions: nobody needs the whole text. */
+function requireUtf8(bytes: Uint8Array): void {
+  const portion = 2 ** 16;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    for (let start = 0; start < bytes.length; start += portion) {
+      decoder.decode(bytes.subarray(start, start + portion), { stream: true });
+    }
+    decoder.decode();
+  } catch (cause) {
+    throw new FormatError("is not valid UTF-8", { cause });
+  }
+}
