@@ -86,9 +86,22 @@ function loadOrSay(path: string): NativeLibrary {
   }
 }
 
+/** koffi is CommonJS with a binary of its own; required here, so that whoever never opens the backend does not load it. */
+function loadKoffi(): typeof Koffi {
+  try {
+    return createRequire(import.meta.url)("koffi") as typeof Koffi;
+  } catch (cause) {
+    const [reason] = String((cause as Error).message).split("\n");
+    throw new UnsupportedError(
+      `koffi, by which native code is called, does not load: ${reason}; its binary is an optional dependency, which ` +
+        "npm leaves out where those are omitted",
+      { cause },
+    );
+  }
+}
+
 function load(path: string): NativeLibrary {
-  // koffi is CommonJS with a binary of its own; required here, so that whoever never opens the backend does not load it.
-  const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
+  const koffi = loadKoffi();
   const library = koffi.load(path);
   const bind = (name: string, result: string, ...types: NativeType[]) => library.func(name, result, types);
   const bindAsync = <Arguments extends unknown[], Result>(name: string, result: string, ...types: NativeType[]) => {
