@@ -80,6 +80,7 @@ describe("what a pattern matches", () => {
     ["\\ude00", "😀\ude00", ["\ude00"]],
     ["[a-c-]+", "ab-cd", ["ab-c"]],
     ["[\\w-.]+", "a-b.c d", ["a-b.c", "d"]],
+    ["[+-\\d]+", "+-1,", ["+-1"]],
     ["[]a]+", "a]b", ["a]"]],
     ["[^]a]+", "a]b", ["b"]],
     ["[a-z&&[^aeiou]]+", "hello", ["h", "ll"]],
@@ -260,6 +261,9 @@ describe("patterns that cannot be compiled", () => {
       "(?i:a)".repeat(2500),
       "[\\P{L}" + "\\P{L}".repeat(3000) + "]",
       "(?i)[" + "[a]".repeat(5000) + "]",
+      "[a-".repeat(90) + "b" + "]".repeat(90),
+      "(?:a|(?i)".repeat(40) + "b" + ")".repeat(40),
+      "(?<=".repeat(90) + "a" + ")".repeat(90),
     ]) {
       expect(() => compileRegex(pattern)).not.toThrow();
     }

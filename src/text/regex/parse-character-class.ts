@@ -60,13 +60,11 @@ function parseUnion(reader: PatternReader, options: ClassOptions, isFirst: boole
       ranges.push([item, item]);
       continue;
     }
-    const beforeHyphen = reader.position;
     reader.next();
     const last = parseItem(reader, options);
     if (typeof last !== "number") {
-      // The hyphen before a class stands for itself; what follows is read again as an item of its own.
-      reader.position = beforeHyphen + 1;
-      ranges.push([item, item], [0x2d, 0x2d]);
+      ranges.push([item, item], [0x2d, 0x2d]); // before a class a hyphen stands for itself
+      classes.add(last);
     } else if (last < item) throw reader.malformed("a range must not end before it begins", at);
     else ranges.push([item, last]);
   }
