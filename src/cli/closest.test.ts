@@ -9,6 +9,9 @@ test.each([
   ["/retryy", "/retry"], // put in
   ["/zave", "/save"], // replaced
   ["/HELP", "/help"],
+  ["/sys", "/system"], // its beginning
+  ["/syst", "/system"],
+  ["/re", "/reset"],
   ["/nonsense", undefined],
   ["", undefined],
 ])("%s is meant as %s", (word, expected) => {

@@ -1,8 +1,9 @@
 /**
  * The candidate that `word` is most likely a slip of the finger for: the fewest characters that were left out, put in,
- * replaced or swapped with their neighbour, and no more than a third of the word. Upper and lower case are the same.
+ * replaced or swapped with their neighbour, and no more than a third of the word; else the first that it is the beginning of.
+ * Upper and lower case are the same.
  */
-export function closest(word: string, candidates: Iterable<string>): string | undefined {
+export function closest(word: string, candidates: readonly string[]): string | undefined {
   const asked = word.toLowerCase().slice(0, longest);
   let best: string | undefined;
   let fewest = Math.floor(Math.max(asked.length, 3) / 3) + 1;
@@ -10,11 +11,15 @@ export function closest(word: string, candidates: Iterable<string>): string | un
     const distance = editDistance(asked, candidate.toLowerCase().slice(0, longest));
     if (distance < fewest) [best, fewest] = [candidate, distance];
   }
+  if (best === undefined && asked.length >= shortestBeginning)
+    return candidates.find((candidate) => candidate.toLowerCase().startsWith(asked));
   return best;
 }
 
+const shortestBeginning = 3;
+
 /** " (did you mean …?)", or nothing: for the end of a message. */
-export function didYouMean(word: string, candidates: Iterable<string>): string {
+export function didYouMean(word: string, candidates: readonly string[]): string {
   const found = closest(word, candidates);
   return found === undefined ? "" : ` (did you mean ${found}?)`;
 }

@@ -1,7 +1,5 @@
-import { open, rename, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { writeSafetensors } from "../containers/safetensors/write-safetensors.ts";
-import { IoError } from "../util/errors.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
@@ -9,6 +7,7 @@ import { Interruption } from "./interruption.ts";
 import { logitsRows } from "./logits-rows.ts";
 import { openDriver } from "./open-driver.ts";
 import { Terminal } from "./terminal.ts";
+import { writeWholeFile } from "./write-whole-file.ts";
 
 interface EvalLogitsFlags extends CommonFlags, ModelFlag {
   readonly ids: string;
@@ -53,34 +52,9 @@ async function evalLogits(argument: string | undefined, flags: EvalLogitsFlags):
       progress?.((done += logits.length), ids.length * vocabSize);
     }
   };
-  await writeWhole(flags.out, (write) =>
+  await writeWholeFile(flags.out, (write) =>
     writeSafetensors([{ name: "logits", dtype: "F32", shape, data: rows }], write),
   );
   if (flags.json) terminal.printJson({ shape, out: flags.out });
   else terminal.print(`logits [${shape.join(", ")}] are in ${flags.out}`);
-}
-
-/** Writes a file beside its place and moves it there when it is whole: nobody meets half of one. */
-async function writeWhole(
-  path: string,
-  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  const draft = `${path}.${process.pid}.part`;
-  const wrapped = async <Result>(work: Promise<Result>): Promise<Result> => {
-    try {
-      return await work;
-    } catch (cause) {
-      throw new IoError(`${path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
-    }
-  };
-  const file = await wrapped(open(draft, "w"));
-  try {
-    await fill((bytes) => wrapped(file.writeFile(bytes)));
-    await wrapped(file.close());
-    await wrapped(rename(draft, path));
-  } catch (error) {
-    await file.close().catch(() => undefined); // it may be closed; what went wrong first counts
-    await rm(draft, { force: true });
-    throw error;
-  }
 }

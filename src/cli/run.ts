@@ -14,7 +14,6 @@ import { readTokenIds } from "./flags/token-ids.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel } from "./load-model.ts";
 import { readPromptFromStdin } from "./read-stdin.ts";
-import { spellAnswer } from "./spell-answer.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -85,10 +84,10 @@ async function run(positionals: readonly string[], flags: RunFlags): Promise<voi
   await using llm = await loadModel(model, flags, terminal, interruption.signal);
   requireFit(llm, prompt, flags);
   const generation = answer(llm, prompt, flags, interruption.signal);
-  if (!flags.json) await stream(generation, spellAnswer(llm.tokenizer, flags.showSpecial ?? false), terminal);
+  if (!flags.json) await stream(generation, llm, terminal);
   const result = await generation.result;
   interruption.check();
-  if (flags.json) terminal.printJson(resultJson(result, llm, flags, "text" in prompt));
+  if (flags.json) terminal.printJson(resultJson(result, llm, "text" in prompt));
   warnOfFullContext(result, flags, terminal);
   terminal.summary(describeTimings(result));
 }
@@ -120,23 +119,20 @@ function requireFit({ tokenizer, hasChatTemplate, info }: LLM, prompt: Prompt, {
 }
 
 function answer(llm: LLM, prompt: Prompt, flags: RunFlags, signal: AbortSignal): Generation {
-  const { logprobs } = flags;
-  const options = { ...generateOptions(flags), signal, ...(logprobs !== undefined && { topLogprobs: logprobs }) };
+  const { logprobs: topLogprobs, showSpecial = false } = flags;
+  const options = { ...generateOptions(flags), signal, topLogprobs, skipSpecial: !showSpecial };
   if ("ids" in prompt) return llm.generate(prompt.ids, options);
   if (flags.raw) return llm.generate(prompt.text, options);
   return llm.chat(prompt.text, { ...options, ...(flags.system !== undefined && { system: flags.system }) });
 }
 
-/** Prints the answer as it comes. */
-async function stream(
-  generation: Generation,
-  spell: ReturnType<typeof spellAnswer>,
-  terminal: Terminal,
-): Promise<void> {
+/** Prints the answer as it comes; of a model without a tokenizer the ids, as `--ids` takes them. */
+async function stream(generation: Generation, { tokenizer }: LLM, terminal: Terminal): Promise<void> {
   let last = "";
   for await (const event of generation) {
-    const text = spell(event);
-    if (text !== "") terminal.writeForeign((last = text));
+    if (event.type === "text") terminal.writeForeign((last = event.text));
+    else if (event.type === "token" && tokenizer === undefined)
+      terminal.write(`${last === "" ? "" : ","}${(last = String(event.id))}`);
   }
   if (!last.endsWith("\n")) terminal.write("\n");
 }
@@ -156,14 +152,12 @@ function warnOfFullContext(
 }
 
 /** The contract with scripts; the last two only where they are wanted. */
-function resultJson(result: GenerationResult, llm: LLM, { showSpecial }: RunFlags, isTextPrompt: boolean): unknown {
+function resultJson(result: GenerationResult, llm: LLM, isTextPrompt: boolean): unknown {
   const { ids, text, finishReason, usage, timings, promptIds, logprobs } = result;
   const { loadMs, prefillMs, decodeMs, prefillTokensPerSecond, decodeTokensPerSecond } = timings;
   const { backend, kernels } = llm.info.device;
   return {
-    ids,
-    text: showSpecial ? (llm.tokenizer?.decode(ids) ?? null) : text,
-    ...{ finishReason, usage },
+    ...{ ids, text, finishReason, usage },
     timings: { loadMs, prefillMs, decodeMs, prefillTokensPerSecond, decodeTokensPerSecond },
     ...{ backend, kernels },
     ...(isTextPrompt && { promptIds }),

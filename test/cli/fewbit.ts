@@ -23,8 +23,9 @@ export interface Outcome {
 }
 
 export interface FewbitOptions {
-  /** On standard input, which ends behind it. */
+  /** On standard input, which ends behind it unless it is open. */
   readonly input?: string;
+  readonly isOpen?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** Called while the program runs. */
   readonly during?: (child: ChildProcess) => void;
@@ -32,7 +33,7 @@ export interface FewbitOptions {
 
 /** Runs the built program to its end. A program that does not end is killed with the test. */
 export async function fewbit(args: readonly string[], options: FewbitOptions = {}): Promise<Outcome> {
-  const { input = "", env = {}, during } = options;
+  const { input = "", isOpen = false, env = {}, during } = options;
   const child = spawn(process.execPath, [launcher, ...args], {
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["pipe", "pipe", "pipe"],
@@ -43,7 +44,8 @@ export async function fewbit(args: readonly string[], options: FewbitOptions = {
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   child.stdin.on("error", () => undefined); // it may end before it has read all
-  child.stdin.end(input);
+  child.stdin.write(input);
+  if (!isOpen) child.stdin.end();
   during?.(child);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   return { code, stdout, stderr };

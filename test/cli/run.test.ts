@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tinyModel } from "../support/tiny-model.ts";
+import { writeFolder } from "../support/write-folder.ts";
 import { exact, expectFailure, fewbit, fewbitJson, golden, hasNative, isBuilt, scratchFolder } from "./fewbit.ts";
 
 interface RunJson {
@@ -101,11 +102,7 @@ describe.skipIf(!isBuilt)("what cannot run says why", () => {
 
 test.skipIf(!isBuilt)("a model with a tokenizer and no chat template is told how to go on", async () => {
   const folder = scratchFolder();
-  const tiny = tinyModel({ without: ["tokenizer_config.json"] });
-  for (const name of await tiny.list()) {
-    await using source = await tiny.open(name);
-    writeFileSync(join(folder, name), await source.read(0, source.size));
-  }
+  await writeFolder(tinyModel({ without: ["tokenizer_config.json"] }), folder);
   expectFailure(await fewbit(["run", folder, "-p", "Hello", "--json"]), 1, /no chat template; --raw continues/);
   const nothing = ["run", folder, "--raw", "-p", "", "--json", "--quiet"];
   expectFailure(await fewbit(nothing), 1, /the prompt has no tokens/);

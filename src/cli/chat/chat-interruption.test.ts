@@ -9,7 +9,7 @@ function start(): { readonly interruption: ChatInterruption; readonly warnings: 
 test("before the first message it leaves at once", () => {
   const { interruption, warnings } = start();
   using _ = interruption;
-  process.emit("SIGINT");
+  process.emit("SIGINT", "SIGINT");
   expect(interruption.signal.aborted).toBe(true);
   expect(warnings).toEqual([]);
 });
@@ -19,11 +19,11 @@ test("the first stops the answer, the second leaves", async () => {
   using _ = interruption;
   interruption.disarm();
   await interruption.during(async (signal) => {
-    process.emit("SIGINT");
+    process.emit("SIGINT", "SIGINT");
     expect(signal.aborted).toBe(true);
   });
   expect([interruption.signal.aborted, warnings]).toEqual([false, []]);
-  process.emit("SIGINT");
+  process.emit("SIGINT", "SIGINT");
   expect(interruption.signal.aborted).toBe(true);
 });
 
@@ -31,9 +31,9 @@ test("with no answer under way the first warns, and a message between two makes 
   const { interruption, warnings } = start();
   using _ = interruption;
   interruption.disarm();
-  process.emit("SIGINT");
+  process.emit("SIGINT", "SIGINT");
   interruption.disarm();
-  process.emit("SIGINT");
+  process.emit("SIGINT", "SIGINT");
   expect([interruption.signal.aborted, warnings.length]).toEqual([false, 2]);
 });
 
@@ -42,8 +42,8 @@ test("a second one while the answer is being stopped leaves", async () => {
   using _ = interruption;
   interruption.disarm();
   await interruption.during(async () => {
-    process.emit("SIGINT");
-    process.emit("SIGINT");
+    process.emit("SIGINT", "SIGINT");
+    process.emit("SIGINT", "SIGINT");
   });
   expect(interruption.signal.aborted).toBe(true);
 });
@@ -54,4 +54,22 @@ test("once disposed, it hears nothing", () => {
   expect(process.listenerCount("SIGINT")).toBe(before + 1);
   interruption[Symbol.dispose]();
   expect(process.listenerCount("SIGINT")).toBe(before);
+});
+
+test("where nobody reads warnings, it leaves at once when no answer is under way", () => {
+  using interruption = new ChatInterruption();
+  interruption.disarm();
+  process.emit("SIGINT", "SIGINT");
+  expect(interruption.signal.aborted).toBe(true);
+});
+
+test("SIGTERM leaves, and stops the answer under way", async () => {
+  const { interruption, warnings } = start();
+  using _ = interruption;
+  interruption.disarm();
+  await interruption.during(async (signal) => {
+    process.emit("SIGTERM", "SIGTERM");
+    expect(signal.aborted).toBe(true);
+  });
+  expect([interruption.signal.aborted, warnings]).toEqual([true, []]);
 });

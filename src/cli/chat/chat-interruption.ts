@@ -1,29 +1,26 @@
-import { exitStatus } from "../exit-status.ts";
+import { endingSignalNames, endingSignals, exitStatus, type EndingSignal } from "../exit-status.ts";
 
 /**
  * Ctrl-C in a conversation: it stops the answer under way, and the next one leaves; where no answer is under way, the first
- * only warns. Before the first message (the model loads) it leaves at once. Leaving fires `signal`.
+ * only warns. Before the first message (the model loads), and where nobody reads warnings, it leaves at once, as other
+ * signals that end the program always do. Leaving fires `signal`.
  */
 export class ChatInterruption implements Disposable {
   readonly #leaving = new AbortController();
-  readonly #onWarn: () => void;
+  readonly #onWarn: (() => void) | undefined;
   #answer: AbortController | undefined;
   /** The next one leaves. */
   #isArmed = true;
 
   /** `onWarn` says that another one would leave. */
-  constructor(onWarn: () => void) {
+  constructor(onWarn?: () => void) {
     this.#onWarn = onWarn;
-    process.on("SIGINT", this.interrupt);
+    for (const name of endingSignalNames) process.on(name, this.#receive);
   }
 
   /** Fires when the user leaves. */
   get signal(): AbortSignal {
     return this.#leaving.signal;
-  }
-
-  get isAnswering(): boolean {
-    return this.#answer !== undefined;
   }
 
   /** The user has said something: what came before is forgotten. */
@@ -42,15 +39,23 @@ export class ChatInterruption implements Disposable {
   }
 
   /** What Ctrl-C does; a terminal in raw mode sends no signal, so that whoever reads it calls this. */
-  readonly interrupt = (): void => {
+  interrupt(): void {
     if (this.signal.aborted) process.exit(exitStatus.interrupted);
-    if (this.#isArmed) this.#leaving.abort();
-    else if (this.#answer === undefined) this.#onWarn();
+    const isIdle = this.#answer === undefined;
+    if (this.#isArmed || (isIdle && this.#onWarn === undefined)) this.#leaving.abort();
+    else if (isIdle) this.#onWarn?.();
     this.#isArmed = true;
     this.#answer?.abort();
-  };
+  }
 
   [Symbol.dispose](): void {
-    process.off("SIGINT", this.interrupt);
+    for (const name of endingSignalNames) process.off(name, this.#receive);
   }
+
+  readonly #receive = (name: EndingSignal): void => {
+    if (name === "SIGINT") return this.interrupt();
+    if (this.signal.aborted) process.exit(endingSignals[name]);
+    this.#leaving.abort();
+    this.#answer?.abort();
+  };
 }

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import type { ChatMessage } from "../../text/chat-message.ts";
 import { fitConversation } from "./fit-conversation.ts";
+import type { Turn } from "./turn.ts";
 
-const user = (content: string) => ({ role: "user", content });
-const assistant = (content: string) => ({ role: "assistant", content });
+const user = (content: string): Turn => ({ role: "user", content });
+const assistant = (content: string): Turn => ({ role: "assistant", content });
 const conversation = [user("aaaa"), assistant("bbbb"), user("cc"), assistant("dd"), user("e")];
 
 /** One token a letter, and three for what is around them. */
-const countTokens = async (messages: readonly ChatMessage[]): Promise<number> =>
-  3 + messages.map(({ content }) => content as string).join("").length;
+const countTokens = async (turns: readonly Turn[]): Promise<number> =>
+  3 + turns.map(({ content }) => content).join("").length;
 
 test.each([
   [100, 0],
@@ -19,7 +19,7 @@ test.each([
   [4, 4],
 ])("room for %i tokens: %i messages go", async (room, dropped) => {
   expect(await fitConversation(conversation, room, countTokens)).toEqual({
-    messages: conversation.slice(dropped),
+    turns: conversation.slice(dropped),
     dropped,
   });
 });

@@ -1,8 +1,8 @@
-import type { ChatMessage } from "../../text/chat-message.ts";
+import type { Turn } from "./turn.ts";
 
 export interface FittedConversation {
-  readonly messages: readonly ChatMessage[];
-  /** How many messages at the beginning did not fit. */
+  readonly turns: readonly Turn[];
+  /** How many turns at the beginning did not fit. */
   readonly dropped: number;
 }
 
@@ -11,19 +11,19 @@ export interface FittedConversation {
  * Undefined: the last message alone has more.
  */
 export async function fitConversation(
-  messages: readonly ChatMessage[],
+  turns: readonly Turn[],
   room: number,
-  countTokens: (messages: readonly ChatMessage[]) => Promise<number>,
+  countTokens: (turns: readonly Turn[]) => Promise<number>,
 ): Promise<FittedConversation | undefined> {
-  for (let dropped = 0; dropped < messages.length; dropped = nextTurn(messages, dropped)) {
-    const rest = messages.slice(dropped);
-    if ((await countTokens(rest)) <= room) return { messages: rest, dropped };
+  for (let dropped = 0; dropped < turns.length; dropped = nextQuestion(turns, dropped)) {
+    const rest = turns.slice(dropped);
+    if ((await countTokens(rest)) <= room) return { turns: rest, dropped };
   }
   return undefined;
 }
 
-/** Where the turn after the one that begins at `start` begins: templates want a user's message first. */
-function nextTurn(messages: readonly ChatMessage[], start: number): number {
-  const next = messages.findIndex(({ role }, i) => i > start && role === "user");
-  return next === -1 ? messages.length : next;
+/** Where the question after `start` is: templates want a user's message first. */
+function nextQuestion(turns: readonly Turn[], start: number): number {
+  const next = turns.findIndex(({ role }, i) => i > start && role === "user");
+  return next === -1 ? turns.length : next;
 }

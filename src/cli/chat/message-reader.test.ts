@@ -3,7 +3,7 @@ import { MessageReader } from "./message-reader.ts";
 
 function read(...lines: readonly string[]): readonly (string | undefined)[] {
   const reader = new MessageReader();
-  return [...lines.map((line) => reader.push(line)), reader.finish()];
+  return [...lines.map((line) => reader.push(line)?.text), reader.finish()?.text];
 }
 
 test.each([
@@ -23,4 +23,26 @@ test.each([
   ["the end comes within quotes", ['"""a', "b"], [undefined, undefined, "a\nb"]],
 ])("%s", (_, lines, expected) => {
   expect(read(...lines)).toEqual(expected);
+});
+
+test("pasted lines are text, whatever they look like, until a line is typed", () => {
+  const reader = new MessageReader();
+  for (const line of ["/exit", '"""', "a\\"]) expect(reader.push(line, true)).toBeUndefined();
+  expect(reader.isOpen).toBe(true);
+  expect(reader.push("typed")).toEqual({ text: '/exit\n"""\na\\\ntyped', isLiteral: true });
+  expect(reader.push("/exit")).toEqual({ text: "/exit", isLiteral: false });
+});
+
+test("quotes go around pasted lines too", () => {
+  const reader = new MessageReader();
+  expect([reader.push('"""'), reader.push("a", true)]).toEqual([undefined, undefined]);
+  expect(reader.push('"""')).toEqual({ text: "a", isLiteral: true });
+});
+
+test("what was begun can be forgotten", () => {
+  const reader = new MessageReader();
+  reader.push('"""a');
+  reader.clear();
+  expect(reader.isOpen).toBe(false);
+  expect(reader.push("b")).toEqual({ text: "b", isLiteral: false });
 });
