@@ -25,6 +25,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./inspect.ts")).defineInspect,
   },
   {
+    name: "tokenize",
+    summary: "text to token ids, and back",
+    load: async () => (await import("./tokenize.ts")).defineTokenize,
+  },
+  {
     name: "eval",
     summary: "logits and perplexity of given tokens",
     load: async () => (await import("./eval.ts")).defineEval,

@@ -3,11 +3,10 @@ import type { Folder } from "../io/folder.ts";
 import { findChatTemplate, type ChatTemplateSource } from "../text/chat-template-source.ts";
 import { createChatTemplate, type ChatTemplate } from "../text/chat-template.ts";
 import { parseSpecialTokens, type SpecialTokens } from "../text/special-tokens.ts";
-import { buildTokenizer } from "../text/tokenizer/build-tokenizer.ts";
-import { parseTokenizerJson } from "../text/tokenizer/json/parse-tokenizer-json.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { RequestError } from "../util/errors.ts";
 import { parseJson } from "../util/json.ts";
+import { loadTokenizer, tokenizerFile } from "./load-tokenizer.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 
 /** The part of a model that turns text into ids and back; a model may lack all of it. */
@@ -23,9 +22,6 @@ export interface ModelTextOptions {
   readonly onProgress?: OnLoadProgress | undefined;
 }
 
-const tokenizerFile = "tokenizer.json";
-/** A tokenizer of 250,000 tokens has some 30 MB. */
-const maxTokenizerBytes = 128 * 2 ** 20;
 /** With thousands of added tokens tokenizer_config.json has a megabyte. */
 const maxConfigBytes = 16 * 2 ** 20;
 
@@ -47,7 +43,7 @@ export async function loadModelText(folder: Folder, options: ModelTextOptions = 
   });
   const bytesTotal = onProgress && names.includes(tokenizerFile) ? await sizeOf(folder, tokenizerFile) : 0;
   onProgress?.({ phase: "tokenizer", bytesDone: 0, bytesTotal });
-  const tokenizer = names.includes(tokenizerFile) ? await loadTokenizer(folder, signal) : undefined;
+  const tokenizer = await loadTokenizer(folder, signal);
   const text: ModelText = {
     specialTokens: parseSpecialTokens(tokenizerConfig, await json("special_tokens_map.json")),
     ...(templates !== undefined && { templates }),
@@ -55,11 +51,6 @@ export async function loadModelText(folder: Folder, options: ModelTextOptions = 
   };
   onProgress?.({ phase: "tokenizer", bytesDone: bytesTotal, bytesTotal });
   return text;
-}
-
-async function loadTokenizer(folder: Folder, signal: AbortSignal | undefined): Promise<Tokenizer> {
-  const bytes = await readFile(folder, tokenizerFile, { maxBytes: maxTokenizerBytes, signal });
-  return buildTokenizer(parseTokenizerJson(bytes, `${folder.label}/${tokenizerFile}`));
 }
 
 async function sizeOf(folder: Folder, name: string): Promise<number> {

@@ -1,0 +1,17 @@
+import { readFile } from "../checkpoint/read-file.ts";
+import type { Folder } from "../io/folder.ts";
+import { buildTokenizer } from "../text/tokenizer/build-tokenizer.ts";
+import { parseTokenizerJson } from "../text/tokenizer/json/parse-tokenizer-json.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+
+export const tokenizerFile = "tokenizer.json";
+
+/** A tokenizer of 250,000 tokens has some 30 MB. */
+const maxBytes = 128 * 2 ** 20;
+
+/** A model's tokenizer; undefined: it has none. Throws FormatError, UnsupportedError, AbortedError. */
+export async function loadTokenizer(folder: Folder, signal: AbortSignal | undefined): Promise<Tokenizer | undefined> {
+  if (!(await folder.list()).includes(tokenizerFile)) return undefined;
+  const bytes = await readFile(folder, tokenizerFile, { maxBytes, signal });
+  return buildTokenizer(parseTokenizerJson(bytes, `${folder.label}/${tokenizerFile}`));
+}
