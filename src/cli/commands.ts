@@ -20,6 +20,21 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./chat.ts")).defineChat,
   },
   {
+    name: "pull",
+    summary: "fetch a model from the Hub into the cache",
+    load: async () => (await import("./pull.ts")).definePull,
+  },
+  {
+    name: "list",
+    summary: "show the models in the cache",
+    load: async () => (await import("./list.ts")).defineList,
+  },
+  {
+    name: "rm",
+    summary: "remove a model from the cache",
+    load: async () => (await import("./rm.ts")).defineRm,
+  },
+  {
     name: "inspect",
     summary: "show what a checkpoint holds and what can run it",
     load: async () => (await import("./inspect.ts")).defineInspect,

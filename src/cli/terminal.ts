@@ -6,6 +6,12 @@ import { visibleControls } from "./visible-controls.ts";
 /** Draws how much of a whole is done; the whole may not be known. */
 export type ShowProgress = (done: number, total: number | undefined) => void;
 
+/** One of several lines of progress; `share` as in progressLine. */
+export interface Bar {
+  readonly what: string;
+  readonly share: number;
+}
+
 /** Where a command's words go: results to stdout, all else to stderr, as much of it as the flags want. */
 export class Terminal {
   /** For text on stdout: plain where that is no terminal, or NO_COLOR is set. */
@@ -13,8 +19,8 @@ export class Terminal {
   readonly #errorColors: ReturnType<typeof pc.createColors>;
   readonly #isQuiet: boolean;
   readonly #isVerbose: boolean;
-  /** A line of progress stands on stderr without its end. */
-  #hasOpenLine = false;
+  /** Lines of progress that stand on stderr, the last without its end. */
+  #openLines = 0;
 
   constructor({ quiet = false, verbose = false }: OutputFlags) {
     this.colors = pc.createColors(hasColors(process.stdout));
@@ -80,8 +86,21 @@ export class Terminal {
       const line = progressLine(amount ? `${what} ${amount(done)}` : what, done / total, process.stderr.columns);
       if (line !== shown) process.stderr.write(`\r\x1b[K${line}`);
       shown = line;
-      this.#hasOpenLine = true;
+      this.#openLines = 1;
       if (done >= total) this.#clearLine();
+    };
+  }
+
+  /** Several bars below each other, drawn anew at each call; undefined where nobody looks. They disappear as `progress` does. */
+  bars(): ((lines: readonly Bar[]) => void) | undefined {
+    if (this.#isQuiet || !process.stderr.isTTY) return undefined;
+    return (bars) => {
+      const { columns, rows } = process.stderr;
+      // What has scrolled away could not be drawn over.
+      const lines = bars.slice(-(rows - 1)).map(({ what, share }) => progressLine(what, share, columns));
+      this.#clearLine();
+      process.stderr.write(lines.join("\n"));
+      this.#openLines = lines.length;
     };
   }
 
@@ -91,8 +110,9 @@ export class Terminal {
   }
 
   #clearLine(): void {
-    if (this.#hasOpenLine) process.stderr.write("\r\x1b[K");
-    this.#hasOpenLine = false;
+    if (this.#openLines === 1) process.stderr.write("\r\x1b[K");
+    else if (this.#openLines > 1) process.stderr.write(`\x1b[${this.#openLines - 1}A\r\x1b[J`);
+    this.#openLines = 0;
   }
 }
 

@@ -12,8 +12,8 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** What the file system threw while the cache was written, as an IoError that says what to do; our own errors stay as they are. */
-export function diskError(path: string, cause: unknown): FewbitError {
+export function diskError(path: string, cause: unknown, what: "written" | "removed" = "written"): FewbitError {
   if (cause instanceof FewbitError) return cause;
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  return new IoError(`${path}: cannot be written: ${reasons[code] ?? message}`, { cause });
+  return new IoError(`${path}: cannot be ${what}: ${reasons[code] ?? message}`, { cause });
 }

@@ -22,8 +22,7 @@ export async function readHubSettings(env: Environment = process.env): Promise<H
   return {
     endpoint: firstSet(env, "HF_ENDPOINT") ?? "https://huggingface.co",
     cacheFolder: hubCacheFolder(env),
-    token:
-      env.HF_HUB_DISABLE_IMPLICIT_TOKEN && isOn(env.HF_HUB_DISABLE_IMPLICIT_TOKEN) ? undefined : await findToken(env),
+    token: isOn(env.HF_HUB_DISABLE_IMPLICIT_TOKEN) ? undefined : await findToken(env),
     isOffline: isOn(firstSet(env, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")),
     metadataTimeoutMs: seconds(env, "HF_HUB_ETAG_TIMEOUT", 10),
     downloadTimeoutMs: seconds(env, "HF_HUB_DOWNLOAD_TIMEOUT", 10),

@@ -24,6 +24,7 @@ export interface HubModel {
   readonly folder: Folder;
   /** The file that the id picks, of a split set the first; absent: the folder is the model. */
   readonly file?: string;
+  readonly commit: string;
   /** Of the folder, or of the file where one is picked: whoever opens this path gets the model without the Hub. */
   readonly path: string;
 }

@@ -233,9 +233,9 @@ class Opening {
 
   async #model(commit: string, { file }: ChosenFiles): Promise<HubModel> {
     const snapshot = snapshotPath(this.#repositoryPath, commit);
-    if (file === undefined) return { folder: await openFolder(snapshot), path: snapshot };
+    if (file === undefined) return { folder: await openFolder(snapshot), commit, path: snapshot };
     const path = join(snapshot, file);
-    return { folder: await openFolder(dirname(path)), file: basename(path), path };
+    return { folder: await openFolder(dirname(path)), commit, file: basename(path), path };
   }
 }
 

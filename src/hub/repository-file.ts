@@ -67,15 +67,16 @@ export function requireCount(count: number, label: string): void {
 
 /**
  * Throws FormatError for a path that would leave its folder, or that some system takes for something else: a device, a stream of a file, a
- * name that it shortens. For files that are about to be stored.
+ * name that it shortens, an order to the terminal. For files that are about to be stored.
  */
 export function checkStoredPath(path: string, label: string): void {
-  const isSafe = path.split("/").every(
-    (part) =>
-      // eslint-disable-next-line no-control-regex
-      !/^$|^\.{1,2}$|[\\:*?"<>|\u0000-\u001f\u007f]|[. ]$/.test(part) &&
-      !/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(part) &&
-      new TextEncoder().encode(part).byteLength <= 255,
-  );
+  const isSafe = path
+    .split("/")
+    .every(
+      (part) =>
+        !/^$|^\.{1,2}$|[\\:*?"<>|\p{Cc}\p{Cf}]|[. ]$/u.test(part) &&
+        !/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(part) &&
+        new TextEncoder().encode(part).byteLength <= 255,
+    );
   if (!isSafe) throw new FormatError(`${label}: refuses to store ${quote(path)}: it is not a plain relative path`);
 }

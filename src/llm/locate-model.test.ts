@@ -26,17 +26,21 @@ test("ids go to the Hub, if there is one", async () => {
   const hub = {
     open: (id: HubId) => {
       asked.push(id);
-      return Promise.resolve({ folder: onDisk, path: "/cache" });
+      return Promise.resolve({ folder: onDisk, commit: "c", path: "/cache" });
     },
   };
-  expect(await locateModel({ ...host, hub }, "org/other@main")).toEqual({ folder: onDisk, path: "/cache" });
+  expect(await locateModel({ ...host, hub }, "org/other@main")).toEqual({
+    folder: onDisk,
+    commit: "c",
+    path: "/cache",
+  });
   expect(asked).toEqual([{ repository: "org/other", revision: "main" }]);
   await expect(locateModel(host, "org/other")).rejects.toThrow(RequestError);
   await expect(locateModel(host, "org/other")).rejects.toThrow("does not fetch");
 });
 
 test("a default on the Hub is said", async () => {
-  const hub = { open: () => Promise.resolve({ folder: onDisk, path: "/cache" }) };
+  const hub = { open: () => Promise.resolve({ folder: onDisk, commit: "c", path: "/cache" }) };
   const warnings: string[] = [];
   const onWarning = (message: string): number => warnings.push(message);
   const published = { ...host, hub, defaultModel: "org/default" };

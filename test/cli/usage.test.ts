@@ -7,21 +7,30 @@ import { expectFailure, fewbit, golden, isBuilt, launcher } from "./fewbit.ts";
 const { path: model } = golden("arch/llama3");
 
 describe.skipIf(!isBuilt)("help", () => {
-  test.each([["run"], ["chat"], ["inspect"], ["eval", "logits"], ["eval", "ppl"], ["bench", "run"], ["doctor"]])(
-    "%s %s",
-    async (...command) => {
-      const { code, stdout, stderr } = await fewbit([...command.filter(Boolean), "--help"]);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(/Examples?:\n/);
-      expect(stdout).toContain("--json");
-    },
-  );
+  test.each([
+    ["run"],
+    ["chat"],
+    ["inspect"],
+    ["eval", "logits"],
+    ["eval", "ppl"],
+    ["bench", "run"],
+    ["pull"],
+    ["list"],
+    ["rm"],
+    ["doctor"],
+  ])("%s %s", async (...command) => {
+    const { code, stdout, stderr } = await fewbit([...command.filter(Boolean), "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/Examples?:\n/);
+    expect(stdout).toContain("--json");
+  });
 
   test("the overview lists what there is", async () => {
     const { code, stdout } = await fewbit(["--help"]);
     expect(code).toBe(0);
     const listed = [...stdout.matchAll(/^ {2}(\w+) .*$/gm)].map(([, name]) => name);
-    for (const name of ["run", "chat", "inspect", "eval", "bench", "doctor"]) expect(listed).toContain(name);
+    for (const name of ["run", "chat", "pull", "list", "rm", "inspect", "eval", "bench", "doctor"])
+      expect(listed).toContain(name);
     expect(stdout).not.toMatch(/serve|quantize|convert/);
   });
 
