@@ -30,6 +30,8 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
   readonly format: string;
   /** The quantization config as declared. */
   readonly declared: JsonObject | undefined;
+  /** What that config asks of an engine beyond its weights, and what is done instead; absent: nothing. */
+  readonly notes?: readonly string[];
   /** Names of all files that lie beside the weights, sorted. */
   readonly files: readonly string[];
   /** Every tensor of the container, by its whole name. */

@@ -62,6 +62,10 @@ export class LoadedCheckpoint implements Checkpoint {
     return this.#parts.format.name;
   }
 
+  get notes(): readonly string[] {
+    return this.#parts.format.notes;
+  }
+
   get declared(): JsonObject | undefined {
     return this.#parts.declared;
   }

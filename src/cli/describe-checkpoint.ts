@@ -14,6 +14,7 @@ export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspectio
   const head = [
     ["model", printable(checkpoint.label)],
     ["format", `${format}${declared === null ? "" : `, declared ${describeDeclared(declared)}`}`],
+    ...(checkpoint.notes ?? []).map((note) => ["", printable(note)]),
     ["architecture", architecture === null ? "none: there is no config.json" : printable(architecture)],
     [
       "weights",

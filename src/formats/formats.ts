@@ -1,6 +1,7 @@
 import { UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
 import { awq } from "./awq/awq.ts";
+import { compressedTensorsFormat } from "./compressed-tensors/compressed-tensors.ts";
 import { dense } from "./dense/dense.ts";
 import { gptq } from "./gptq/gptq.ts";
 import { marlin } from "./marlin/marlin.ts";
@@ -29,7 +30,13 @@ function known<Config>(format: WeightFormat<Config>): KnownFormat {
 }
 
 /** Asked in this order; the first that recognises a checkpoint reads it. */
-const formats: readonly KnownFormat[] = [known(marlin), known(gptq), known(awq), known(dense)];
+const formats: readonly KnownFormat[] = [
+  known(marlin),
+  known(gptq),
+  known(awq),
+  known(compressedTensorsFormat),
+  known(dense),
+];
 
 /** Reads the modules that a checkpoint's own format did not pack. */
 export const unpackedModules: RecognisedFormat = withConfig(dense, {});

@@ -63,6 +63,8 @@ export interface WeightFormat<Config> {
   pieceNames(module: string): readonly string[];
   /** True: the tensor is about the checkpoint and no weight of it. */
   isBookkeeping?(tensor: string): boolean;
+  /** What the config asks of an engine beyond its weights, and what is done instead. */
+  notes?(config: Config): readonly string[];
   /** Throws FormatError where shapes contradict each other, UnsupportedError for what cannot be read. */
   describe(module: string, pieces: Pieces<TensorHead>, config: Config): WeightOutline;
   /** Takes the bytes. Throws as describe; the result has passed checkWeight. Contradictions that do no harm are warned of. */
@@ -75,6 +77,7 @@ export interface RecognisedFormat {
   markedModule(tensor: string): string | undefined;
   pieceNames(module: string): readonly string[];
   isBookkeeping(tensor: string): boolean;
+  readonly notes: readonly string[];
   describe(module: string, pieces: Pieces<TensorHead>): WeightOutline;
   decode(module: string, pieces: Pieces<TensorData>, warn: Warn): PackedWeight;
 }
@@ -85,6 +88,7 @@ export function withConfig<Config>(format: WeightFormat<Config>, config: Config)
     name: format.name,
     markedModule: (tensor) => format.markedModule(tensor),
     pieceNames: (module) => format.pieceNames(module),
+    notes: format.notes?.(config) ?? [],
     isBookkeeping: (tensor) => format.isBookkeeping?.(tensor) ?? false,
     describe: (module, pieces) => format.describe(module, pieces, config),
     decode: (module, pieces, warn) => format.decode(module, pieces, config, warn),

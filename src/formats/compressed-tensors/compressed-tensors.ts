@@ -1,0 +1,130 @@
+import { asInt32 } from "../../util/bytes.ts";
+import { FormatError } from "../../util/errors.ts";
+import { quote } from "../../util/quote.ts";
+import type { Warn } from "../../util/warn-once.ts";
+import { checkWeight } from "../../weights/check-weight.ts";
+import { floatBytes, type AffineZeroWeight } from "../../weights/packed-weight.ts";
+import { normalizeGroups, rowOrderOf } from "../row-order.ts";
+import { requireTensor } from "../tensor-checks.ts";
+import { transposeFloats } from "../transpose.ts";
+import type { TensorData, WeightFormat } from "../weight-format.ts";
+import { parseCompressedTensorsConfig, type CompressedTensorsConfig } from "./parse-config.ts";
+import { compressedTensors, readCompressedShapes, type CompressedShapes } from "./read-shapes.ts";
+import { readCompressedZeros } from "./read-zeros.ts";
+
+const marks = [".weight_packed", ".weight_scale"] as const;
+const pieces = [
+  "weight_packed",
+  "weight",
+  "weight_scale",
+  "weight_zero_point",
+  "weight_shape",
+  "weight_g_idx",
+] as const;
+
+/** Scales of activations, keys and values: what they are for is computed here in other types. */
+const activationScales = /\.(k_scale|v_scale|q_scale|(input|output|k|v|q)_(scale|zero_point|global_scale|g_idx))$/;
+
+/**
+ * compressed-tensors with integers: w[n][k] = (q[n][k] - z[n][g]) * weight_scale[n][g], with codes packed into words (pack-quantized) or
+ * one a byte (int-quantized). Signs cancel: codes and zero points are both stored with 2^(b-1) added, or both without. Layout:
+ * compressed-tensors 0.20.0, compressors/pack_quantized, `pack_to_int32`.
+ */
+export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
+  name: "compressed-tensors",
+  title: "compressed-tensors",
+  recognise: parseCompressedTensorsConfig,
+  markedModule(tensor) {
+    const mark = marks.find((ending) => tensor.endsWith(ending));
+    return mark && tensor.slice(0, -mark.length);
+  },
+  pieceNames: (module) => pieces.map((name) => `${module}.${name}`),
+  isBookkeeping: (tensor) => activationScales.test(tensor),
+  notes: ({ notes }) => notes,
+
+  describe(module, found, config) {
+    const shapes = readCompressedShapes(module, compressedTensors(module, found), config);
+    const { inFeatures, outFeatures, bits, groupSize } = shapes;
+    return { scheme: "affine-zero", inFeatures, outFeatures, bits, groupSize };
+  },
+
+  decode(module, found, config, warn) {
+    const tensors = compressedTensors(module, found);
+    const { codes, scale, zeroPoint, shape, gIdx } = tensors;
+    const shapes = readCompressedShapes(module, tensors, config, shape && readInFeatures(module, shape, codes));
+    warnOfOtherScheme(shapes, config, warn);
+    const { inFeatures, outFeatures, bits, order, groups, groupSize, scaleType } = shapes;
+    const zeros = zeroPoint && readCompressedZeros(module, zeroPoint, shapes);
+    const rowOrder = gIdx && readRowOrder(module, gIdx, shapes);
+    const weight: AffineZeroWeight = {
+      scheme: "affine-zero",
+      inFeatures,
+      outFeatures,
+      bits,
+      groupSize,
+      codes: codes.bytes,
+      order,
+      scales: readScales(scale, shapes),
+      scaleType,
+      ...(zeros && { zeros }),
+      ...(rowOrder && { rowOrder }),
+    };
+    checkWeight(weight, `${quote(module)} in ${groups} groups`);
+    return weight;
+  },
+};
+
+/** The second number of `weight_shape`; the first must be the rows of the codes. */
+function readInFeatures(module: string, shape: TensorData, { shape: [rows] }: TensorData): number {
+  requireTensor(module, shape, ["I64", "I32"], 1);
+  const width = shape.dtype === "I64" ? 8 : 4;
+  if (shape.bytes.length !== 2 * width) {
+    throw new FormatError(
+      `${quote(module)}: weight_shape must be [out, in], has ${shape.bytes.length / width} numbers`,
+    );
+  }
+  const view = new DataView(shape.bytes.buffer, shape.bytes.byteOffset, shape.bytes.byteLength);
+  const [outFeatures, inFeatures] = [0, width].map((at) =>
+    width === 8 ? Number(view.getBigInt64(at, true)) : view.getInt32(at, true),
+  );
+  if (outFeatures !== rows || !Number.isSafeInteger(inFeatures) || inFeatures < 1) {
+    throw new FormatError(
+      `${quote(module)}: weight_shape holds [${outFeatures}, ${inFeatures}]; the codes have ${rows} rows`,
+    );
+  }
+  return inFeatures;
+}
+
+/** [groups][outFeatures], from [outFeatures][groups] or one for all. */
+function readScales(scale: TensorData, { outFeatures, groups, scaleType }: CompressedShapes): Uint8Array {
+  const width = floatBytes[scaleType];
+  if (scale.bytes.length === width && outFeatures > 1) {
+    const scales = new Uint8Array(outFeatures * width);
+    for (let n = 0; n < outFeatures; n++) scales.set(scale.bytes, n * width);
+    return scales;
+  }
+  return transposeFloats(scale.bytes, scaleType, { rows: outFeatures, columns: groups });
+}
+
+/** Of actorder "group"; a g_idx of -1 throughout was never set, and stands for groups in order. */
+function readRowOrder(
+  module: string,
+  gIdx: TensorData,
+  { groups, groupSize }: CompressedShapes,
+): Uint32Array | undefined {
+  const stored = asInt32(gIdx.bytes);
+  const groupOf = stored.every((group) => group === -1) ? undefined : normalizeGroups(module, stored, groups);
+  return groupOf && rowOrderOf(module, groupOf, groups, groupSize);
+}
+
+function warnOfOtherScheme(
+  { asDeclared, bits, groupSize }: CompressedShapes,
+  config: CompressedTensorsConfig,
+  warn: Warn,
+): void {
+  if (asDeclared) return;
+  warn(
+    `${config.label}: modules have ${bits} bit in groups of ${groupSize}, which "config_groups" does not declare for them; ` +
+      "read as their shapes say",
+  );
+}
