@@ -89,11 +89,11 @@ export class LLM implements AsyncDisposable {
     });
   }
 
-  /** The text that `chat` would have the model continue. Throws RequestError where the template refuses the conversation. */
+  /** The text that `chat` would have the model continue. Throws RequestError where the template refuses the conversation, FormatError where it is malformed. */
   async applyTemplate(messages: string | readonly ChatMessage[], options: TemplateOptions = {}): Promise<string> {
     checkChat(messages, options);
     const { system, tools, templateVariables, now, addGenerationPrompt } = options;
-    const template = await this.#renderer.template(tools !== undefined);
+    const template = this.#renderer.template(tools !== undefined);
     return template.render({
       messages: conversationOf(messages, system),
       ...(tools !== undefined && { tools }),

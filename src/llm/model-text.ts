@@ -61,14 +61,14 @@ async function sizeOf(folder: Folder, name: string): Promise<number> {
 /** A model's templates, parsed when they are first needed. */
 export class ChatRenderer {
   readonly #text: ModelText;
-  readonly #parsed = new Map<string, Promise<ChatTemplate>>();
+  readonly #parsed = new Map<string, ChatTemplate>();
 
   constructor(text: ModelText) {
     this.#text = text;
   }
 
-  /** Throws RequestError for a model without a template, or one that does not parse. */
-  template(withTools: boolean): Promise<ChatTemplate> {
+  /** Throws RequestError for a model without a template, FormatError for a template that is malformed. */
+  template(withTools: boolean): ChatTemplate {
     const { templates, specialTokens } = this.#text;
     if (templates === undefined) {
       throw new RequestError("the model has no chat template; give a whole prompt to generate()");
