@@ -89,7 +89,10 @@ export class LLM implements AsyncDisposable {
     });
   }
 
-  /** The text that `chat` would have the model continue. Throws RequestError where the template refuses the conversation, FormatError where it is malformed. */
+  /**
+   * The text that `chat` would have the model continue. Throws RequestError where the template refuses the conversation, FormatError where
+   * it is malformed.
+   */
   async applyTemplate(messages: string | readonly ChatMessage[], options: TemplateOptions = {}): Promise<string> {
     checkChat(messages, options);
     const { system, tools, templateVariables, now, addGenerationPrompt } = options;
