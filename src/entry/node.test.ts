@@ -33,7 +33,7 @@ describe("LLM.load", () => {
     await expect(LLM.load(join(scratch, "config.json", "below"))).rejects.toThrow(IoError);
     symlinkSync(join(scratch, "gone"), join(scratch, "link"));
     await expect(LLM.load(join(scratch, "link"))).rejects.toThrow("is a link to something that is not there");
-    await expect(LLM.load(join(scratch, "config.json"))).rejects.toThrow("is no .safetensors file");
+    await expect(LLM.load(join(scratch, "config.json"))).rejects.toThrow("is no .safetensors, .gguf or .bin file");
     writeFileSync(join(scratch, "damaged.safetensors"), "damaged");
     await expect(LLM.load(join(scratch, "damaged.safetensors"))).rejects.toThrow(FormatError);
   });
