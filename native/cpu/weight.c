@@ -5,6 +5,7 @@
 
 #include "device.h"
 #include "memory.h"
+#include "quads.h"
 
 static size_t type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
 static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
@@ -46,26 +47,6 @@ static uint32_t load_word(const uint8_t *words, size_t index) {
   uint32_t word;
   memcpy(&word, words + 4 * index, 4);
   return word;
-}
-
-// A block of a tile as it is stored: `bits` rows of 64 bytes, one word for every column.
-typedef uint32_t block_rows[8][FB_TILE];
-// The eight quads of a block: quads[q][c] holds inputs 4q … 4q + 3 of column c, one a byte, the first lowest.
-typedef uint32_t quads_of_block[8][FB_TILE];
-
-// Writes a block's quads as planes of 8, 4, 2 and 1 bit, from the lowest bits. Every loop over the 16 columns is one or two vector instructions.
-static void pack_quads(quads_of_block quads, int32_t bits, block_rows to) {
-  memset(to, 0, (size_t)bits * 64);
-  int32_t row = 0, low = 0;
-  for (int32_t width = 8; width > 0; width /= 2) {
-    if (!(bits & width)) continue;
-    const uint32_t fields = ((1u << width) - 1) * 0x01010101u;
-    const int32_t in_word = 8 / width;  // quads that share a vector
-    for (int32_t q = 0; q < 8; q++)
-      for (int32_t c = 0; c < FB_TILE; c++) to[row + q / in_word][c] |= (quads[q][c] >> low & fields) << width * (q % in_word);
-    row += width;
-    low += width;
-  }
 }
 
 // -- One input of up to 16 columns, in any order ---------------------------------------------------------------------------------------
