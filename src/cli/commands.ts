@@ -45,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./tokenize.ts")).defineTokenize,
   },
   {
+    name: "template",
+    summary: "a conversation as the model reads it",
+    load: async () => (await import("./template.ts")).defineTemplate,
+  },
+  {
     name: "eval",
     summary: "logits and perplexity of given tokens",
     load: async () => (await import("./eval.ts")).defineEval,
