@@ -39,7 +39,8 @@ export class AddedTokenMatcher {
         continue;
       }
       const token = this.#tokens[this.#found];
-      if (!token.singleWord || isSingleWord(text, i, end)) {
+      const isFree = i >= done; // else it lies in white space that belongs to the token before it
+      if (isFree && (!token.singleWord || isSingleWord(text, i, end))) {
         const start = token.lstrip ? Math.max(done, startOfWhitespace(text, i)) : i;
         if (start > done) sections.push(text.slice(done, start));
         done = token.rstrip ? endOfWhitespace(text, end) : end;

@@ -63,8 +63,14 @@ export class JsonScanner {
     return true;
   }
 
-  /** A key of an object and the colon behind it. */
-  readKey(): void {
+  /** A key of an object, and passes the colon behind it. */
+  readKey(): string {
+    this.readTokenKey();
+    return new TextDecoder().decode(this.text.subarray(this.textStart, this.textEnd));
+  }
+
+  /** As readKey; what it reads stays bytes, as after readString. */
+  readTokenKey(): void {
     this.readString();
     if (this.peek() !== 0x3a) this.#fail('":"');
     this.position++;
@@ -82,15 +88,6 @@ export class JsonScanner {
       this.textEnd = end;
       this.position = end + 1;
     } else this.#readEscaped();
-  }
-
-  /** Of the last readString. */
-  textIs(text: string): boolean {
-    if (this.textEnd - this.textStart !== text.length) return false;
-    for (let i = 0; i < text.length; i++) {
-      if (this.text[this.textStart + i] !== text.charCodeAt(i)) return false;
-    }
-    return true;
   }
 
   /** What integers and other numbers look like is left to JSON's own parser where it is not plain. */
@@ -126,26 +123,26 @@ export class JsonScanner {
     }
   }
 
-  /** Passes a value whose brackets match; all else about it is unchecked. */
+  /** Passes a value whose brackets match; all else about it is unchecked. One plain loop, for it goes over whole vocabularies. */
   skipValue(): void {
+    const first = this.peek();
+    if (first === quotationMark) return this.#skipString();
+    if (first !== beginObject && first !== beginArray) return this.#skipWord();
+    const { bytes } = this;
     let depth = 0;
+    let position = this.position;
     do {
-      const byte = this.peek();
-      if (byte === undefined) this.#fail("a value");
+      const byte = bytes[position++];
       if (byte === quotationMark) {
-        this.#skipString();
-        continue;
-      }
-      if (byte === beginObject || byte === beginArray) {
+        while (position < bytes.length && bytes[position] !== quotationMark)
+          position += bytes[position] === backslash ? 2 : 1;
+        position++;
+      } else if (byte === beginObject || byte === beginArray) {
         if (++depth > maxDepth) throw new FormatError(`is nested more than ${maxDepth} levels deep`);
-      } else if (byte === endObject || byte === endArray) {
-        if (--depth < 0) this.#fail("a value");
-      } else if (depth === 0) {
-        this.#skipWord();
-        continue;
-      }
-      this.position++;
-    } while (depth > 0);
+      } else if (byte === endObject || byte === endArray) depth--;
+    } while (depth > 0 && position < bytes.length);
+    this.position = Math.min(position, bytes.length);
+    if (depth > 0) this.#fail("the end of what begins here");
   }
 
   #skipString(): void {

@@ -2,6 +2,7 @@ import { FormatError } from "../../../util/errors.ts";
 import { quote } from "../../../util/quote.ts";
 import type { Merges } from "../models/merges.ts";
 import { maxVocabSize, type Vocabulary } from "../vocabulary.ts";
+import { IntList } from "./int-list.ts";
 import { beginArray, endArray, type JsonScanner } from "./json-scanner.ts";
 
 const space = 0x20;
@@ -23,7 +24,9 @@ export function parseMerges(scanner: JsonScanner, vocabulary: Vocabulary, contin
 class MergeReader {
   readonly #vocabulary: Vocabulary;
   readonly #prefixLength: number;
-  readonly #ids: number[] = [];
+  readonly #left = new IntList();
+  readonly #right = new IntList();
+  readonly #result = new IntList();
   /** The left and then the right text of a merge. */
   #joined = new Uint8Array(256);
 
@@ -60,13 +63,11 @@ class MergeReader {
   }
 
   merges(): Merges {
-    const column = (offset: number): Int32Array =>
-      Int32Array.from({ length: this.#ids.length / 3 }, (_, rank) => this.#ids[3 * rank + offset]);
-    return { left: column(0), right: column(1), result: column(2) };
+    return { left: this.#left.toArray(), right: this.#right.toArray(), result: this.#result.toArray() };
   }
 
   #add(leftLength: number, length: number): void {
-    if (this.#ids.length === 3 * maxVocabSize) throw new FormatError(`merges: are more than ${maxVocabSize}`);
+    if (this.#left.length === maxVocabSize) throw new FormatError(`merges: are more than ${maxVocabSize}`);
     const left = this.#idOf(0, leftLength);
     const right = this.#idOf(leftLength, length);
     this.#joined.copyWithin(leftLength, leftLength + this.#prefixLength, length);
@@ -74,7 +75,9 @@ class MergeReader {
     if (result === left || result === right) {
       this.#fail(this.#joined.subarray(0, length), "becomes one of its own parts");
     }
-    this.#ids.push(left, right, result);
+    this.#left.push(left);
+    this.#right.push(right);
+    this.#result.push(result);
   }
 
   #idOf(start: number, end: number): number {
@@ -95,8 +98,7 @@ class MergeReader {
   }
 
   #fail(text: Uint8Array, reason: string): never {
-    const rank = this.#ids.length / 3;
-    throw new FormatError(`merges[${rank}]: ${quote(new TextDecoder().decode(text))} ${reason}`);
+    throw new FormatError(`merges[${this.#left.length}]: ${quote(new TextDecoder().decode(text))} ${reason}`);
   }
 }
 

@@ -1,8 +1,8 @@
 import { FormatError, UnsupportedError } from "../../../util/errors.ts";
+import type { Model } from "../models/model.ts";
 import type { TokenizerData } from "../tokenizer-data.ts";
 import { Fields } from "./fields.ts";
-import { JsonScanner } from "./json-scanner.ts";
-import { memberPositions } from "./member-positions.ts";
+import { beginObject, endObject, JsonScanner } from "./json-scanner.ts";
 import { parseAddedTokens } from "./parse-added-tokens.ts";
 import { parseDecoder } from "./parse-decoder.ts";
 import { parseModel } from "./parse-model.ts";
@@ -28,15 +28,22 @@ export function parseTokenizerJson(bytes: Uint8Array, label: string): TokenizerD
 function parse(bytes: Uint8Array): TokenizerData {
   requireUtf8(bytes);
   const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  const members = memberPositions(bytes, start);
-  const modelPosition = members.get("model");
-  if (modelPosition === undefined) throw new FormatError("has no model");
+  const scanner = new JsonScanner(bytes, start);
+  const members = new Map<string, number>();
+  let model: Model | undefined;
+  scanner.enter(beginObject);
+  while (scanner.more(endObject)) {
+    const name = scanner.readKey();
+    members.set(name, scanner.position);
+    if (name === "model") model = parseModel(scanner);
+    else scanner.skipValue();
+  }
+  if (model === undefined) throw new FormatError("has no model");
   const component = <Component>(name: string, parseFields: (fields: Fields) => Component): Component | undefined => {
     const position = members.get(name);
     const value = position === undefined ? null : new JsonScanner(bytes, position).readValue();
     return value === null ? undefined : parseFields(new Fields(value, name));
   };
-  const model = parseModel(bytes, modelPosition);
   const addedPosition = members.get("added_tokens");
   return {
     addedTokens:

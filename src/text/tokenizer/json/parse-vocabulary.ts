@@ -1,38 +1,49 @@
 import { FormatError } from "../../../util/errors.ts";
 import { highestId, idOutOfRange, maxVocabSize, Vocabulary } from "../vocabulary.ts";
+import { IntList } from "./int-list.ts";
 import { beginArray, beginObject, endArray, endObject, type JsonScanner } from "./json-scanner.ts";
 
 /** `{ token: id }`, in any order. */
 export function parseVocabulary(scanner: JsonScanner): Vocabulary {
   const tokens = new TokenList();
-  const ids: number[] = [];
+  const ids = new IntList();
   scanner.enter(beginObject);
   while (scanner.more(endObject)) {
-    scanner.readKey();
+    scanner.readTokenKey();
     tokens.add(scanner);
-    ids.push(scanner.readNumber());
+    const id = scanner.readNumber();
+    if (!Number.isInteger(id) || id < 0 || id >= maxVocabSize) throw new FormatError(idOutOfRange(id, maxVocabSize));
+    ids.push(id);
   }
+  return place(tokens, ids);
+}
+
+/** Puts tokens where their ids are. */
+function place(tokens: TokenList, ids: IntList): Vocabulary {
   const most = highestId(ids.length);
   let size = 0;
-  for (const id of ids) {
-    if (!Number.isInteger(id) || id < 0 || id > most) throw new FormatError(idOutOfRange(id, ids.length));
-    size = Math.max(size, id + 1);
-  }
+  for (let index = 0; index < ids.length; index++) size = Math.max(size, ids.at(index) + 1);
+  if (size > most + 1) throw new FormatError(idOutOfRange(size - 1, ids.length));
   const starts = new Int32Array(size).fill(-1);
   const ends = new Int32Array(size);
-  for (const [index, id] of ids.entries()) {
+  let start = 0;
+  for (let index = 0; index < ids.length; index++) {
+    const id = ids.at(index);
     if (starts[id] !== -1) throw new FormatError(`vocabulary: two tokens have the id ${id}`);
-    starts[id] = index === 0 ? 0 : tokens.ends[index - 1];
-    ends[id] = tokens.ends[index];
+    starts[id] = start;
+    ends[id] = start = tokens.ends.at(index);
   }
   return new Vocabulary(tokens.bytes.slice(0, tokens.byteLength), starts, ends);
 }
 
-/** `[[token, score], …]`; a token's id is its place. */
-export function parseScoredVocabulary(scanner: JsonScanner): {
+export interface ScoredVocabulary {
   readonly vocabulary: Vocabulary;
+  /** By id. */
   readonly scores: Float64Array;
-} {
+}
+
+/** `[[token, score], …]`; a token's id is its place. */
+export function parseScoredVocabulary(scanner: JsonScanner): ScoredVocabulary {
   const tokens = new TokenList();
   const scores: number[] = [];
   scanner.enter(beginArray);
@@ -47,7 +58,7 @@ export function parseScoredVocabulary(scanner: JsonScanner): {
     scores.push(score);
     if (scanner.more(endArray)) throw new FormatError(`vocabulary: element ${scores.length - 1} is no pair`);
   }
-  const ends = Int32Array.from(tokens.ends);
+  const ends = tokens.ends.toArray();
   const starts = ends.map((_, id) => (id === 0 ? 0 : ends[id - 1]));
   const vocabulary = new Vocabulary(tokens.bytes.slice(0, tokens.byteLength), starts, ends);
   return { vocabulary, scores: Float64Array.from(scores) };
@@ -57,7 +68,7 @@ export function parseScoredVocabulary(scanner: JsonScanner): {
 class TokenList {
   bytes = new Uint8Array(2 ** 16);
   byteLength = 0;
-  readonly ends: number[] = [];
+  readonly ends = new IntList();
 
   /** Takes what the scanner has read last. */
   add({ text, textStart, textEnd }: JsonScanner): void {

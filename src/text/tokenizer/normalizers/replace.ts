@@ -20,6 +20,7 @@ export function createReplace(pattern: Pattern, content: string): (text: string,
   }
   const finder = createFinder(pattern);
   return (text, budget) => {
+    if (text === "") return ""; // also where the pattern matches nothing at all
     const parts: string[] = [];
     let done = 0;
     let length = 0;
