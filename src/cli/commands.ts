@@ -64,4 +64,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "show what this machine has and which backends can run",
     load: async () => (await import("./doctor.ts")).defineDoctor,
   },
+  {
+    name: "completion",
+    summary: "print a script that completes commands in bash, zsh or fish",
+    load: async () => (await import("./completion.ts")).defineCompletion,
+  },
 ];

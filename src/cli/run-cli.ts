@@ -1,19 +1,9 @@
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { AbortedError } from "../util/errors.ts";
-import { commands } from "./commands.ts";
+import { createProgram } from "./create-program.ts";
 import { exitStatus } from "./exit-status.ts";
 import { SignalWatch } from "./signal-watch.ts";
 import { UsageError } from "./usage-error.ts";
-import { version } from "./version.ts";
-
-const examples = `
-Examples:
-  fewbit run "Why is the sky blue?"
-  fewbit chat ./my-model
-  fewbit inspect ./my-model
-
-"fewbit COMMAND --help" has the flags of a command. MODEL is a folder with a Hugging Face checkpoint or a .safetensors
-file; without one, the model that comes with a checkout is used.`;
 
 /** Runs one command line, without the program's name, and gives the exit status. Never throws. */
 export async function runCli(args: readonly string[]): Promise<number> {
@@ -27,25 +17,6 @@ export async function runCli(args: readonly string[]): Promise<number> {
     if (error instanceof AbortedError) return signals.status;
     return report(error, args.includes("--verbose"));
   }
-}
-
-async function createProgram(args: readonly string[]): Promise<Command> {
-  const program = new Command("fewbit")
-    .description("An engine for few-bit LLM checkpoints.")
-    .version(version)
-    .helpCommand(true)
-    .addHelpText("after", examples)
-    .exitOverride()
-    .configureHelp({ helpWidth: 120 })
-    // Errors are reported once, in one form, by `report`.
-    .configureOutput({ outputError: () => undefined });
-  // `fewbit help run` names the command second.
-  const named = args[0] === "help" ? args[1] : args[0];
-  for (const { name, summary, load } of commands) {
-    const command = program.command(name).description(summary);
-    if (name === named) (await load())(command);
-  }
-  return program;
 }
 
 /** One line on stderr, with a stack trace only where it was asked for. */
