@@ -1,3 +1,4 @@
+import { sep } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { hubCacheFolder } from "../hub/hub-settings.node.ts";
@@ -37,7 +38,9 @@ async function remove(model: string, flags: RmFlags): Promise<void> {
   if (!flags.yes) {
     if (!process.stdin.isTTY || !process.stderr.isTTY)
       throw new UsageError("rm asks before it removes anything; --yes answers");
-    for (const path of removal.paths) terminal.note(path);
+    const { paths } = removal;
+    for (const path of paths.filter((path) => !paths.some((folder) => path.startsWith(folder + sep))))
+      terminal.note(path);
     if (!(await confirm(`Remove ${what(id, removal)}?`, interruption.signal))) {
       interruption.check();
       return terminal.note("nothing was removed");

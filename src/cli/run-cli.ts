@@ -3,6 +3,7 @@ import { AbortedError } from "../util/errors.ts";
 import { createProgram } from "./create-program.ts";
 import { exitStatus } from "./exit-status.ts";
 import { SignalWatch } from "./signal-watch.ts";
+import { clearProgress } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Runs one command line, without the program's name, and gives the exit status. Never throws. */
@@ -14,6 +15,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return exitStatus.ok;
   } catch (error) {
+    clearProgress();
     if (error instanceof AbortedError) return signals.status;
     return report(error, args.includes("--verbose"));
   }

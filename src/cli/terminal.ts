@@ -6,6 +6,16 @@ import { visibleControls } from "./visible-controls.ts";
 /** Draws how much of a whole is done; the whole may not be known. */
 export type ShowProgress = (done: number, total: number | undefined) => void;
 
+/** Lines of progress that stand on stderr, the last without its end. */
+let openLines = 0;
+
+/** Takes away what progress has drawn: before anything else is written to stderr, an error that ends the program included. */
+export function clearProgress(): void {
+  if (openLines === 1) process.stderr.write("\r\x1b[K");
+  else if (openLines > 1) process.stderr.write(`\x1b[${openLines - 1}A\r\x1b[J`);
+  openLines = 0;
+}
+
 /** One of several lines of progress; `share` as in progressLine. */
 export interface Bar {
   readonly what: string;
@@ -19,8 +29,6 @@ export class Terminal {
   readonly #errorColors: ReturnType<typeof pc.createColors>;
   readonly #isQuiet: boolean;
   readonly #isVerbose: boolean;
-  /** Lines of progress that stand on stderr, the last without its end. */
-  #openLines = 0;
 
   constructor({ quiet = false, verbose = false }: OutputFlags) {
     this.colors = pc.createColors(hasColors(process.stdout));
@@ -31,7 +39,7 @@ export class Terminal {
 
   /** A piece of the result. */
   write(text: string): void {
-    this.#clearLine();
+    clearProgress();
     process.stdout.write(text);
   }
 
@@ -86,8 +94,8 @@ export class Terminal {
       const line = progressLine(amount ? `${what} ${amount(done)}` : what, done / total, process.stderr.columns);
       if (line !== shown) process.stderr.write(`\r\x1b[K${line}`);
       shown = line;
-      this.#openLines = 1;
-      if (done >= total) this.#clearLine();
+      openLines = 1;
+      if (done >= total) clearProgress();
     };
   }
 
@@ -97,22 +105,16 @@ export class Terminal {
     return (bars) => {
       const { columns, rows } = process.stderr;
       // What has scrolled away could not be drawn over.
-      const lines = bars.slice(-(rows - 1)).map(({ what, share }) => progressLine(what, share, columns));
-      this.#clearLine();
+      const lines = bars.slice(-Math.max(1, rows - 1)).map(({ what, share }) => progressLine(what, share, columns));
+      clearProgress();
       process.stderr.write(lines.join("\n"));
-      this.#openLines = lines.length;
+      openLines = lines.length;
     };
   }
 
   #say(line: string): void {
-    this.#clearLine();
+    clearProgress();
     process.stderr.write(`${line}\n`);
-  }
-
-  #clearLine(): void {
-    if (this.#openLines === 1) process.stderr.write("\r\x1b[K");
-    else if (this.#openLines > 1) process.stderr.write(`\x1b[${this.#openLines - 1}A\r\x1b[J`);
-    this.#openLines = 0;
   }
 }
 

@@ -29,7 +29,8 @@ const companions: readonly string[] = [
 ];
 const indexSuffix = ".safetensors.index.json";
 const usualIndex = `model${indexSuffix}`;
-const maxIndexBytes = 64 * 2 ** 20;
+/** An index that is larger is none; it is not to be read then. */
+export const maxIndexBytes = 64 * 2 ** 20;
 
 /** What is taken of a GGUF repository that is asked for no variant; llama.cpp takes the same. */
 const usualVariant = "Q4_K_M";

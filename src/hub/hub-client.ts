@@ -3,6 +3,7 @@ import { retrying, Transient, type Connection } from "../io/retrying.ts";
 import { FormatError, IoError, RequestError } from "../util/errors.ts";
 import { parseJson, type JsonValue } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
+import { redirectTarget } from "./redirect-target.ts";
 import {
   parseRevisionInfo,
   parseTreePage,
@@ -158,7 +159,7 @@ export class HubClient {
       if (response.status < 300 || response.status > 399 || response.status === 304 || location === null)
         return { response, linkedHash };
       await discard(response);
-      url = redirected(url, location);
+      url = redirectTarget(url, location, labelOf(start));
       isAtHome &&= url.origin === this.#endpoint.origin;
     }
     throw new IoError(`${labelOf(start)}: is redirected more than ${maxRedirects} times`);
@@ -187,10 +188,12 @@ export class HubClient {
     if (code === "RevisionNotFound") return new NotOnHubError(`${what}: there is no such revision`);
     if (code === "EntryNotFound") return new NotOnHubError(`${what}: there is no such file`);
     if (status === 401 || status === 403) {
+      const message = headers.get("x-error-message");
+      const said = `the server answers ${status}${message === null ? "" : ` ${quote(message)}`}`;
       return new IoError(
         hasToken
-          ? `${what}: the server answers ${status}: there is no such repository, or your token does not reach it`
-          : `${what}: the server answers ${status}: there is no such repository, or it is private; a token in HF_TOKEN opens yours`,
+          ? `${what}: ${said}: there is no such repository, or your token does not reach it`
+          : `${what}: ${said}: there is no such repository, or it is private; a token in HF_TOKEN opens yours`,
       );
     }
     if (status === 404)
@@ -214,16 +217,6 @@ function parseEndpoint(endpoint: string): URL {
   url.search = url.hash = "";
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
-}
-
-function redirected(from: URL, location: string): URL {
-  const label = labelOf(from);
-  if (!URL.canParse(location, from.href))
-    throw new IoError(`${label}: is redirected to ${quote(location)}, which is no URL`);
-  const to = new URL(location, from);
-  if (to.protocol !== "https:" && (to.protocol !== "http:" || from.protocol === "https:"))
-    throw new IoError(`${label}: is redirected to a ${to.protocol} URL, which is not followed from ${from.protocol}`);
-  return to;
 }
 
 /** The query of a signed URL is a secret. */

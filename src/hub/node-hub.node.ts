@@ -1,11 +1,11 @@
 import { mkdir, readFile, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { openFolder } from "../io/folder.node.ts";
-import { AbortedError, IoError } from "../util/errors.ts";
+import { AbortedError, FormatError, IoError } from "../util/errors.ts";
 import { mapConcurrent } from "../util/map-concurrent.ts";
 import { quote } from "../util/quote.ts";
 import { repositoryFolder } from "./cache-layout.ts";
-import { chooseFiles, type ChosenFiles } from "./choose-files.ts";
+import { chooseFiles, maxIndexBytes, type ChosenFiles } from "./choose-files.ts";
 import { diskError } from "./disk-error.node.ts";
 import { downloadBlob, hasBlob, partialPath } from "./download-blob.node.ts";
 import { DownloadProgress } from "./download-progress.ts";
@@ -107,7 +107,7 @@ class Opening {
   }
 
   async #readCached(commit: string, path: string): Promise<Uint8Array> {
-    return readFile(join(snapshotPath(this.#repositoryPath, commit), path));
+    return readIndex(join(snapshotPath(this.#repositoryPath, commit), path));
   }
 
   #choose(paths: readonly string[], readIndex: (path: string) => Promise<Uint8Array>): Promise<ChosenFiles> {
@@ -123,8 +123,8 @@ class Opening {
     await this.#prepareFolders();
     const chosen = await this.#choose([...files.keys()], async (path) => {
       const [index] = this.#filesOf(files, [path]);
-      await this.#download(commit, index, signal, () => undefined);
-      return readFile(this.#blobPath(index));
+      if (index.size <= maxIndexBytes) await this.#download(commit, index, signal, () => undefined);
+      return readIndex(this.#blobPath(index), index.size);
     });
     const wanted = this.#filesOf(files, chosen.paths);
     const missing: RepositoryFile[] = [];
@@ -237,6 +237,14 @@ class Opening {
     const path = join(snapshot, file);
     return { folder: await openFolder(dirname(path)), commit, file: basename(path), path };
   }
+}
+
+/** Throws FormatError for one that is too large to be one. */
+async function readIndex(path: string, size?: number): Promise<Uint8Array> {
+  const byteLength = size ?? (await stat(path)).size;
+  if (byteLength > maxIndexBytes)
+    throw new FormatError(`${path}: the index has ${byteLength} bytes; at most ${maxIndexBytes} are read`);
+  return readFile(path);
 }
 
 function gigabytes(bytes: number): string {
