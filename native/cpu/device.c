@@ -49,12 +49,12 @@ static const fb_kernels *kernels_named(const char *isa) {
   return &fb_kernels_portable;
 }
 
-fb_device *fb_device_open(int32_t threads, const char *isa) {
+fb_device *fb_device_open(int32_t threads, const char *isa, int32_t shares) {
   if (threads < 1 || threads > FB_MAX_THREADS || !fb_has_isa(isa)) return NULL;
   fb_device *device = calloc(1, sizeof *device);
   if (!device) return NULL;
   device->kernels = kernels_named(isa);
-  device->pool = fb_pool_open(threads);
+  device->pool = fb_pool_open(threads, shares);
   if (device->pool) return device;
   free(device);
   return NULL;

@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 3
+#define FB_ABI 4
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -61,8 +61,9 @@ FB_EXPORT const char *fb_best_isa(void);
 // 1 when the processor can run the named instruction set and this library holds it.
 FB_EXPORT int32_t fb_has_isa(const char *isa);
 
-// Threads include the caller's. NULL when memory or threads cannot be had.
-FB_EXPORT fb_device *fb_device_open(int32_t threads, const char *isa);
+// Threads include the caller's. shares: they are those of all other devices that share as many; what these run takes turns. NULL when
+// memory or threads cannot be had.
+FB_EXPORT fb_device *fb_device_open(int32_t threads, const char *isa, int32_t shares);
 FB_EXPORT void fb_device_close(fb_device *device);
 
 // What an affine weight is. `span` is a multiple of FB_BLOCK, at most 128, that divides the group size unless there is one group; 0: the

@@ -23,6 +23,8 @@ enum { SPINS_BEFORE_SLEEP = 20000 };
 enum { SPINS_BEFORE_YIELD = 1000 };
 
 struct fb_pool {
+  fb_pool *next;    // in shared_pools
+  int32_t openers;  // both guarded by open_lock
   int32_t threads;
   pthread_t *workers;
   int32_t started;
@@ -78,10 +80,26 @@ static void start_generation(fb_pool *pool) {
   pthread_mutex_unlock(&pool->sleep_lock);
 }
 
-fb_pool *fb_pool_open(int32_t threads) {
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static fb_pool *shared_pools;
+
+static void destroy(fb_pool *pool) {
+  pthread_mutex_lock(&pool->run_lock);
+  atomic_store(&pool->closing, 1);
+  start_generation(pool);
+  for (int32_t i = 0; i < pool->started; i++) pthread_join(pool->workers[i], NULL);
+  pthread_mutex_unlock(&pool->run_lock);
+  pthread_mutex_destroy(&pool->run_lock);
+  pthread_mutex_destroy(&pool->sleep_lock);
+  pthread_cond_destroy(&pool->wake);
+  free(pool->workers);
+  fb_aligned_give(pool);
+}
+
+static fb_pool *create(int32_t threads) {
   fb_pool *pool = fb_aligned_take(64, (sizeof(fb_pool) + 63) / 64 * 64);
   if (!pool) return NULL;
-  *pool = (fb_pool){.threads = threads};
+  *pool = (fb_pool){.threads = threads, .openers = 1};
   pool->workers = calloc((size_t)threads, sizeof(pthread_t));
   pthread_mutex_init(&pool->run_lock, NULL);
   pthread_mutex_init(&pool->sleep_lock, NULL);
@@ -97,21 +115,35 @@ fb_pool *fb_pool_open(int32_t threads) {
     pool->started++;
   }
   if (pool->started == threads - 1) return pool;
-  fb_pool_close(pool);
+  destroy(pool);
   return NULL;
 }
 
+fb_pool *fb_pool_open(int32_t threads, int32_t shares) {
+  if (!shares) return create(threads);
+  pthread_mutex_lock(&open_lock);
+  fb_pool *pool = shared_pools;
+  while (pool && pool->threads != threads) pool = pool->next;
+  if (pool) {
+    pool->openers++;
+  } else if ((pool = create(threads))) {
+    pool->next = shared_pools;
+    shared_pools = pool;
+  }
+  pthread_mutex_unlock(&open_lock);
+  return pool;
+}
+
 void fb_pool_close(fb_pool *pool) {
-  pthread_mutex_lock(&pool->run_lock);
-  atomic_store(&pool->closing, 1);
-  start_generation(pool);
-  for (int32_t i = 0; i < pool->started; i++) pthread_join(pool->workers[i], NULL);
-  pthread_mutex_unlock(&pool->run_lock);
-  pthread_mutex_destroy(&pool->run_lock);
-  pthread_mutex_destroy(&pool->sleep_lock);
-  pthread_cond_destroy(&pool->wake);
-  free(pool->workers);
-  fb_aligned_give(pool);
+  pthread_mutex_lock(&open_lock);
+  const int is_last = --pool->openers == 0;
+  if (is_last) {
+    fb_pool **link = &shared_pools;
+    while (*link && *link != pool) link = &(*link)->next;
+    if (*link) *link = pool->next;
+  }
+  pthread_mutex_unlock(&open_lock);
+  if (is_last) destroy(pool);
 }
 
 int32_t fb_pool_threads(const fb_pool *pool) { return pool->threads; }

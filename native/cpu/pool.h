@@ -5,7 +5,10 @@
 typedef struct fb_pool fb_pool;
 typedef void (*fb_task)(void *context, int32_t thread, int32_t threads);
 
-fb_pool *fb_pool_open(int32_t threads);
+// shares: whoever else shares as many threads gets the same pool. Two pools would spin against each other on the same processors; runs of
+// one queue.
+fb_pool *fb_pool_open(int32_t threads, int32_t shares);
+// Once for every open; the last one ends the threads.
 void fb_pool_close(fb_pool *pool);
 int32_t fb_pool_threads(const fb_pool *pool);
 // Runs task on all threads, the caller's being thread 0, and returns when the last has ended. Callers queue.

@@ -28,7 +28,10 @@ export type CacheType = "f32" | "f16";
 export const maxThreads = 256;
 
 export interface DeviceOptions {
-  /** CPU threads, from 1 to `maxThreads`; absent: all physical cores that the process may use. */
+  /**
+   * CPU threads of this device alone, from 1 to `maxThreads`; absent: all physical cores that the process may use, which devices without
+   * a number of their own share: their steps take turns.
+   */
   readonly threads?: number;
   /** How linears take their input; absent: what is fastest there. "f32" is exact everywhere. */
   readonly activations?: ActivationType;

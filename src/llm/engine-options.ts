@@ -4,7 +4,10 @@ import type { ActivationType, BackendName, CacheType } from "../device/backend.t
 export interface EngineOptions {
   /** Default "auto": the best that can run here. */
   readonly backend?: BackendName | "auto" | undefined;
-  /** CPU threads; default all physical cores that the process may use. */
+  /**
+   * CPU threads of this model alone. Default: all physical cores that the process may use, which models without a number of their own
+   * share, step by step; so several models in one process do not fight for them.
+   */
   readonly threads?: number | undefined;
   /** How linears take their input; default what is fastest. "f32" is exact everywhere. */
   readonly activations?: ActivationType | undefined;

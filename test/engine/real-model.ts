@@ -13,7 +13,8 @@ export const embeddedModel = join(import.meta.dirname, "..", "..", "models", "sm
 
 export interface RealModelOptions {
   readonly folder?: string;
-  readonly threads: number;
+  /** Absent: those that all share. */
+  readonly threads?: number;
   /** Absent: f32. */
   readonly activations?: ActivationType;
 }
@@ -27,6 +28,7 @@ export interface EngineLimits extends Pick<StepLimits, "maxTokens" | "maxSequenc
   /** Pages for all sequences together. */
   readonly pageCount: number;
   readonly contextLength: number;
+  readonly prefixReuse?: boolean;
 }
 
 /** Why the CPU backend cannot run here; undefined: it can. */
@@ -40,12 +42,12 @@ export async function openRealModel(options: RealModelOptions): Promise<RealMode
   const warn = (message: string): never => {
     throw new Error(message);
   };
-  const device = await createCpuBackend().open({ threads, activations });
+  const device = await createCpuBackend().open({ activations, ...(threads !== undefined && { threads }) });
   await using checkpoint = await openCheckpoint(await openFolder(folder), { warn });
   const compiled = await compileModel({ model: createModel(checkpoint.config), source: checkpoint, device });
   const { program } = compiled;
   return {
-    async openEngine({ maxTokens, maxSequences, pageCount, contextLength }) {
+    async openEngine({ maxTokens, maxSequences, pageCount, contextLength, prefixReuse = true }) {
       const pageCounts = program.pageKinds.map(() => pageCount);
       const limits = { maxTokens, maxSequences, maxOutputs: maxSequences, pageSize: device.pageSize, pageCounts };
       const executable = await device.load({ ...compiled, limits });
@@ -53,6 +55,7 @@ export async function openRealModel(options: RealModelOptions): Promise<RealMode
         vocabSize: program.vocabSize,
         pageKinds: program.pageKinds,
         contextLength,
+        prefixReuse,
         device: { backend: "cpu", description: device.description, kernels: {}, weightBytes: 0, stepBytes: 0 },
         release: async () => executable[Symbol.asyncDispose](),
       });

@@ -501,12 +501,12 @@ static void check_all(void) {
 }
 
 int main(int count, char **arguments) {
-  device = count == 2 ? fb_device_open(2, arguments[1]) : NULL;
+  device = count == 2 ? fb_device_open(2, arguments[1], 0) : NULL;
   if (!device) {
     fprintf(stderr, "check_kernels ISA: it must be one that runs here; the best is %s\n", fb_best_isa());
     return 2;
   }
-  fb_device *plain = fb_device_open(1, "portable");
+  fb_device *plain = fb_device_open(1, "portable", 0);
   if (!plain) return 3;
   tested = device->kernels;
   portable = plain->kernels;

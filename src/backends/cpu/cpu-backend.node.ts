@@ -33,7 +33,8 @@ function open(options: CpuBackendOptions, deviceOptions: DeviceOptions): CpuDevi
   if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
     throw new RequestError(`cpu: ${threads} threads; from 1 to ${maxThreads} are accepted`);
   const library = loadNativeLibrary();
-  return new CpuDevice(library, { isa: chooseIsa(library, options), threads, activations, cacheType });
+  const sharesThreads = deviceOptions.threads === undefined;
+  return new CpuDevice(library, { isa: chooseIsa(library, options), threads, sharesThreads, activations, cacheType });
 }
 
 function chooseIsa(library: NativeLibrary, options: CpuBackendOptions): string {

@@ -54,6 +54,8 @@ const zeroOrderCodes: Readonly<Record<ZeroOrder, number>> = {
 export interface CpuDeviceSettings {
   readonly isa: string;
   readonly threads: number;
+  /** Whether its threads are those of all devices that share as many; their steps then take turns. */
+  readonly sharesThreads: boolean;
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
 }
@@ -70,13 +72,13 @@ export class CpuDevice implements Device {
   #pointer: Pointer;
 
   /** Throws OutOfMemoryError where the threads cannot be started. */
-  constructor(library: NativeLibrary, { isa, threads, activations, cacheType }: CpuDeviceSettings) {
+  constructor(library: NativeLibrary, { isa, threads, sharesThreads, activations, cacheType }: CpuDeviceSettings) {
     this.#library = library;
     this.threads = threads;
     this.activations = activations;
     this.cacheType = cacheType;
     this.description = `${isa}, ${threads} thread${threads === 1 ? "" : "s"}`;
-    this.#pointer = library.deviceOpen(threads, isa);
+    this.#pointer = library.deviceOpen(threads, isa, sharesThreads ? 1 : 0);
     if (this.#pointer === 0n) throw new OutOfMemoryError(`cpu: ${threads} threads could not be started`);
   }
 

@@ -48,7 +48,7 @@ export interface NativeLibrary {
   readonly path: string;
   bestIsa(): string;
   hasIsa(isa: string): number;
-  deviceOpen(threads: number, isa: string): Pointer;
+  deviceOpen(threads: number, isa: string, shares: number): Pointer;
   deviceClose(device: Pointer): void;
   weightAffine(shape: RecordOf<typeof affineShape>): Pointer;
   weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], void>;
@@ -67,7 +67,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 3;
+const abi = 4;
 
 let loaded: NativeLibrary | undefined;
 
@@ -123,7 +123,7 @@ function load(path: string): NativeLibrary {
     path,
     bestIsa: bind("fb_best_isa", "str") as NativeLibrary["bestIsa"],
     hasIsa: bind("fb_has_isa", "int32", "str") as NativeLibrary["hasIsa"],
-    deviceOpen: bind("fb_device_open", pointer, "int32", "str") as NativeLibrary["deviceOpen"],
+    deviceOpen: bind("fb_device_open", pointer, "int32", "str", "int32") as NativeLibrary["deviceOpen"],
     deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
     weightAffine: bind("fb_weight_affine", pointer, record(affineShape)) as NativeLibrary["weightAffine"],
     weightPutAffine: bindAsync("fb_weight_put_affine", "void", pointer, pointer, record(affinePart)),
