@@ -24,6 +24,7 @@ enum {
   FB_CODES_AWQ_GEMM = 5,
   FB_CODES_AWQ_GEMV_FAST = 6,
   FB_CODES_MARLIN = 7,
+  FB_CODES_SPARSE_24 = 8,  // of Sparse24Weight
 };
 enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2, FB_ZEROS_BYTES = 3 };
 enum { FB_DENSE = 0, FB_AFFINE = 1 };
@@ -77,10 +78,11 @@ _Static_assert(offsetof(fb_affine_shape, span) == sizeof(void *) + 6 * sizeof(in
 // The columns `column` to `column + out` of an affine weight as a file has them: codes and zeros as their orders say, scales [group][out].
 typedef struct {
   const uint8_t *codes, *scales, *zeros;  // zeros: NULL where the weight is symmetric
+  const uint8_t *positions;               // of FB_CODES_SPARSE_24, else NULL: which two of four inputs the codes are for
   int32_t code_order, zero_order;
   int32_t column, out;  // column: a multiple of FB_TILE
 } fb_affine_part;
-_Static_assert(sizeof(fb_affine_part) == 3 * sizeof(void *) + 4 * sizeof(int32_t), "fb_affine_part is what native-library.node.ts declares");
+_Static_assert(sizeof(fb_affine_part) == 4 * sizeof(void *) + 4 * sizeof(int32_t), "fb_affine_part is what native-library.node.ts declares");
 
 // An affine weight without data; its parts are put in one by one. NULL when memory cannot be had.
 FB_EXPORT fb_weight *fb_weight_affine(const fb_affine_shape *shape);

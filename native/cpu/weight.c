@@ -262,9 +262,32 @@ static void pack_marlin(const packing *work, int32_t block, int32_t column, int3
     }
 }
 
+// Two of every four inputs have codes, the others the code that stands for 0: a quad of a column is a nibble of positions and two codes.
+static void pack_sparse_24(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const int32_t bits = work->weight->bits;
+  const size_t out = (size_t)work->part->out;
+  const uint32_t zero = 1u << (bits - 1), mask = (1u << bits) - 1;
+  const uint8_t *codes = work->part->codes + 4 * ((size_t)block * (out * (size_t)bits / 2));
+  const uint8_t *positions = work->part->positions + 2 * ((size_t)block * 2 * out);
+  quads_of_block quads = {{0}};
+  for (int32_t c = 0; c < count; c++) {
+    const size_t n = (size_t)(column + c), sixty_four = n / 64, eight = n % 64 / 8, upper = n / 4 % 2;
+    const size_t word = sixty_four * (32 * (size_t)bits) + eight * (4 * (size_t)bits) + (bits == 4 ? n % 4 : 2 * (n % 4) + upper);
+    const uint8_t *halfwords = positions + 2 * (128 * sixty_four + 64 * (n / 2 % 2) + 8 * eight + 4 * (n % 2) + upper);
+    const uint32_t kept = (uint32_t)halfwords[0] | (uint32_t)halfwords[1] << 8 | (uint32_t)halfwords[4] << 16 | (uint32_t)halfwords[5] << 24;
+    for (int32_t q = 0; q < 8; q++) {
+      const uint32_t pair = load_word(codes, word + (size_t)(q % 4 * bits)) >> (bits == 4 ? 8 * upper + 4 * (size_t)(q / 4) : 8 * (size_t)(q / 4));
+      const uint32_t low = kept >> 4 * q & 3, high = kept >> (4 * q + 2) & 3;
+      // The code of 0 in every byte, exchanged for the two codes where they belong.
+      quads[q][c] = zero * 0x01010101u ^ ((pair & mask) ^ zero) << 8 * low ^ ((pair >> 16 & mask) ^ zero) << 8 * high;
+    }
+  }
+  pack_quads(quads, bits, to);
+}
+
 typedef void (*block_packer)(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to);
 
-// What packs a whole block whose inputs are in the file's order; NULL: only input by input.
+// What packs a whole block whose inputs are in the file's order; NULL: only input by input. A 2:4 weight has whole blocks in order only.
 static block_packer whole_block_packer(int32_t order, int32_t bits) {
   const int fills_words = bits == 2 || bits == 4 || bits == 8;
   switch (order) {
@@ -275,6 +298,7 @@ static block_packer whole_block_packer(int32_t order, int32_t bits) {
     case FB_CODES_AWQ_GEMM: return pack_awq_gemm;
     case FB_CODES_AWQ_GEMV_FAST: return pack_awq_gemv_fast;
     case FB_CODES_MARLIN: return pack_marlin;
+    case FB_CODES_SPARSE_24: return pack_sparse_24;
     default: return NULL;
   }
 }

@@ -5,6 +5,7 @@ import { compressedTensorsFormat } from "./compressed-tensors/compressed-tensors
 import { dense } from "./dense/dense.ts";
 import { gptq } from "./gptq/gptq.ts";
 import { marlin } from "./marlin/marlin.ts";
+import { marlin24 } from "./marlin/marlin-24.ts";
 import { findPackedMark } from "./packed-marks.ts";
 import {
   withConfig,
@@ -32,6 +33,7 @@ function known<Config>(format: WeightFormat<Config>): KnownFormat {
 /** Asked in this order; the first that recognises a checkpoint reads it. */
 const formats: readonly KnownFormat[] = [
   known(marlin),
+  known(marlin24),
   known(gptq),
   known(awq),
   known(compressedTensorsFormat),

@@ -7,8 +7,10 @@ import {
   type AffineZeroWeight,
   type BlockWeight,
   type PackedWeight,
+  type Sparse24Weight,
   type ZeroOrder,
 } from "./packed-weight.ts";
+import { findIllegalPositions } from "./sparse-24.ts";
 
 /** What native code can index in a dimension. */
 const maxFeatures = 2 ** 31 - 1;
@@ -29,6 +31,9 @@ export function checkWeight(weight: PackedWeight, where: string): void {
     case "dense":
       checkBytes(weight.values, inFeatures * outFeatures * floatBytes[weight.type], `${where}: values`);
       break;
+    case "sparse-24":
+      checkSparse24(weight, where);
+      break;
     case "affine-zero":
       checkAffineZero(weight, where);
       break;
@@ -48,6 +53,21 @@ function checkAffineZero(weight: AffineZeroWeight, where: string): void {
     checkBytes(zeros.bytes, zeroBytes(weight, zeros.order, groups, where), `${where}: zeros`);
   }
   if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
+}
+
+function checkSparse24(weight: Sparse24Weight, where: string): void {
+  const { inFeatures, outFeatures, bits, groupSize, positions } = weight;
+  checkInteger(groupSize, 1, inFeatures, `${where}: groupSize`);
+  if (inFeatures % 32 !== 0 || outFeatures % 64 !== 0) {
+    throw new FormatError(`${where}: is ${inFeatures} → ${outFeatures}; 2:4 tiles have 32 inputs and 64 outputs`);
+  }
+  checkBytes(weight.codes, (inFeatures * outFeatures * bits) / 16, `${where}: codes`);
+  checkBytes(positions, (inFeatures * outFeatures) / 8, `${where}: positions`);
+  checkBytes(weight.scales, groupCount(weight) * outFeatures * floatBytes[weight.scaleType], `${where}: scales`);
+  const illegal = findIllegalPositions(positions);
+  if (illegal !== undefined) {
+    throw new FormatError(`${where}: positions hold ${illegal}, which names no two of four inputs in order`);
+  }
 }
 
 function checkBlocks({ type, blocks, factor, inFeatures, outFeatures }: BlockWeight, where: string): void {

@@ -9,7 +9,9 @@ import {
   type BlockWeight,
   type DenseWeight,
   type PackedWeight,
+  type Sparse24Weight,
 } from "./packed-weight.ts";
+import { forEachKept } from "./sparse-24.ts";
 import { symmetricZero, unpackZeros } from "./zero-points.ts";
 
 /**
@@ -27,6 +29,8 @@ export function dequantizeRows(weight: PackedWeight, start: number, end: number)
       return denseRows(weight, start, end);
     case "affine-zero":
       return affineZeroRows(weight, start, end);
+    case "sparse-24":
+      return sparse24Rows(weight, start, end);
     case "block":
       return blockRows(weight, start, end);
   }
@@ -43,6 +47,19 @@ function blockRows({ type, blocks, inFeatures, factor }: BlockWeight, start: num
   const rowBytes = (inFeatures / layout.values) * layout.bytes;
   const values = readBlocks(type, blocks.subarray(start * rowBytes, end * rowBytes));
   if (factor !== undefined) for (let i = 0; i < values.length; i++) values[i] *= factor;
+  return values;
+}
+
+function sparse24Rows(weight: Sparse24Weight, start: number, end: number): Float32Array {
+  const { inFeatures, outFeatures, bits, groupSize } = weight;
+  const scales = floatValues(weight.scales, weight.scaleType);
+  const values = new Float32Array((end - start) * inFeatures);
+  for (let n = start; n < end; n++) {
+    const row = (n - start) * inFeatures;
+    forEachKept(weight, n, (k, code) => {
+      values[row + k] = (code - symmetricZero(bits)) * scales[Math.floor(k / groupSize) * outFeatures + n];
+    });
+  }
   return values;
 }
 

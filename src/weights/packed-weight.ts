@@ -1,7 +1,7 @@
 import { blockLayouts, type BlockType } from "./blocks/block-type.ts";
 
 /** Weights as the file packed them: one type per arithmetic, never one per checkpoint format. */
-export type PackedWeight = DenseWeight | AffineZeroWeight | BlockWeight;
+export type PackedWeight = DenseWeight | AffineZeroWeight | BlockWeight | Sparse24Weight;
 
 /** How a value of a dense weight or of a scale is stored. All little-endian. */
 export type FloatType = "f32" | "f16" | "bf16";
@@ -60,6 +60,26 @@ export interface BlockWeight {
   readonly blocks: Uint8Array;
   /** A factor of the whole weight that the file keeps apart: each value is rounded to f32, then multiplied. Absent: 1. */
   readonly factor?: number;
+}
+
+/**
+ * Of every four successive inputs two are kept: w[n][k] = (code[k][n] - 2 ** (bits - 1)) * scale[g][n] for these, in f32, and 0 for the
+ * others. The group of input k is floor(k / groupSize), of all inputs.
+ */
+export interface Sparse24Weight {
+  readonly scheme: "sparse-24";
+  /** A multiple of 32. */
+  readonly inFeatures: number;
+  /** A multiple of 64. */
+  readonly outFeatures: number;
+  readonly bits: 4 | 8;
+  readonly groupSize: number;
+  /** The file's own bytes, in the order that sparse-24.ts tells, as are the positions. */
+  readonly codes: Uint8Array;
+  readonly positions: Uint8Array;
+  /** [group][outFeatures]. */
+  readonly scales: Uint8Array;
+  readonly scaleType: FloatType;
 }
 
 /**
@@ -140,6 +160,18 @@ export function summarize(weight: PackedWeight): WeightSummary {
         reordered: false,
         type: weight.type,
         byteLength: weight.values.byteLength,
+      };
+    case "sparse-24":
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits: weight.bits,
+        groupSize: weight.groupSize,
+        symmetric: true,
+        reordered: false,
+        type: weight.scaleType,
+        byteLength: weight.codes.byteLength + weight.positions.byteLength + weight.scales.byteLength,
       };
     case "affine-zero":
       return {

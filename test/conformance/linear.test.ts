@@ -5,7 +5,7 @@ import { affineBits, codeOrders, zeroOrders, type PackedWeight } from "../../src
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
-import { randomAffine, randomDense } from "./random-weight.ts";
+import { randomAffine, randomDense, randomSparse24 } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { linearTolerances } from "./tolerances.ts";
 
@@ -79,6 +79,24 @@ function* edgeCases(random: Random): Generator<LinearCase> {
           parts: [randomAffine(random, { ...form, groupSize })],
           rows: 3,
         };
+}
+
+function* sparseCases(random: Random): Generator<LinearCase> {
+  for (const bits of [4, 8] as const)
+    for (const [inFeatures, outFeatures, groupSize] of [
+      [32, 64, Infinity],
+      [256, 64, 128],
+      [160, 192, 64], // the last group is ragged
+      [384, 128, Infinity],
+    ] as const)
+      for (const rows of [1, 5])
+        yield {
+          label: `${bits} bit 2:4 ${inFeatures} → ${outFeatures}, groups of ${groupSize}, ${rows} rows`,
+          parts: [randomSparse24(random, { inFeatures, outFeatures, bits, groupSize })],
+          rows,
+        };
+  const shape = { inFeatures: 128, outFeatures: 64, bits: 4, groupSize: 128 } as const;
+  yield { label: "two 2:4 parts", parts: [randomSparse24(random, shape), randomSparse24(random, shape)], rows: 3 };
 }
 
 /** Where a kernel for more rows takes over, and one past it. */
@@ -179,6 +197,7 @@ function* fusedCases(random: Random): Generator<LinearCase> {
 const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
   ["codes and groups", [...codeCases(new Random(1))]],
   ["zero points", [...zeroCases(new Random(6))]],
+  ["2:4", [...sparseCases(new Random(9))]],
   ["edges", [...edgeCases(new Random(8))]],
   ["rows", [...rowCases(new Random(2))]],
   ["shapes", [...shapeCases(new Random(3))]],

@@ -8,8 +8,10 @@ import type {
   CodeOrder,
   DenseWeight,
   FloatType,
+  Sparse24Weight,
   ZeroOrder,
 } from "../../src/weights/packed-weight.ts";
+import { legalPositions, packSparse24 } from "../../src/weights/sparse-24.ts";
 import { packZeros } from "../../src/weights/zero-points.ts";
 import type { Random } from "./random.ts";
 
@@ -70,4 +72,23 @@ export function randomAffine(random: Random, shape: AffineShape): AffineZeroWeig
     }),
     ...(shape.reordered === true && { rowOrder: random.permutation(inFeatures) }),
   };
+}
+
+/** Two of every four inputs, of all six pairs; codes from the whole range. */
+export function randomSparse24(
+  random: Random,
+  shape: Shape & { readonly bits: 4 | 8; readonly groupSize: number },
+): Sparse24Weight {
+  const { inFeatures, outFeatures, bits } = shape;
+  const groupSize = Math.min(shape.groupSize, inFeatures);
+  const pairs = [...legalPositions];
+  const kept = Uint8Array.from({ length: (inFeatures * outFeatures) / 2 }, () => random.below(2 ** bits));
+  const nibbles = Uint8Array.from({ length: (inFeatures * outFeatures) / 4 }, () => pairs[random.below(pairs.length)]);
+  const step = 1 / (2 ** bits * Math.sqrt(inFeatures));
+  const scales = Float32Array.from(
+    { length: groupCount({ inFeatures, groupSize }) * outFeatures },
+    () => step * (0.5 + random.uniform()),
+  );
+  const packed = packSparse24(kept, nibbles, shape);
+  return { scheme: "sparse-24", inFeatures, outFeatures, bits, groupSize, ...packed, scales: storeFloats(scales, "f16"), scaleType: "f16" }; // prettier-ignore
 }

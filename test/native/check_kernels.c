@@ -316,7 +316,37 @@ static void check_order(int32_t order, int32_t bits, int32_t in, int32_t out, si
   free(codes), free(scales), free(zeros), free(identity);
 }
 
+// A 2:4 weight from bytes of exactly the file's length. What it drops is the code of 0; every other code comes from the file.
+static void check_sparse_24(int32_t bits, int32_t in, int32_t out) {
+  static const uint8_t pairs[6] = {4, 8, 9, 12, 13, 14};
+  char label[80];
+  snprintf(label, sizeof label, "2:4, %d -> %d, %d bit", in, out, bits);
+  const size_t size = (size_t)in * (size_t)out;
+  uint8_t *codes = memory(size * (size_t)bits / 16), *positions = memory(size / 8), *scales = random_stored((size_t)out, FB_F32, 0.01f);
+  memset(codes, bits == 4 ? 0x99 : 0x81, size * (size_t)bits / 16);  // every code kept is one more than that of 0
+  for (size_t i = 0; i < size / 8; i++) positions[i] = (uint8_t)(pairs[random_below(6)] | pairs[random_below(6)] << 4);
+  const fb_affine_part part = {.out = out, .code_order = FB_CODES_SPARSE_24, .codes = codes, .positions = positions, .scales = scales};
+  fb_weight *w = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F32, 0, 0}, &part);
+  float *tile = zeroed_floats((size_t)in * FB_TILE);
+  for (int32_t t = 0; t < w->tiles; t++) {
+    tested->affine_dequantize(w, t, tile);
+    for (int32_t c = 0; c < FB_TILE; c++)
+      for (int32_t quad = 0; quad < in / 4; quad++) {
+        int32_t kept = 0;
+        for (int32_t i = 0; i < 4; i++) kept += tile[(4 * quad + i) * FB_TILE + c] != 0;
+        const int32_t two = 2;
+        expect_same(PACK, label, &kept, &two, sizeof kept);
+      }
+  }
+  fb_weight_free(w);
+  free(codes), free(positions), free(scales), free(tile);
+}
+
 static void check_orders(void) {
+  for (int32_t bits = 4; bits <= 8; bits += 4) {
+    check_sparse_24(bits, 32, 64);
+    check_sparse_24(bits, 96, 192);
+  }
   for (int32_t bits = 2; bits <= 8; bits++) {
     static const int32_t inputs[] = {32, 96, 100, 7}, outputs[] = {16, 40, 1};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)

@@ -18,6 +18,7 @@ import {
   type CodeOrder,
   type DenseWeight,
   type PackedWeight,
+  type Sparse24Weight,
   type WeightSummary,
   type ZeroOrder,
 } from "../../weights/packed-weight.ts";
@@ -42,6 +43,9 @@ const codeOrderCodes: Readonly<Record<CodeOrder, number>> = {
   "awq-gemv-fast": 6,
   marlin: 7,
 };
+
+/** FB_CODES_SPARSE_24: a scheme of its own in files. */
+const sparse24Codes = 8;
 
 /** FB_ZEROS_* of native/cpu/fewbit_cpu.h. */
 const zeroOrderCodes: Readonly<Record<ZeroOrder, number>> = {
@@ -107,7 +111,7 @@ export class CpuDevice implements Device {
     return parts.every((part) => part.scheme === "dense")
       ? this.#prepareDense(parts, outFeatures, kernel)
       : this.#prepareAffine(
-          parts.filter((part) => part.scheme === "affine-zero"),
+          parts.filter((part) => part.scheme === "affine-zero" || part.scheme === "sparse-24"),
           outFeatures,
           kernel,
         );
@@ -179,11 +183,13 @@ export class CpuDevice implements Device {
   }
 
   async #prepareAffine(
-    parts: readonly AffineZeroWeight[],
+    parts: readonly (AffineZeroWeight | Sparse24Weight)[],
     outFeatures: number,
     kernel: LinearKernelName,
   ): Promise<PreparedWeight> {
-    const [{ inFeatures, bits, groupSize, scaleType, zeros, rowOrder }] = parts;
+    const [first] = parts;
+    const { inFeatures, bits, groupSize, scaleType } = first;
+    const { zeros, rowOrder } = first.scheme === "affine-zero" ? first : {};
     const span = kernel === "linear_affine_int8" ? activationSpan(groupSize, inFeatures) : 0;
     const pointer = this.#library.weightAffine({
       rowOrder: rowOrder ?? null,
@@ -197,15 +203,7 @@ export class CpuDevice implements Device {
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: false });
     return fill(weight, parts, (part, column) =>
-      this.#library.weightPutAffine(this.#pointer, pointer, {
-        codes: part.codes,
-        scales: part.scales,
-        zeros: part.zeros?.bytes ?? null,
-        codeOrder: codeOrderCodes[part.order],
-        zeroOrder: zeroOrderCodes[part.zeros?.order ?? "lsb-n"],
-        column,
-        outFeatures: part.outFeatures,
-      }),
+      this.#library.weightPutAffine(this.#pointer, pointer, { ...partOf(part), column, outFeatures: part.outFeatures }),
     );
   }
 
@@ -229,6 +227,22 @@ export class CpuDevice implements Device {
       );
     return weight;
   }
+}
+
+/** The bytes of a part, and what native/cpu calls their orders. */
+function partOf(part: AffineZeroWeight | Sparse24Weight) {
+  const { codes, scales } = part;
+  if (part.scheme === "sparse-24")
+    return { codes, scales, positions: part.positions, zeros: null, codeOrder: sparse24Codes, zeroOrder: 0 };
+  const { order, zeros } = part;
+  return {
+    codes,
+    scales,
+    positions: null,
+    zeros: zeros?.bytes ?? null,
+    codeOrder: codeOrderCodes[order],
+    zeroOrder: zeroOrderCodes[zeros?.order ?? "lsb-n"],
+  };
 }
 
 /** Puts the parts in one after the other, each at its column; on an error nothing stays. */

@@ -20,7 +20,7 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
     refuses: ({ parts, activations }) => {
       if (activations !== "int8") return `takes activations as int8, they are to be ${activations}`;
       const [{ scheme, groupSize = 0, inFeatures }] = parts;
-      if (scheme !== "affine-zero") return `takes affine-zero, got ${scheme}`;
+      if (!isAffine(scheme)) return refusalOf(scheme);
       if (groupSize < inFeatures && groupSize % blockInputs !== 0)
         return `takes groups of a multiple of ${blockInputs}, or one group, got groups of ${groupSize}`;
       return undefined;
@@ -28,13 +28,22 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
   },
   {
     name: "linear_affine_f32",
-    refuses: ({ parts: [{ scheme }] }) => (scheme === "affine-zero" ? undefined : `takes affine-zero, got ${scheme}`),
+    refuses: ({ parts: [{ scheme }] }) => (isAffine(scheme) ? undefined : refusalOf(scheme)),
   },
   {
     name: "linear_dense_f32",
     refuses: ({ parts: [{ scheme }] }) => (scheme === "dense" ? undefined : `takes dense, got ${scheme}`),
   },
 ];
+
+/** A 2:4 weight becomes affine tiles, what it drops the code that stands for 0: the same products, at the bytes of a dense one. */
+function isAffine(scheme: WeightSummary["scheme"]): boolean {
+  return scheme === "affine-zero" || scheme === "sparse-24";
+}
+
+function refusalOf(scheme: WeightSummary["scheme"]): string {
+  return `takes affine-zero and sparse-24, got ${scheme}`;
+}
 
 export function chooseLinearKernel(parts: readonly WeightSummary[], activations: ActivationType): KernelChoice {
   return chooseKernel(linearKernels, { parts, activations }, parts.map(describeSummary).join(" + "));

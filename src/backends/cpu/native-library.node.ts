@@ -29,6 +29,7 @@ const affinePart = {
   codes: "void *",
   scales: "void *",
   zeros: "void *",
+  positions: "void *",
   codeOrder: "int32",
   zeroOrder: "int32",
   column: "int32",

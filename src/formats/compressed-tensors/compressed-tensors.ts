@@ -5,14 +5,15 @@ import type { Warn } from "../../util/warn-once.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { floatBytes, type AffineZeroWeight } from "../../weights/packed-weight.ts";
 import { normalizeGroups, rowOrderOf } from "../row-order.ts";
-import { requireTensor } from "../tensor-checks.ts";
+import { decodeSparse24, describeSparse24, type Sparse24Tensors } from "../marlin/sparse-24.ts";
+import { requirePiece, requireTensor } from "../tensor-checks.ts";
 import { transposeFloats } from "../transpose.ts";
-import type { TensorData, WeightFormat } from "../weight-format.ts";
+import type { Pieces, TensorData, TensorHead, WeightFormat } from "../weight-format.ts";
 import { parseCompressedTensorsConfig, type CompressedTensorsConfig } from "./parse-config.ts";
 import { compressedTensors, readCompressedShapes, type CompressedShapes } from "./read-shapes.ts";
 import { readCompressedZeros } from "./read-zeros.ts";
 
-const marks = [".weight_packed", ".weight_scale"] as const;
+const marks = [".weight_packed", ".weight_scale", ".scale_packed"] as const;
 const pieces = [
   "weight_packed",
   "weight",
@@ -20,6 +21,8 @@ const pieces = [
   "weight_zero_point",
   "weight_shape",
   "weight_g_idx",
+  "meta",
+  "scale_packed",
 ] as const;
 
 /** Scales of activations, keys and values: what they are for is computed here in other types. */
@@ -27,8 +30,8 @@ const activationScales = /\.(k_scale|v_scale|q_scale|(input|output|k|v|q)_(scale
 
 /**
  * compressed-tensors with integers: w[n][k] = (q[n][k] - z[n][g]) * weight_scale[n][g], with codes packed into words (pack-quantized) or
- * one a byte (int-quantized). Signs cancel: codes and zero points are both stored with 2^(b-1) added, or both without. Layout:
- * compressed-tensors 0.20.0, compressors/pack_quantized, `pack_to_int32`.
+ * one a byte (int-quantized); or 2:4 Marlin (marlin-24). Signs cancel: codes and zero points are both stored with 2^(b-1) added, or both
+ * without. Layout: compressed-tensors 0.20.0, compressors/pack_quantized, `pack_to_int32`.
  */
 export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
   name: "compressed-tensors",
@@ -43,12 +46,17 @@ export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
   notes: ({ notes }) => notes,
 
   describe(module, found, config) {
+    const sparse = sparse24Tensors(module, found);
+    if (sparse) return describeSparse24(module, sparse);
     const shapes = readCompressedShapes(module, compressedTensors(module, found), config);
     const { inFeatures, outFeatures, bits, groupSize } = shapes;
     return { scheme: "affine-zero", inFeatures, outFeatures, bits, groupSize };
   },
 
   decode(module, found, config, warn) {
+    const sparse = sparse24Tensors(module, found);
+    // This writer holds the group size against half the inputs, those kept, so that two groups count as one.
+    if (sparse) return decodeSparse24(module, sparse, (groups) => groups > 2);
     const tensors = compressedTensors(module, found);
     const { codes, scale, zeroPoint, shape, gIdx } = tensors;
     const shapes = readCompressedShapes(module, tensors, config, shape && readInFeatures(module, shape, codes));
@@ -73,6 +81,20 @@ export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
     return weight;
   },
 };
+
+/** Of the format marlin-24; undefined: the module is of another. */
+function sparse24Tensors<Tensor extends TensorHead>(
+  module: string,
+  found: Pieces<Tensor>,
+): Sparse24Tensors<Tensor> | undefined {
+  const scales = found.get(`${module}.scale_packed`);
+  if (scales === undefined) return undefined;
+  return {
+    codes: requirePiece(module, "weight_packed", found, "marlin-24"),
+    positions: requirePiece(module, "meta", found, "marlin-24"),
+    scales,
+  };
+}
 
 /** The second number of `weight_shape`; the first must be the rows of the codes. */
 function readInFeatures(module: string, shape: TensorData, { shape: [rows] }: TensorData): number {

@@ -24,7 +24,14 @@ export interface DeclaredScheme extends DeclaredGroups {
 }
 
 /** Formats whose tensors read-shapes.ts knows. */
-const readable: readonly string[] = ["pack-quantized", "int-quantized", "naive-quantized", "dense", "mixed-precision"];
+const readable: readonly string[] = [
+  "pack-quantized",
+  "int-quantized",
+  "naive-quantized",
+  "marlin-24",
+  "dense",
+  "mixed-precision",
+];
 
 /** A config has a few groups, of a few targets; a model of thousands of modules may name each. */
 const maxTargets = 65_536;
