@@ -3,7 +3,7 @@ import type { RegexDialect } from "./regex.ts";
 import { unicodeProperty } from "./unicode-property.ts";
 
 export const newline = CodePointSet.of(0x0a);
-const knownWordCharacters = new Map<RegexDialect, CodePointSet>();
+const knownWordCharacters = new Map<"rust" | "bracketed" | "bare", CodePointSet>();
 const hexDigit = ascii("0-9", "A-F", "a-f");
 
 /**
@@ -11,14 +11,14 @@ const hexDigit = ascii("0-9", "A-F", "a-f");
  * `\s` is White_Space, which has U+0085 and lacks U+FEFF, unlike JavaScript's. `\h` is a hexadecimal digit in both dialects
  * (in Rust: with the fancy-regex crate).
  */
-export function escapedClass(letter: string, dialect: RegexDialect): CodePointSet | undefined {
+export function escapedClass(letter: string, dialect: RegexDialect, isBracketed: boolean): CodePointSet | undefined {
   switch (letter) {
     case "d":
       return property("Nd");
     case "s":
       return property("White_Space");
     case "w":
-      return wordCharacters(dialect);
+      return wordCharacters(dialect, isBracketed);
     case "h":
       return hexDigit;
     default:
@@ -26,13 +26,18 @@ export function escapedClass(letter: string, dialect: RegexDialect): CodePointSe
   }
 }
 
-/** Letters, marks, decimal digits and connectors; in Rust (UTS #18, annex C) the joiners U+200C and U+200D as well. */
-export function wordCharacters(dialect: RegexDialect): CodePointSet {
-  let set = knownWordCharacters.get(dialect);
+/**
+ * Letters, marks, decimal digits and connectors; in Rust (UTS #18, annex C) the joiners U+200C and U+200D as well; in Oniguruma,
+ * outside of brackets, also the superscripts and fractions of Latin-1, for which it has another table.
+ */
+export function wordCharacters(dialect: RegexDialect, isBracketed: boolean): CodePointSet {
+  const key = dialect === "rust" ? dialect : isBracketed ? "bracketed" : "bare";
+  let set = knownWordCharacters.get(key);
   if (set === undefined) {
-    const names = ["Alphabetic", "M", "Nd", "Pc"];
-    set = union(dialect === "rust" ? [...names, "Join_Control"] : names);
-    knownWordCharacters.set(dialect, set);
+    set = union(["Alphabetic", "M", "Nd", "Pc"]);
+    if (key === "rust") set = set.union(property("Join_Control"));
+    if (key === "bare") set = set.union(CodePointSet.of(0xb2, 0xb3, 0xb9, 0xbc, 0xbd, 0xbe));
+    knownWordCharacters.set(key, set);
   }
   return set;
 }
@@ -72,10 +77,10 @@ const unicodePosix: Table = {
   graph: () => union(["White_Space", "Cc", "Cs", "Cn"]).complement(),
   lower: () => property("Lowercase"),
   print: () => unicodePosix.graph().union(property("Zs")),
-  punct: () => property("P"),
+  punct: () => union(["P", "S"]),
   space: () => property("White_Space"),
   upper: () => property("Uppercase"),
-  word: () => wordCharacters("oniguruma"),
+  word: () => wordCharacters("oniguruma", true),
   xdigit: () => hexDigit,
 };
 

@@ -135,6 +135,9 @@ describe("what a pattern matches", () => {
     ["[[:alpha:]]+", "aé", ["aé"], ["a"]],
     ["[+--b]+", "+,-b", ["+,-b"], ["+"]],
     ["\\w+", "a\u200db", ["a", "b"], ["a\u200db"]],
+    ["\\w+", "½²Ⅷ", ["½²Ⅷ"], ["Ⅷ"]],
+    ["[\\w]+", "½²Ⅷ", ["Ⅷ"], ["Ⅷ"]],
+    ["[[:punct:]]", "$-€", ["$", "-", "€"], ["$", "-"]],
   ])("dialects part at %j on %j", (pattern, text, oniguruma, rust) => {
     expect([matches(pattern, text, "oniguruma"), matches(pattern, text, "rust")]).toEqual([oniguruma, rust]);
   });

@@ -12,7 +12,7 @@ import type { Regex, RegexOptions } from "./regex.ts";
 export function compileRegex(pattern: string, options: RegexOptions = {}): Regex {
   const { dialect = "rust", caseInsensitive = false } = options;
   const { tree, groupCount } = parseRegex(pattern, dialect, caseInsensitive);
-  const lowerOptions = { pattern, wordCharacters: () => wordCharacters(dialect) };
+  const lowerOptions = { pattern, wordCharacters: () => wordCharacters(dialect, false) };
   const plain = lowerRegex(tree, { ...lowerOptions, groupCount: 0 });
   const capturing = groupCount === 0 ? plain : lowerRegex(tree, { ...lowerOptions, groupCount });
   return new BacktrackingRegex(pattern, { plain, capturing });

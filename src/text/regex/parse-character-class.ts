@@ -90,7 +90,7 @@ function parseItem(reader: PatternReader, options: ClassOptions): number | CodeP
   if (reader.take("[")) return parseCharacterClass(reader, { ...options, depth: options.depth - 1 });
   if (!reader.take("\\")) return reader.next().codePointAt(0) ?? 0;
   if (reader.take("b")) return 0x08;
-  const escape = parseEscape(reader, options.dialect);
+  const escape = parseEscape(reader, options.dialect, true);
   if (escape === undefined) throw reader.malformed("an escape that has no meaning between brackets", start);
   return escape;
 }

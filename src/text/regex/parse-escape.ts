@@ -11,14 +11,18 @@ const controls: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, 
  * An escape that means the same in and outside of brackets, read after its backslash: one code point (a number) or a class.
  * Undefined, with nothing read, where the next letter is none of these.
  */
-export function parseEscape(reader: PatternReader, dialect: RegexDialect): number | CodePointSet | undefined {
+export function parseEscape(
+  reader: PatternReader,
+  dialect: RegexDialect,
+  isBracketed: boolean,
+): number | CodePointSet | undefined {
   const start = reader.position;
   const letter = reader.next();
   if (Object.hasOwn(controls, letter)) return controls[letter];
   if (!/^[A-Za-z0-9]/.test(letter)) return letter.codePointAt(0) ?? 0;
   const lower = letter.toLowerCase();
   const isNegated = letter !== lower;
-  const named = escapedClass(lower, dialect);
+  const named = escapedClass(lower, dialect, isBracketed);
   if (named !== undefined) return isNegated ? named.complement() : named;
   switch (letter) {
     case "N":

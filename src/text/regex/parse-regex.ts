@@ -169,7 +169,7 @@ class Parser {
 
   #escape(flags: Flags, start: number): RegexNode {
     const reader = this.#reader;
-    const escape = parseEscape(reader, this.#dialect);
+    const escape = parseEscape(reader, this.#dialect, false);
     if (typeof escape === "number") return literal(escape, flags);
     if (escape !== undefined) return { kind: "set", set: flags.ignoresCase ? closeOverCase(escape) : escape };
     const letter = reader.next();
