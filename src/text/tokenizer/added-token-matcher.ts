@@ -39,12 +39,12 @@ export class AddedTokenMatcher {
         continue;
       }
       const token = this.#tokens[this.#found];
-      const isFree = i >= done; // else it lies in white space that belongs to the token before it
-      if (isFree && (!token.singleWord || isSingleWord(text, i, end))) {
+      if (!token.singleWord || isSingleWord(text, i, end)) {
         const start = token.lstrip ? Math.max(done, startOfWhitespace(text, i)) : i;
         if (start > done) sections.push(text.slice(done, start));
+        // In white space that belongs to the token before it too. Only one that has none of it left is passed over: so the reference.
         done = token.rstrip ? endOfWhitespace(text, end) : end;
-        sections.push(token);
+        if (start < done) sections.push(token);
       }
       i = end;
     }
