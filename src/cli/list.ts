@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { listCachedModels, type CachedModel } from "../hub/cached-models.node.ts";
+import { listCachedModels, listUnfinished, type CachedModel } from "../hub/cached-models.node.ts";
 import { hubCacheFolder } from "../hub/hub-settings.node.ts";
 import { addOutputFlags, type OutputFlags } from "./flags/output-flags.ts";
 import { formatTable } from "./format-table.ts";
@@ -23,6 +23,8 @@ async function list(flags: OutputFlags): Promise<void> {
   const cacheFolder = hubCacheFolder();
   const models = await listCachedModels(cacheFolder);
   if (flags.json) return terminal.printJson(models.map(modelJson));
+  for (const { repository, byteLength } of await listUnfinished(cacheFolder))
+    terminal.note(`${repository} is unfinished (${megabytes(byteLength)}): pull goes on with it, rm removes it`);
   if (models.length === 0) return terminal.note(`there are no models in ${cacheFolder}`);
   const rows = models.map((model) => [
     model.repository,

@@ -92,6 +92,36 @@ async function declaredFormat(path: string): Promise<string | undefined> {
   }
 }
 
+/** What interrupted downloads have left of a repository. */
+export interface Unfinished {
+  readonly repository: string;
+  readonly byteLength: number;
+}
+
+/** Repositories with parts of files, ours or huggingface_hub's, sorted by name. */
+export async function listUnfinished(cacheFolder: string): Promise<readonly Unfinished[]> {
+  const unfinished: Unfinished[] = [];
+  for (const { name } of await entriesOf(cacheFolder)) {
+    const repository = repositoryOfFolder(name);
+    if (repository === undefined) continue;
+    const blobs = join(cacheFolder, name, "blobs");
+    let byteLength = 0;
+    for (const { name: blob } of await entriesOf(blobs)) {
+      if (blob.endsWith(".incomplete")) byteLength += await sizeOf(join(blobs, blob));
+    }
+    if (byteLength > 0) unfinished.push({ repository, byteLength });
+  }
+  return unfinished.sort((a, b) => compare(a.repository, b.repository));
+}
+
+/** 0 for what is gone meanwhile: downloads end while others look. */
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
 /** Nothing where there is no such folder. */
 export async function entriesOf(path: string): Promise<readonly Dirent[]> {
   try {

@@ -23,6 +23,7 @@ test.each([
   "org/name/more",
   "say a/b now",
   "org/",
+  "models/x.gguf",
   "org/..",
   "org/.hidden",
   "org/a--b",

@@ -9,11 +9,12 @@ export interface HubId {
 
 const hubId = /^(?<repository>[\w.-]+\/[\w.-]+?)(?:@(?<revision>[^\s:]+?))?(?::(?<variant>[\w.-]+))?$/;
 
-/** Undefined for text that is no id: a path, a prompt. */
+/** Undefined for text that is no id: a path, a prompt. What ends like a file of weights is a path, though the Hub would allow it. */
 export function parseHubId(text: string): HubId | undefined {
   const groups = hubId.exec(text)?.groups;
   if (groups === undefined) return undefined;
   const { repository, revision, variant } = groups;
+  if (/\.(gguf|safetensors|bin)$/i.test(repository)) return undefined;
   if (!isRepositoryName(repository) || (revision !== undefined && !isRevision(revision))) return undefined;
   return { repository, ...(revision !== undefined && { revision }), ...(variant !== undefined && { variant }) };
 }

@@ -120,7 +120,8 @@ describe.skipIf(!isBuilt)("from the Hub to an answer", () => {
 
 describe.skipIf(!isBuilt)("large files", () => {
   const part = (): string => join(repository(), "blobs", `${largeHash}.fewbit.incomplete`);
-  const slowly = (): void => {
+  /** `holdAt`: the first answer stands still there. */
+  const slowly = ({ holdAt = Infinity } = {}): void => {
     server.onFile = (call) => {
       if (call.path !== "model.safetensors") return false;
       const { response, content, offset } = call;
@@ -130,6 +131,7 @@ describe.skipIf(!isBuilt)("large files", () => {
       });
       let at = offset;
       const timer = setInterval(() => {
+        if (call.count === 0 && at >= holdAt) return;
         if (at >= content.byteLength || response.destroyed) return (clearInterval(timer), void response.end());
         response.write(content.subarray(at, (at += 2 ** 20)));
         server.bytesSent.set(call.path, (server.bytesSent.get(call.path) ?? 0) + 2 ** 20);
@@ -168,12 +170,40 @@ describe.skipIf(!isBuilt)("large files", () => {
     expect(killed.code).toBe(code);
     expect(killed.stderr).not.toMatch(/\n\s+at /);
     const there = lstatSync(part()).size;
+    expect((await inCache(["list"])).stderr).toMatch(/^org\/name is unfinished \([\d.]+ MB\): pull goes on/m);
     server.forget();
     server.onFile = () => false;
     expect((await inCache(["pull", "org/name"])).code).toBe(0);
     expect(server.bytesSent.get("model.safetensors")).toBe(large.byteLength - there);
     expect(readFileSync(join(repository(), "blobs", largeHash)).equals(large)).toBe(true);
     expect(blobs()).toHaveLength(2);
+  });
+
+  test("one that waits goes on where the other was killed", async () => {
+    server.commit("org/name", { "config.json": "{}", "model.safetensors": large });
+    slowly({ holdAt: 8 * 2 ** 20 });
+    let second: Promise<Outcome> | undefined;
+    const first = await inCache(["pull", "org/name"], {
+      during: (child) => {
+        const timer = setInterval(() => {
+          if (!existsSync(part()) || lstatSync(part()).size < 4 * 2 ** 20) return;
+          second ??= inCache(["pull", "org/name"], {
+            during: (waiting) =>
+              waiting.stderr?.on("data", (text) => String(text).includes("waiting for it") && child.kill("SIGKILL")),
+          });
+        }, 20);
+        onTestFinished(() => clearInterval(timer));
+        child.once("exit", () => clearInterval(timer));
+      },
+    });
+    expect(first.code).toBe(null);
+    expect(await second).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("another process is fetching") as string,
+    });
+    expect(readFileSync(join(repository(), "blobs", largeHash)).equals(large)).toBe(true);
+    // What was on its way to the first is sent again, and no more.
+    expect(server.bytesSent.get("model.safetensors")).toBeLessThan(large.byteLength + 4 * 2 ** 20);
   });
 
   test.skipIf(process.platform === "win32")(
