@@ -12,6 +12,8 @@ export interface OpenCheckpointOptions extends FormatOverrides {
    * The weights' file, where the folder may hold several: "model.safetensors". Of a split set, any part. Absent: found.
    */
   readonly file?: string;
+  /** Opens safetensors of a format that cannot be read too, for a look at their tensors. */
+  readonly acceptsUnreadable?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -28,6 +30,8 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
   readonly generationConfig: JsonObject | undefined;
   /** The format of the packed modules as found, "dense" when nothing is packed. */
   readonly format: string;
+  /** Why nothing reads this format: then every tensor is a module by itself, as it lies in the file. Absent: it can be read. */
+  readonly unreadable?: string;
   /** The quantization config as declared. */
   readonly declared: JsonObject | undefined;
   /** What that config asks of an engine beyond its weights, and what is done instead; absent: nothing. */

@@ -24,6 +24,7 @@ export interface CheckpointParts {
   /** Taken: closed with the checkpoint. */
   readonly container: SafetensorsFile;
   readonly format: RecognisedFormat;
+  readonly unreadable?: string;
   readonly warn: Warn;
 }
 
@@ -32,6 +33,7 @@ const computedTables = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
 /** A checkpoint over one container: a module is read by the format that marks it, all others as dense. */
 export class LoadedCheckpoint implements Checkpoint {
+  readonly unreadable?: string;
   readonly #parts: CheckpointParts;
   /** Modules that the checkpoint's own format packs. */
   readonly #packed = new Set<string>();
@@ -40,6 +42,7 @@ export class LoadedCheckpoint implements Checkpoint {
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
+    if (parts.unreadable !== undefined) this.unreadable = parts.unreadable;
     for (const name of parts.container.tensors.keys()) {
       const module = parts.format.markedModule(name);
       if (module !== undefined) this.#packed.add(module);

@@ -1,9 +1,11 @@
 import { openSafetensorsFiles, openShardedSafetensors } from "../containers/safetensors/sharded.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { recogniseFormat } from "../formats/formats.ts";
+import { unreadableFormat } from "../formats/unreadable-format.ts";
+import type { Evidence, RecognisedFormat } from "../formats/weight-format.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import type { Folder } from "../io/folder.ts";
-import { FormatError } from "../util/errors.ts";
+import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { isJsonObject, jsonType, type JsonObject } from "../util/json.ts";
 import { once } from "../util/warn-once.ts";
 import type { Checkpoint, OpenCheckpointOptions } from "./checkpoint.ts";
@@ -44,15 +46,12 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
   }
   const container = await openWeights(folder, weights, options.signal);
   try {
-    const format = recogniseFormat(
-      {
-        ...(quantization && { declared: quantization.declared }),
-        label: quantization?.label ?? container.label,
-        metadata: container.metadata,
-        tensors: container.tensors,
-      },
-      options,
-    );
+    const evidence = {
+      ...(quantization && { declared: quantization.declared }),
+      label: quantization?.label ?? container.label,
+      metadata: container.metadata,
+      tensors: container.tensors,
+    };
     return new LoadedCheckpoint({
       folder,
       files,
@@ -60,12 +59,25 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
       generationConfig,
       declared: quantization?.declared,
       container,
-      format,
+      ...recognise(evidence, options),
       warn,
     });
   } catch (error) {
     await container.close();
     throw error;
+  }
+}
+
+/** The format, or, where that is accepted, what stands in for one that cannot be read, and why. */
+function recognise(
+  evidence: Evidence,
+  options: OpenCheckpointOptions,
+): { readonly format: RecognisedFormat; readonly unreadable?: string } {
+  try {
+    return { format: recogniseFormat(evidence, options) };
+  } catch (error) {
+    if (!options.acceptsUnreadable || !(error instanceof UnsupportedError)) throw error;
+    return { format: unreadableFormat(evidence), unreadable: error.message };
   }
 }
 

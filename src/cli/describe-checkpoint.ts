@@ -10,10 +10,11 @@ import { megabytes } from "./megabytes.ts";
 
 /** An inspection for people: what it is, what it holds, what can run it. */
 export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspection, { colors }: Terminal): string {
-  const { format, declared, architecture, parameters, bitsPerWeight, byteLength } = inspection;
+  const { format, unreadable, declared, architecture, parameters, bitsPerWeight, byteLength } = inspection;
   const head = [
     ["model", printable(checkpoint.label)],
-    ["format", `${format}${declared === null ? "" : `, declared ${describeDeclared(declared)}`}`],
+    ["format", `${printable(format)}${declared === null ? "" : `, declared ${describeDeclared(declared)}`}`],
+    ...(unreadable === undefined ? [] : [["", "cannot be read: tensors are listed as they are stored"]]),
     ...(checkpoint.notes ?? []).map((note) => ["", printable(note)]),
     ["architecture", architecture === null ? "none: there is no config.json" : printable(architecture)],
     [
@@ -29,9 +30,12 @@ export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspectio
     storedAs(modules[0]),
     megabytes(modules.reduce((sum, module) => sum + module.byteLength, 0)),
   ]);
-  const runners = inspection.backends.flatMap((runner) =>
-    describeRunner(runner).map((line, i) => [i === 0 ? runner.backend : "", line]),
-  );
+  const runners =
+    unreadable === undefined
+      ? inspection.backends.flatMap((runner) =>
+          describeRunner(runner).map((line, i) => [i === 0 ? runner.backend : "", line]),
+        )
+      : [["nothing can run it", unreadable]];
   const title = (text: string): string => colors.bold(text);
   return [
     formatTable(head, ["left", "left"]),

@@ -7,7 +7,7 @@ import type { Refusal } from "../device/kernel-choice.ts";
 import { requireFloatType } from "../formats/float-type.ts";
 import { modelOf } from "../llm/load-engine.ts";
 import type { Model } from "../models/model.ts";
-import { FewbitError, FormatError } from "../util/errors.ts";
+import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
 import { summarize, type WeightSummary } from "../weights/packed-weight.ts";
 
@@ -85,6 +85,7 @@ interface ModelNeeds {
 
 /** Throws what stands in the way: no config, an unknown architecture, a weight that is missing. */
 async function modelNeeds(checkpoint: Checkpoint): Promise<ModelNeeds> {
+  if (checkpoint.unreadable !== undefined) throw new UnsupportedError(checkpoint.unreadable);
   const model = modelOf(checkpoint);
   const summaryOf = summarizer(checkpoint);
   const linears: WeightSummary[] = [];

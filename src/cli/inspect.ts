@@ -39,7 +39,7 @@ async function inspect(argument: string | undefined, flags: InspectFlags): Promi
   using interruption = new Interruption();
   const { signal } = interruption;
   const host = createNodeHost();
-  await using checkpoint = await openNamedCheckpoint(host, namedModel(argument, flags), flags, terminal, signal);
+  await using checkpoint = await openNamedCheckpoint(host, namedModel(argument, flags), flags, terminal, signal, true);
   const modules = checkpoint.modules();
   const hashes = flags.hashes ? await hashAll(checkpoint, modules.length, terminal, signal) : undefined;
 
@@ -93,10 +93,12 @@ function describeWeights(
   }
   return {
     format: checkpoint.format,
+    ...(checkpoint.unreadable !== undefined && { unreadable: checkpoint.unreadable }),
     declared: checkpoint.declared ?? null,
     architecture: architectureOf(checkpoint),
     parameters,
-    bitsPerWeight: parameters === 0 ? null : (8 * byteLength) / parameters,
+    // What is stored in an unknown way has a number of values, but who knows of how many weights.
+    bitsPerWeight: parameters === 0 || checkpoint.unreadable !== undefined ? null : (8 * byteLength) / parameters,
     weights: modules.map(({ name, shape, scheme, bits, groupSize }) => {
       const sha256 = hashes?.get(name);
       return {

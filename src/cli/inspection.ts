@@ -4,12 +4,14 @@ import type { Runner } from "./find-runners.ts";
 /** What is found; `--json` prints it: all but the last two is a contract with scripts. */
 export interface Inspection {
   readonly format: string;
+  /** Why nothing reads it: weights are then the file's tensors as they are stored. Absent: it can be read. */
+  readonly unreadable?: string;
   /** The quantization config; null: there is none. */
   readonly declared: JsonObject | null;
   /** As config.json names it; null: nothing does. */
   readonly architecture: string | null;
   readonly parameters: number;
-  /** Of all weights together, scales and zero points included; null: there are none. */
+  /** Of all weights together, scales and zero points included; null: there are none, or they cannot be told apart. */
   readonly bitsPerWeight: number | null;
   readonly weights: readonly InspectedWeight[];
   readonly byteLength: number;

@@ -8,13 +8,17 @@ import { loadingProgress } from "./loading-progress.ts";
 import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Opens what a user calls a model, without bringing it to a device; absent: the host's own. Errors as locateModel and openCheckpoint. */
+/**
+ * Opens what a user calls a model, without bringing it to a device; absent: the host's own. Errors as locateModel and
+ * openCheckpoint. `acceptsUnreadable` as there.
+ */
 export async function openNamedCheckpoint(
   host: Host,
   name: string | undefined,
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
+  acceptsUnreadable = false,
 ): Promise<Checkpoint> {
   const { folder, file } = await withPathHint(name, () =>
     locateModel(host, withRevision(name, flags), {
@@ -27,6 +31,7 @@ export async function openNamedCheckpoint(
   return openCheckpoint(folder, {
     ...formatOverrides(flags),
     ...(file !== undefined && { file }),
+    acceptsUnreadable,
     warn: terminal.warn,
     signal,
   });

@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { writeSafetensors } from "../../src/containers/safetensors/write-safetensors.ts";
 import { filesBelow, fixtures } from "../support/fixtures.ts";
 import { expectFailure, fewbit, fewbitJson, golden, hasNative, isBuilt, scratchFolder } from "./fewbit.ts";
 
@@ -84,6 +85,42 @@ test.skipIf(!isBuilt)("a bare container", async () => {
   expect(found).toMatchObject({ format: "dense", declared: null, architecture: null });
   expect(found.weights).toMatchObject([{ name: "logits", scheme: "dense", bits: 32 }]);
   expect(found.weights[0].sha256).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test.skipIf(!isBuilt)("a format that nothing reads is named, and its tensors are listed", async () => {
+  const folder = scratchFolder();
+  cpSync(quantized.path, folder, { recursive: true });
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as object;
+  const declared = { quant_method: "novel\x1b[2J", bits: 3 };
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ ...config, quantization_config: declared }));
+  const found = await fewbitJson<InspectJson & { unreadable: string }>(["inspect", folder, "--hashes"]);
+  expect(found).toMatchObject({ format: declared.quant_method, declared, bitsPerWeight: null });
+  expect(found.unreadable).toMatch(/declares the quantization method "novel\\u001b\[2J"/);
+  const codes = found.weights.find(({ name }) => name === "model.layers.0.self_attn.q_proj.qweight");
+  expect(codes).toMatchObject({ shape: [24, 256], bits: 32 });
+  expect(codes?.sha256).toBeUndefined(); // no floats
+  for (const { canRun, detail } of found.backends.slice(0, 2))
+    expect({ canRun, detail }).toEqual({ canRun: false, detail: found.unreadable });
+  const { code, stdout } = await fewbit(["inspect", folder]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^format +novel\\u001b.*\n +cannot be read/m);
+  expectFailure(await fewbit(["run", folder, "--ids", "1", "--json"]), 1, /declares the quantization method/);
+});
+
+test.skipIf(!isBuilt)("a bare file of a format that nothing reads is named by its tensors", async () => {
+  const path = join(scratchFolder(), "x.safetensors");
+  const data = async function* (): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(8);
+  };
+  const chunks: Uint8Array[] = [];
+  await writeSafetensors(
+    [{ name: "a.W_q", dtype: "U8", shape: [2, 4], data }],
+    async (bytes) => void chunks.push(bytes),
+  );
+  writeFileSync(path, Buffer.concat(chunks));
+  const found = await fewbitJson<InspectJson & { unreadable: string }>(["inspect", path]);
+  expect(found).toMatchObject({ format: "HQQ", declared: null, architecture: null, bitsPerWeight: null });
+  expect(found.weights).toMatchObject([{ name: "a.W_q", shape: [2, 4], bits: 8 }]);
 });
 
 describe.skipIf(!isBuilt)("hostile files are refused at once", () => {
