@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Layer } from "../models/model.ts";
 import { compileModel } from "./compile-model.ts";
 import { FakeDevice, FakeSource, tinyModel } from "./compile-test-kit.ts";
 
@@ -11,5 +12,19 @@ test("a compiled model has as much data as its program names, and disposes of it
   expect(compiled.vectors.map(({ length }) => length)).toEqual(compiled.program.vectors.map(({ length }) => length));
   expect(device.live).toBe(compiled.weights.length);
   compiled[Symbol.dispose]();
+  expect(device.live).toBe(0);
+});
+
+test("where no program can be made of the layers, nothing stays on the device", async () => {
+  const model = tinyModel("LlamaForCausalLM");
+  const source = new FakeSource(model);
+  const layers = [...model.layers];
+  // A layer that nobody planned to load: the same lists are read again for the program.
+  const device = new FakeDevice(() => {
+    layers.push({ kind: "norm", norm: { module: "unknown.norm", eps: 1e-5 } } as Layer);
+    return undefined;
+  });
+  await expect(compileModel({ model: { ...model, layers }, source, device })).rejects.toThrow("unknown.norm");
+  expect(device.prepared.length).toBeGreaterThan(0);
   expect(device.live).toBe(0);
 });

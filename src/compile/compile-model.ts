@@ -32,13 +32,13 @@ export interface CompileOptions extends LoadOptions {
 export async function compileModel({ model, source, device, ...options }: CompileOptions): Promise<CompiledModel> {
   const plan = planLoads(model, source);
   const { table, prepared, vectors } = await loadWeights(plan, source, device, options);
-  return {
-    model,
-    program: emitProgram(model, table),
-    weights: prepared,
-    vectors,
-    [Symbol.dispose]() {
-      for (const weight of prepared) weight[Symbol.dispose]();
-    },
+  const dispose = (): void => {
+    for (const weight of prepared) weight[Symbol.dispose]();
   };
+  try {
+    return { model, program: emitProgram(model, table), weights: prepared, vectors, [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
 }
