@@ -17,6 +17,9 @@ export interface ChildEngineOptions {
   readonly disposeTimeoutMs?: number;
 }
 
+/** A child that does not say a word for so long when it is to end has been stopped, or hangs. */
+const silenceMs = 2_000;
+
 export interface ChildEngine extends Engine {
   /** Of the child process; undefined where it could not be started. */
   readonly pid: number | undefined;
@@ -115,12 +118,18 @@ class OwnedChild implements ChildEngine {
 
   /** Settles when the process is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), this.#disposeTimeoutMs);
+    const kill = (): unknown => this.#child.kill("SIGKILL");
+    const timer = setTimeout(kill, this.#disposeTimeoutMs);
+    const silence = setTimeout(kill, Math.min(silenceMs, this.#disposeTimeoutMs));
+    const answered = (): void => clearTimeout(silence);
     try {
+      // A step runs on threads of its own: whoever lives answers this at once.
+      this.#engine.stats().then(answered, answered);
       await this.#engine[Symbol.asyncDispose]();
       await this.#end;
     } finally {
       clearTimeout(timer);
+      answered();
     }
   }
 }

@@ -135,6 +135,14 @@ describe("a child that", () => {
     await expectGone(engine.pid!);
   });
 
+  test("stopped does not keep its owner waiting for as long as a step may take", async () => {
+    const engine = await start({}, { disposeTimeoutMs: 60_000 });
+    await engine.stats();
+    process.kill(engine.pid!, "SIGSTOP");
+    await engine[Symbol.asyncDispose]();
+    await expectGone(engine.pid!);
+  });
+
   test("cannot open its engine says why", async () => {
     await expect(start({ refusal: "no kernel takes it" })).rejects.toThrow(UnsupportedError);
     await expect(start({ refusal: "no kernel takes it" })).rejects.toThrow("no kernel takes it");
