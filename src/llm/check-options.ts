@@ -1,21 +1,38 @@
+import { maxThreads } from "../device/backend.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import type { GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import type { LoadOptions } from "./load-options.ts";
 
 // Types hold in TypeScript only: a program in JavaScript, or one that passes on what a file says, may give anything.
 
-/** Throws RequestError naming the option that is not what LoadOptions says. Numbers are checked where they are used. */
-export function checkLoadOptions(options: LoadOptions): void {
-  requireObject("options", options);
-  const { activations, cacheType, checkpointFormat, inProcess, prefixReuse } = options;
-  const { onWarning, onProgress, signal, hub } = options;
+/** Larger than anything that memory could hold, and small enough that products stay exact. */
+const largestCount = 2 ** 26;
+
+/** Throws RequestError naming the option that is not what EngineOptions says. Which backends there are, the host knows. */
+export function checkEngineOptions(options: EngineOptions): void {
+  const { activations, cacheType, prefixReuse } = options;
   requireOneOf("activations", activations, ["int8", "f32"]);
   requireOneOf("cacheType", cacheType, ["f32", "f16"]);
+  requireType("prefixReuse", prefixReuse, "boolean");
+  const { threads, contextLength, maxSequences, cachePositions, stepTokens } = options;
+  const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens };
+  for (const [name, count] of Object.entries(counts)) {
+    const most = name === "threads" ? maxThreads : largestCount;
+    const isCount = count === undefined || (Number.isInteger(count) && count >= 1 && count <= most);
+    check(name, count, isCount, `an integer from 1 to ${most}`);
+  }
+}
+
+/** Throws RequestError naming the option that is not what LoadOptions says. */
+export function checkLoadOptions(options: LoadOptions): void {
+  requireObject("options", options);
+  checkEngineOptions(options);
+  const { checkpointFormat, inProcess, onWarning, onProgress, signal, hub } = options;
   requireType("checkpointFormat", checkpointFormat, "string");
   requireType("inProcess", inProcess, "boolean");
-  requireType("prefixReuse", prefixReuse, "boolean");
   requireType("onWarning", onWarning, "function");
   requireType("onProgress", onProgress, "function");
   requireSignal(signal);

@@ -1,13 +1,14 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { maxThreads, type Backend } from "../device/backend.ts";
+import type { Backend } from "../device/backend.ts";
 import type { Engine, EngineDevice } from "../engine/engine.ts";
 import { createLocalEngine } from "../engine/local-engine.ts";
 import type { Model } from "../models/model.ts";
 import { createModel } from "../models/models.ts";
 import { throwIfAborted } from "../util/abort.ts";
-import { FormatError, RequestError } from "../util/errors.ts";
+import { FormatError } from "../util/errors.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { Warn } from "../util/warn-once.ts";
+import { checkEngineOptions } from "./check-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { loadExecutable, type LoadedExecutable } from "./load-executable.ts";
 
@@ -30,7 +31,7 @@ const defaultStepTokens = 512;
  */
 export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
   const { backends, checkpoint, engine, warn, onProgress, signal } = options;
-  checkCounts(engine);
+  checkEngineOptions(engine); // a process of its own gets them from elsewhere
   throwIfAborted(signal, "loading the model");
   const model = modelOf(checkpoint);
   const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = engine;
@@ -79,16 +80,4 @@ function chooseContextLength(model: Model, wanted: number | undefined, warn: War
     warn(`a context of ${wanted} positions was asked for; the model was trained for ${most}, which is used`);
   }
   return Math.min(wanted ?? defaultContextLength, most);
-}
-
-/** Larger than anything that memory could hold, and small enough that products stay exact. */
-const largestCount = 2 ** 26;
-
-function checkCounts({ threads, contextLength, maxSequences, cachePositions, stepTokens }: EngineOptions): void {
-  const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens };
-  for (const [name, count] of Object.entries(counts)) {
-    const most = name === "threads" ? maxThreads : largestCount;
-    if (count === undefined || (Number.isInteger(count) && count >= 1 && count <= most)) continue;
-    throw new RequestError(`${name} is ${String(count)}; it must be an integer from 1 to ${most}`);
-  }
 }
