@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { Layer } from "../models/model.ts";
 import { compileModel } from "./compile-model.ts";
 import { FakeDevice, FakeSource, tinyModel } from "./compile-test-kit.ts";
 

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { AbortedError, CrashError } from "../util/errors.ts";
+import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { ChildMessage, ParentMessage } from "./child-wire.ts";
 import type { Engine } from "./engine.ts";
 import { ipcPort } from "./ipc-port.node.ts";
@@ -12,7 +13,9 @@ export interface ChildEngineOptions {
   /** Plain data; the child's `open` gets a copy. */
   readonly options: unknown;
   /** Gives up opening, and ends the child. Without effect once the engine is open. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Told what the child's `open` tells. */
+  readonly onProgress?: OnLoadProgress | undefined;
   /** How long disposing waits for the step in flight before it kills the child; absent: 10 s. */
   readonly disposeTimeoutMs?: number;
 }
@@ -32,7 +35,7 @@ export interface ChildEngine extends Engine {
  * where the child died before it was ready, or AbortedError. What the child prints goes to stderr: stdout belongs to the parent.
  */
 export async function startChildEngine(options: ChildEngineOptions): Promise<ChildEngine> {
-  const { modulePath, signal, disposeTimeoutMs = 10_000 } = options;
+  const { modulePath, signal, onProgress, disposeTimeoutMs = 10_000 } = options;
   if (signal?.aborted) throw new AbortedError("opening the engine: aborted", { cause: signal.reason });
   // Without the flags of this process: a debugger's port can be had once only.
   const child = fork(modulePath, [], { execArgv: [], serialization: "advanced", stdio: ["ignore", 2, 2, "ipc"] });
@@ -41,8 +44,8 @@ export async function startChildEngine(options: ChildEngineOptions): Promise<Chi
   const onAbort = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", onAbort);
   try {
-    port.post({ type: "open", options: options.options });
-    const engine = await Promise.race([connect(port), end.then((error) => Promise.reject(error))]);
+    port.post({ type: "open", options: options.options, wantsProgress: onProgress !== undefined });
+    const engine = await Promise.race([connect(port, onProgress), end.then((error) => Promise.reject(error))]);
     // Restarting belongs here: open another child and submit what still runs with its tokens so far, in place of failing it.
     void end.then((error) => engine.fail(error));
     return new OwnedChild(engine, child, end, disposeTimeoutMs);
@@ -73,14 +76,23 @@ function endOf(child: ChildProcess): Promise<CrashError> {
   });
 }
 
-/** The child's engine once it is open; throws what opening threw. */
-function connect(port: Port<ChildMessage, ParentMessage>): Promise<RemoteEngine> {
+/** The child's engine once it is open; throws what opening threw, or what the listener throws. */
+function connect(
+  port: Port<ChildMessage, ParentMessage>,
+  onProgress: OnLoadProgress | undefined,
+): Promise<RemoteEngine> {
   return new Promise((resolve, reject) => {
     const enginePort: Port<EngineReply, EngineCommand> = {
       post: port.post,
       onMessage: (handler) =>
         port.onMessage((message) => {
-          if (message.type === "open-failed") reject(decodeError(message.error));
+          if (message.type === "progress") {
+            try {
+              onProgress?.(message.progress);
+            } catch (error) {
+              reject(error);
+            }
+          } else if (message.type === "open-failed") reject(decodeError(message.error));
           else handler(message);
         }),
     };

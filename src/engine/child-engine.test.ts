@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "tsdown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AbortedError, CrashError, RequestError, UnsupportedError } from "../util/errors.ts";
+import type { LoadProgress } from "../util/load-progress.ts";
 import { startChildEngine, type ChildEngine, type ChildEngineOptions } from "./child-engine.node.ts";
 import { collect, expectIdle, nullEngine, request, runAlone } from "./engine-test-kit.ts";
 import type { EngineEvent } from "./engine.ts";
@@ -141,6 +142,21 @@ describe("a child that", () => {
     process.kill(engine.pid!, "SIGSTOP");
     await engine[Symbol.asyncDispose]();
     await expectGone(engine.pid!);
+  });
+
+  test("tells how far it is while it opens its engine, if anybody listens", async () => {
+    const seen: LoadProgress[] = [];
+    await using _ = await start({}, { onProgress: (progress) => seen.push(progress) });
+    expect(seen).toEqual([{ phase: "read", bytesDone: 1, bytesTotal: 2 }]);
+    const failing = start(
+      {},
+      {
+        onProgress: () => {
+          throw new RangeError("enough");
+        },
+      },
+    );
+    await expect(failing).rejects.toThrow("enough");
   });
 
   test("cannot open its engine says why", async () => {

@@ -13,7 +13,8 @@ export interface NullEngineChildOptions {
   readonly hangs?: boolean;
 }
 
-serveChild(async ({ openDelayMs = 0, stepDelayMs = 0, refusal, hangs }: NullEngineChildOptions) => {
+serveChild(async ({ openDelayMs = 0, stepDelayMs = 0, refusal, hangs }: NullEngineChildOptions, onProgress) => {
+  onProgress?.({ phase: "read", bytesDone: 1, bytesTotal: 2 });
   await delay(openDelayMs);
   if (refusal !== undefined) throw new UnsupportedError(refusal);
   return nullEngine({

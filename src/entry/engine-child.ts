@@ -7,7 +7,7 @@ import { locateModel } from "../llm/locate-model.ts";
 import { once } from "../util/warn-once.ts";
 import { createNodeHost } from "./node.ts";
 
-serveChild(async ({ model, engine, checkpointFormat }: SpawnOptions) => {
+serveChild(async ({ model, engine, checkpointFormat }: SpawnOptions, onProgress) => {
   const host = createNodeHost();
   const warn = once((message) => console.warn(`fewbit: ${message}`));
   const { folder, file } = await locateModel(host, model);
@@ -16,5 +16,5 @@ serveChild(async ({ model, engine, checkpointFormat }: SpawnOptions) => {
     ...(file !== undefined && { file }),
     ...(checkpointFormat !== undefined && { checkpointFormat }),
   });
-  return await loadEngine({ backends: host.backends, checkpoint, engine, warn });
+  return await loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress });
 });

@@ -56,11 +56,12 @@ export function createNodeHost(): Host {
     // The published package leaves the model out, for its size.
     defaultModel: existsSync(embedded) ? embedded : standIn,
     hub: { open: async (id, options) => (await import("../hub/node-hub.node.ts")).createNodeHub().open(id, options) },
-    spawnEngine: (options, signal) =>
+    spawnEngine: (options, { signal, onProgress }) =>
       startChildEngine({
         modulePath: new URL("dist/engine-child.mjs", root),
         options,
-        ...(signal !== undefined && { signal }),
+        signal,
+        onProgress,
       }),
   };
 }

@@ -4,6 +4,7 @@ import type { FormatOverrides } from "../formats/weight-format.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Folder } from "../io/folder.ts";
 import type { EngineOptions } from "./engine-options.ts";
+import type { LoadOptions } from "./load-options.ts";
 
 /** What differs between Node and a browser, built once in `entry/`: all that is concrete comes in through here. */
 export interface Host {
@@ -16,7 +17,10 @@ export interface Host {
   /** Absent: models come from the disk only. */
   readonly hub?: Hub;
   /** Runs an engine in a process of its own. Absent: there are none here. */
-  readonly spawnEngine?: (options: SpawnOptions, signal: AbortSignal | undefined) => Promise<Engine>;
+  readonly spawnEngine?: (
+    options: SpawnOptions,
+    { signal, onProgress }: Pick<LoadOptions, "signal" | "onProgress">,
+  ) => Promise<Engine>;
 }
 
 /** A folder with a model, and which of its files the user meant, where the folder may hold several. */

@@ -102,7 +102,8 @@ async function startEngine(
   const name = model ?? host.defaultModel;
   if (typeof name !== "string")
     throw new RequestError("inProcess: false needs a path: the other process opens the model by itself");
-  return host.spawnEngine({ model: name, engine, ...(checkpointFormat !== undefined && { checkpointFormat }) }, signal);
+  const spawnOptions = { model: name, engine, ...(checkpointFormat !== undefined && { checkpointFormat }) };
+  return host.spawnEngine(spawnOptions, { signal, onProgress });
 }
 
 /** Only what is plain data: a function cannot go to another process. */

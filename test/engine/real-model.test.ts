@@ -120,7 +120,7 @@ describe.skipIf(reason !== undefined)("the model of the repository", () => {
   test.skipIf(!existsSync(child))("the same in a process of its own", async () => {
     const options = { backend: "cpu", threads: 2, activations: "f32", stepTokens, maxSequences: 8 } as const;
     const { spawnEngine } = createNodeHost();
-    await using engine = await spawnEngine!({ model: embeddedModel, engine: options }, undefined);
+    await using engine = await spawnEngine!({ model: embeddedModel, engine: options }, {});
     expect(await runTogether(engine, asked.slice(0, 10))).toEqual(alone.slice(0, 10));
     await expectIdle(engine);
   });
