@@ -35,6 +35,7 @@ Without a prompt, standard input is read.
 Examples:
   fewbit run "Why is the sky blue?"
   fewbit run ./my-model "Why is the sky blue?" --temperature 0 --max-tokens 100
+  fewbit run Qwen/Qwen2.5-0.5B-Instruct "Why is the sky blue?"
   git diff | fewbit run --system "Write a commit message."
   fewbit run ./my-model --raw "Once upon a time"
   fewbit run ./my-model --ids 1,2,3 --max-tokens 8 --json

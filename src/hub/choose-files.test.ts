@@ -126,6 +126,7 @@ describe("a GGUF repository", () => {
     ["a part of a name", repository, "K_M", /no variant/],
     ["a variant of a repository without GGUF", ["model.safetensors"], "Q4_0", /has no GGUF files/],
     ["two that fit alike", ["a-Q4_0.gguf", "b-Q4_0.gguf"], "Q4_0", /may be "a-Q4_0" or "b-Q4_0"/],
+    ["two models", ["short-Q4_0.gguf", "longer-Q4_0.gguf"], "Q4_0", /may be "short-Q4_0" or "longer-Q4_0"/],
     ["several, none of them usual", ["a-Q4_0.gguf", "a-Q8_0.gguf"], undefined, /has 2 GGUF models; name one/],
   ])("%s", async (_, paths, variant, message) => {
     const choosing = choose(paths, variant === undefined ? {} : { variant });

@@ -143,21 +143,24 @@ function chooseUsualGguf(paths: readonly string[], label: string): ChosenFiles {
 
 /**
  * The set that a variant means: a whole file name, or how one ends ("model-Q4_K_M", "model.q4_0", "Q4_K_M/model-Q4_K_M"). Of several the
- * shortest, which has nothing else to say of itself ("model-UD-Q4_K_M" has).
+ * shortest, if the others only say more of the same model ("model-UD-Q4_K_M").
  */
 function findGgufSet(paths: readonly string[], variant: string, label: string): string | undefined {
   const wanted = variant.toLowerCase().replace(/\.gguf$/, "");
-  const matching = new Set<string>();
-  for (const path of paths) {
-    const { set } = parseGgufPath(path);
+  /** What stands before the variant. */
+  const stems = new Map<string, string>();
+  for (const { set } of paths.map(parseGgufPath)) {
     const name = (set.split("/").at(-1) ?? set).toLowerCase();
-    if (name === wanted || (name.endsWith(wanted) && isBoundary(name.at(-wanted.length - 1), wanted)))
-      matching.add(set);
+    const stem = name.slice(0, -wanted.length);
+    if (name === wanted || (name.endsWith(wanted) && isBoundary(stem.at(-1), wanted))) stems.set(set, stem);
   }
-  const [first, second] = [...matching].sort((a, b) => a.length - b.length);
-  if (first?.length === second?.length && second !== undefined)
-    throw new RequestError(`${label}: ${quote(variant)} may be ${quote(first)} or ${quote(second)}; name more of it`);
-  return first;
+  const [first, ...others] = [...stems].sort(([a], [b]) => a.length - b.length);
+  if (first === undefined) return undefined;
+  const [set, stem] = first;
+  const rival = others.find(([other, otherStem]) => other.length === set.length || !otherStem.startsWith(stem));
+  if (rival !== undefined)
+    throw new RequestError(`${label}: ${quote(variant)} may be ${quote(set)} or ${quote(rival[0])}; name more of it`);
+  return set;
 }
 
 /** Whether a name may be cut behind this character: "model_q4_0" at "q4_0", but "q4_0" not at "0". */
