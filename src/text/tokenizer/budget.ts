@@ -5,14 +5,17 @@ const baseSteps = 2 ** 22;
 /** Real tokenizers need fewer than twenty. */
 const stepsPerCharacter = 256;
 
-/** What the regular expressions and searches of a tokenizer may spend on a text: a few seconds at worst, for a million characters. */
+/**
+ * What the components of a tokenizer may spend on a text, regular expressions above all, and the characters that they add to it: a few
+ * seconds at worst, for a million characters.
+ */
 export function budgetFor(text: string): StepBudget {
   const steps = baseSteps + stepsPerCharacter * text.length;
   return new StepBudget(
     steps,
     () =>
       new FormatError(
-        `tokenizer: a text of ${text.length} characters takes its regular expressions more than ${steps} steps; they are of the kind that never ends`,
+        `tokenizer: a text of ${text.length} characters takes more than ${steps} steps; a regular expression or a replacement never ends`,
       ),
   );
 }

@@ -1,3 +1,4 @@
+import { FormatError } from "../../../util/errors.ts";
 import { budgetFor } from "../budget.ts";
 import { createReplace } from "../normalizers/replace.ts";
 import type { Pattern } from "../pattern.ts";
@@ -44,21 +45,27 @@ export interface StageOptions {
 
 type MakeStages = (options: StageOptions) => readonly DecoderStage[];
 
+/** Each calls the next one; real decoders have four. */
+const maxStages = 64;
+
 /**
  * Prepares a decoder once; what it gives makes the stages for one text, in order. Throws FormatError or UnsupportedError for a regular
- * expression that cannot be compiled. A tokenizer without a decoder sets its tokens apart by spaces.
+ * expression that cannot be compiled, FormatError for too many stages. A tokenizer without a decoder sets its tokens apart by spaces.
  */
 export function createDecode(decoder: Decoder | undefined): MakeStages {
-  if (decoder === undefined) return () => [new SpacedStage()];
-  if (decoder.type === "Sequence") {
-    const makers = decoder.decoders.map(createDecode);
-    return (options) => makers.flatMap((make) => make(options));
-  }
-  const make = stageMaker(decoder);
-  return (options) => [make(options)];
+  const makers = decoder === undefined ? [() => new SpacedStage()] : stageMakers(decoder);
+  if (makers.length > maxStages)
+    throw new FormatError(`decoder: has ${makers.length} parts; at most ${maxStages} are taken`);
+  return (options) => makers.map((make) => make(options));
 }
 
-function stageMaker(decoder: Exclude<Decoder, DecoderSequence>): (options: StageOptions) => DecoderStage {
+type MakeStage = (options: StageOptions) => DecoderStage;
+
+function stageMakers(decoder: Decoder): readonly MakeStage[] {
+  return decoder.type === "Sequence" ? decoder.decoders.flatMap(stageMakers) : [stageMaker(decoder)];
+}
+
+function stageMaker(decoder: Exclude<Decoder, DecoderSequence>): MakeStage {
   switch (decoder.type) {
     case "ByteLevel":
       return () => new ByteLevelStage();

@@ -1,5 +1,9 @@
+import { FormatError } from "../../../util/errors.ts";
 import type { StepBudget } from "../../../util/step-budget.ts";
 import { WholeTokenStage, type DecoderStage, type TokenSink } from "./decoder-stage.ts";
+
+/** To one part of a token: what several decoders in a row make of it would otherwise be their product. */
+const mostAdded = 2 ** 24;
 
 /** Of a literal: of a token that comes in parts only what may be the beginning of it waits. */
 export class ReplaceLiteralStage implements DecoderStage {
@@ -15,6 +19,9 @@ export class ReplaceLiteralStage implements DecoderStage {
 
   write(part: string): void {
     const parts = (this.#waiting + part).split(this.#literal);
+    if ((parts.length - 1) * this.#content.length > mostAdded) {
+      throw new FormatError(`decoder: Replace adds more than ${mostAdded} characters to a token`);
+    }
     const last = parts.at(-1) ?? "";
     const begun = this.#beginning(last);
     parts[parts.length - 1] = last.slice(0, last.length - begun);

@@ -43,17 +43,11 @@ export function parseNormalizer(fields: Fields): Normalizer {
   }
 }
 
-/** Those of models in use have 300,000 characters of base64. */
-const maxCharsmapLength = 2 ** 23;
-
 function parseCharsmap(fields: Fields): Uint8Array {
   const where = `${fields.where}.precompiled_charsmap`;
   const base64 = fields.value("precompiled_charsmap");
   if (base64 === undefined) return new Uint8Array();
   if (typeof base64 !== "string") throw new FormatError(`${where} is no text`);
-  if (base64.length > maxCharsmapLength) {
-    throw new FormatError(`${where} has ${base64.length} characters; at most ${maxCharsmapLength} are taken`);
-  }
   try {
     return Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
   } catch (cause) {

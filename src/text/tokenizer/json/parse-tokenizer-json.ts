@@ -41,7 +41,7 @@ function parse(bytes: Uint8Array): TokenizerData {
   if (model === undefined) throw new FormatError("has no model");
   const component = <Component>(name: string, parseFields: (fields: Fields) => Component): Component | undefined => {
     const position = members.get(name);
-    const value = position === undefined ? null : new JsonScanner(bytes, position).readValue();
+    const value = position === undefined ? null : readSmall(new JsonScanner(bytes, position), name);
     return value === null ? undefined : parseFields(new Fields(value, name));
   };
   const addedPosition = members.get("added_tokens");
@@ -54,6 +54,20 @@ function parse(bytes: Uint8Array): TokenizerData {
     postProcessor: component("post_processor", parsePostProcessor),
     decoder: component("decoder", parseDecoder),
   };
+}
+
+/** A component in bytes: the largest, a charsmap, has 320,000. */
+const maxComponentBytes = 2 ** 21;
+
+function readSmall(scanner: JsonScanner, name: string): unknown {
+  const start = scanner.position;
+  scanner.skipValue();
+  const byteLength = scanner.position - start;
+  if (byteLength > maxComponentBytes) {
+    throw new FormatError(`${name} has ${byteLength} bytes; at most ${maxComponentBytes} are taken`);
+  }
+  scanner.position = start;
+  return scanner.readValue();
 }
 
 /** In portions: nobody needs the whole text. */

@@ -64,6 +64,9 @@ export function parseScoredVocabulary(scanner: JsonScanner): ScoredVocabulary {
   return { vocabulary, scores: Float64Array.from(scores) };
 }
 
+/** In bytes; real ones have at most a thousand. */
+const longestToken = 2 ** 16;
+
 /** Tokens in the order of the file, packed. */
 class TokenList {
   bytes = new Uint8Array(2 ** 16);
@@ -74,6 +77,8 @@ class TokenList {
   add({ text, textStart, textEnd }: JsonScanner): void {
     if (this.ends.length === maxVocabSize) throw new FormatError(`vocabulary: has more than ${maxVocabSize} tokens`);
     const length = textEnd - textStart;
+    if (length > longestToken)
+      throw new FormatError(`vocabulary: a token has ${length} bytes; at most ${longestToken} are taken`);
     if (this.byteLength + length > this.bytes.length) {
       const bytes = new Uint8Array(Math.max(2 * this.bytes.length, this.byteLength + length));
       bytes.set(this.bytes.subarray(0, this.byteLength));

@@ -81,7 +81,11 @@ export function createNormalize(normalizer: Normalizer): Normalize {
       return spell;
     case "Sequence": {
       const steps = normalizer.normalizers.map(createNormalize);
-      return (text, budget) => steps.reduce((changed, step) => step(changed, budget), text);
+      return (text, budget) =>
+        steps.reduce((changed, step) => {
+          budget.spend(changed.length + 1); // whatever the steps are, and if each doubles the text
+          return step(changed, budget);
+        }, text);
     }
   }
 }

@@ -1,20 +1,18 @@
-import { FormatError } from "../../../util/errors.ts";
 import type { StepBudget } from "../../../util/step-budget.ts";
 import { createFinder, forEachMatch, type Pattern } from "../pattern.ts";
 
-/** A text that grows beyond this is an attack: a component that replaces each character by a page. */
-const maxTextLength = 2 ** 28;
-
-/** Replaces every match by `content`, taken as it is. Throws FormatError when the text grows beyond all measure. */
+/**
+ * Replaces every match by `content`, taken as it is. Steps are spent on what is put in, so that a few components that each make a page of a
+ * character come to an end.
+ */
 export function createReplace(pattern: Pattern, content: string): (text: string, budget: StepBudget) => string {
   if ("literal" in pattern) {
     const { literal } = pattern;
     if (literal === "") return (text) => text;
-    return (text) => {
+    return (text, budget) => {
       if (!text.includes(literal)) return text;
-      if (content.length <= literal.length) return text.replaceAll(literal, () => content);
       const parts = text.split(literal);
-      requireLength(text.length + parts.length * content.length);
+      budget.spend((parts.length - 1) * content.length);
       return parts.join(content);
     };
   }
@@ -23,16 +21,11 @@ export function createReplace(pattern: Pattern, content: string): (text: string,
     if (text === "") return ""; // also where the pattern matches nothing at all
     const parts: string[] = [];
     let done = 0;
-    let length = 0;
     forEachMatch(finder, text, budget, (start, end) => {
+      budget.spend(content.length);
       parts.push(text.slice(done, start), content);
       done = end;
-      requireLength((length += start - done + content.length));
     });
     return parts.length === 0 ? text : parts.join("") + text.slice(done);
   };
-}
-
-function requireLength(length: number): void {
-  if (length > maxTextLength) throw new FormatError(`Replace: the text grows to more than ${maxTextLength} characters`);
 }

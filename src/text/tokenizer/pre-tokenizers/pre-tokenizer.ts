@@ -92,5 +92,9 @@ export function createPreTokenize(preTokenizer: PreTokenizer): PreTokenize {
 }
 
 function chain(steps: readonly PreTokenize[]): PreTokenize {
-  return (pieces, budget) => steps.reduce((split, step) => step(split, budget), pieces);
+  return (pieces, budget) =>
+    steps.reduce((split, step) => {
+      budget.spend(split.texts.reduce((length, text) => length + text.length, split.texts.length + 1));
+      return step(split, budget);
+    }, pieces);
 }
