@@ -47,9 +47,9 @@ export class Allowance {
     this.spend(1 + length / charactersPerStep);
   }
 
-  /** Before a text is searched. Long patterns may take the engine's search many looks at the same place. */
+  /** Before a text is searched. A long pattern that nearly fits everywhere takes the engine some 250 looks at each place, but not more. */
   spendSearch(length: number, patternLength: number): void {
-    this.spend(1 + (length / charactersPerStep) * (1 + Math.min(patternLength, 256) / 32));
+    this.spend(1 + length / charactersPerStep + (length * Math.min(patternLength, 256)) / 100);
   }
 
   /** Before a list, tuple or dict of this many elements is made. */

@@ -53,7 +53,7 @@ export function checkedInteger(value: bigint): bigint {
 }
 
 function integerArithmetic(allowance: Allowance, operator: ArithmeticOperator, a: bigint, b: bigint): bigint | number {
-  if (operator !== "+" && operator !== "-" && isLong(a)) allowance.spend(64);
+  if (operator !== "+" && operator !== "-" && isLong(a)) allowance.spend(512);
   switch (operator) {
     case "+":
       return checkedInteger(a + b);

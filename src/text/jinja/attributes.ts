@@ -12,22 +12,22 @@ export function getAttribute(allowance: Allowance, value: Value, name: string): 
   allowance.spend();
   const own = ownAttribute(value, name);
   const found = own === undefined && value instanceof Dict ? value.get(name) : own;
-  return found === undefined ? new Undefined(missingAttribute(value, name)) : found;
+  return found === undefined ? new Undefined(() => missingAttribute(value, name)) : found;
 }
 
 /** `value[key]`: a key before a method of the same name. Throws RequestError where the value is undefined itself. */
 export function getItem(allowance: Allowance, value: Value, key: Value): Value {
   allowance.spend();
   if (value instanceof Undefined) throw renderError(value.problem);
-  if (key instanceof Undefined) return new Undefined(`a key is undefined: ${key.problem}`);
+  if (key instanceof Undefined) return new Undefined(() => `a key is undefined: ${key.problem}`);
   const item = value instanceof Dict ? value.get(key) : elementOf(allowance, value, key);
   if (item !== undefined) return item;
   if (typeof key === "string") {
     const own = ownAttribute(value, key);
-    return own === undefined ? new Undefined(missingAttribute(value, key)) : own;
+    return own === undefined ? new Undefined(() => missingAttribute(value, key)) : own;
   }
   const printed = typeof key === "bigint" ? String(key) : `of type ${typeName(key)}`;
-  return new Undefined(`a value of type ${typeName(value)} has no element ${printed}`);
+  return new Undefined(() => `a value of type ${typeName(value)} has no element ${printed}`);
 }
 
 function elementOf(allowance: Allowance, value: Value, key: Value): Value | undefined {

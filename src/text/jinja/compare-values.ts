@@ -7,6 +7,7 @@ import { Dict, DictView, isList, Range, Tuple, typeName, Undefined, type Value }
 /** Python's a == b. */
 export function equals(allowance: Allowance, a: Value, b: Value): boolean {
   allowance.spend();
+  if (typeof a === "bigint" && typeof b === "bigint") return a === b;
   if (typeof a === "string" || typeof b === "string") {
     if (typeof a !== typeof b) return false;
     allowance.spendReading((a as string).length);

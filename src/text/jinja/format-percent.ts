@@ -7,7 +7,7 @@ import type { Allowance } from "./allowance.ts";
 import { renderError, shown } from "./template-errors.ts";
 import { Dict, Tuple, typeName, Undefined, type Value } from "./values.ts";
 
-const conversion = /%(?:\(([^)]*)\))?([-#0 +]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]?([^])|%/gu;
+const conversion = /%(?:\(([^)]{0,200})\))?([-#0 +]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]?([^])|%/gu;
 
 interface Conversion {
   readonly type: string;

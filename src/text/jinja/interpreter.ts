@@ -37,6 +37,9 @@ import {
 /** How a body ended: by itself, or by a statement for the loop around it. */
 type Ending = "break" | "continue" | undefined;
 
+/** What it takes to make a scope and fill it. */
+const stepsOfScope = 8;
+
 /** Renders a parsed template once. */
 export class Interpreter {
   readonly #allowance: Allowance;
@@ -144,7 +147,7 @@ export class Interpreter {
     };
     const context = new LoopContext(values, depth, loop.isRecursive ? recurse : undefined);
     for (; context.index < values.length; context.index++) {
-      this.#allowance.spend();
+      this.#allowance.spend(stepsOfScope);
       const inner = new Scope(scope, new Map([["loop", context]]));
       this.#assign(loop.target, values.at(context.index) as Value, inner);
       if (this.#execute(loop.body, inner, output) === "break") break;
@@ -157,6 +160,7 @@ export class Interpreter {
     if (condition === undefined) return iterable instanceof Range ? iterable : listOf(this.#allowance, iterable);
     const kept: Value[] = [];
     for (const value of iterate(this.#allowance, iterable)) {
+      this.#allowance.spend(stepsOfScope);
       const inner = new Scope(scope);
       this.#assign(target, value, inner);
       if (!isTrue(this.#evaluate(condition, inner))) continue;
@@ -190,6 +194,7 @@ export class Interpreter {
 
   #macro(definition: MacroDefinition, scope: Scope): Macro {
     return new Macro(definition, (names) => {
+      this.#allowance.spend(stepsOfScope);
       const line = this.#line;
       const inner = new Scope(scope, names);
       for (const { name, fallback } of definition.parameters) {
@@ -232,7 +237,7 @@ export class Interpreter {
       case "conditional":
         if (isTrue(this.#evaluate(expression.condition, scope))) return this.#evaluate(expression.then, scope);
         if (expression.otherwise !== undefined) return this.#evaluate(expression.otherwise, scope);
-        return new Undefined("an inline if was false, and has no else");
+        return new Undefined(() => "an inline if was false, and has no else");
       case "and":
       case "or":
         return this.#evaluateLogic(expression.operands, expression.kind === "or", scope);
@@ -361,7 +366,7 @@ export class Interpreter {
       step: bound(step.step),
     });
     if (part === undefined && value instanceof Dict) throw renderError("a dict cannot be sliced");
-    return part ?? new Undefined(`a value of type ${typeName(value)} cannot be sliced`);
+    return part ?? new Undefined(() => `a value of type ${typeName(value)} cannot be sliced`);
   }
 
   #call(callee: Value, args: Arguments): Value {

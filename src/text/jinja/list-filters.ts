@@ -103,7 +103,7 @@ function extreme(what: string, isBetter: (order: number) => boolean): Builtin {
       const key = keyOf(value);
       if (best === undefined || isBetter(compare(allowance, key, best.key))) best = { value, key };
     }
-    return best?.value ?? (best === undefined ? new Undefined(`${what} of an empty list is undefined`) : null);
+    return best?.value ?? (best === undefined ? new Undefined(() => `${what} of an empty list is undefined`) : null);
   });
 }
 
@@ -129,13 +129,13 @@ const join = builtin("d? attribute?", (allowance, self, [separator = "", attribu
 
 const first = builtin("", (allowance, self) => {
   const { value, done } = iterate(allowance, self)[Symbol.iterator]().next() as IteratorResult<Value, undefined>;
-  return done ? new Undefined("the first of an empty list is undefined") : value;
+  return done ? new Undefined(() => "the first of an empty list is undefined") : value;
 });
 
 const last = builtin("", (allowance, self) => {
   if (self instanceof Lazy) throw renderError(`the last of a ${self.typeName} is not known; make a list of it first`);
   const values = listOf(allowance, typeof self === "string" ? self.slice(-2) : self);
-  return values.at(-1) ?? (values.length === 0 ? new Undefined("the last of an empty list is undefined") : null);
+  return values.at(-1) ?? (values.length === 0 ? new Undefined(() => "the last of an empty list is undefined") : null);
 });
 
 const length = builtin("", (allowance, self) => {

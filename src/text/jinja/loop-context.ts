@@ -56,9 +56,9 @@ export class LoopContext extends TemplateObject {
       case "depth0":
         return BigInt(this.#depth);
       case "previtem":
-        return index > 0 ? this.#values.at(index - 1) : new Undefined("there is no previous item");
+        return index > 0 ? this.#values.at(index - 1) : new Undefined(() => "there is no previous item");
       case "nextitem":
-        return index + 1 < length ? this.#values.at(index + 1) : new Undefined("there is no next item");
+        return index + 1 < length ? this.#values.at(index + 1) : new Undefined(() => "there is no next item");
       case "cycle":
         return new Callable("cycle", (_, { positional }) => {
           if (positional.length === 0) throw renderError("cycle() takes the values to take turns with");

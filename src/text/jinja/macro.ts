@@ -42,6 +42,7 @@ export class Macro extends TemplateObject {
 /** Throws RequestError for arguments that the macro does not take. */
 function bind(allowance: Allowance, definition: MacroDefinition, { positional, named }: Arguments): Map<string, Value> {
   const { name, parameters, usesCaller, usesVarargs, usesKwargs } = definition;
+  allowance.spend(2 * parameters.length);
   allowance.spendElements(parameters.length + positional.length + named.size);
   const rest = new Map(named);
   const bound = new Map<string, Value>();
@@ -50,12 +51,12 @@ function bind(allowance: Allowance, definition: MacroDefinition, { positional, n
     if (i >= positional.length) rest.delete(parameter.name);
     if (value !== undefined) bound.set(parameter.name, value);
     else if (parameter.fallback === undefined)
-      bound.set(parameter.name, new Undefined(`parameter ${shown(parameter.name)} was not provided`));
+      bound.set(parameter.name, new Undefined(() => `parameter ${shown(parameter.name)} was not provided`));
   }
   if (usesCaller && !parameters.some((parameter) => parameter.name === "caller")) {
     bound.set(
       "caller",
-      rest.get("caller") ?? new Undefined("no caller is defined: the macro is called without a call block"),
+      rest.get("caller") ?? new Undefined(() => "no caller is defined: the macro is called without a call block"),
     );
     rest.delete("caller");
   }

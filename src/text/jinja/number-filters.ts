@@ -36,6 +36,14 @@ function parseFloatLike(value: Value): number | undefined {
   return sign === "-" ? -Infinity : Infinity;
 }
 
+/** Bases that JavaScript reads by itself. */
+const prefixOf: ReadonlyMap<number, string> = new Map([
+  [2, "0b"],
+  [8, "0o"],
+  [10, ""],
+  [16, "0x"],
+]);
+
 /** Python's int(text, base); undefined for what it does not take. */
 function parseInteger(allowance: Allowance, value: string, base: number): bigint | undefined {
   if (value.length > mostDigits) return undefined;
@@ -48,12 +56,14 @@ function parseInteger(allowance: Allowance, value: string, base: number): bigint
   const radix = hasPrefix ? prefixBase : base === 0 ? 10 : base;
   const digits = hasPrefix ? body.slice(2).replace(/^_/, "") : body;
   if (!/^[0-9a-z](?:_?[0-9a-z])*$/.test(digits)) return undefined;
-  let result = 0n;
-  for (const char of digits.replaceAll("_", "")) {
-    const digit = parseInt(char, 36);
-    if (digit >= radix) return undefined;
-    result = result * BigInt(radix) + BigInt(digit);
-  }
+  const plain = digits.replaceAll("_", "");
+  if ([...plain].some((char) => parseInt(char, 36) >= radix)) return undefined;
+  allowance.spend(plain.length ** 2 / (prefixOf.has(radix) ? 10_000 : 10));
+  const prefix = prefixOf.get(radix);
+  const result =
+    prefix === undefined
+      ? [...plain].reduce((sum, char) => sum * BigInt(radix) + BigInt(parseInt(char, 36)), 0n)
+      : BigInt(prefix + plain);
   return checkedInteger(sign === "-" ? -result : result);
 }
 

@@ -52,8 +52,7 @@ export class ExpressionParser {
       while (this.tokens.skipName("if")) {
         const condition = this.#parseOr();
         const otherwise = this.tokens.skipName("else") ? this.parseExpression() : undefined;
-        const body = then;
-        then = this.#state.nested(this.tokens, () => ({ kind: "conditional", condition, then: body, otherwise }));
+        then = { kind: "conditional", condition, then, otherwise };
         if (otherwise !== undefined) break;
       }
       return then;

@@ -60,8 +60,8 @@ function printedEntries(allowance: Allowance, entries: Iterable<readonly [Value,
 /** Decimal. Throws RequestError beyond 4300 digits, as Python does. */
 export function integerText(allowance: Allowance, value: bigint): string {
   if (value <= Number.MAX_SAFE_INTEGER && value >= -Number.MAX_SAFE_INTEGER) return String(value);
-  allowance.spend(64); // the conversion takes time that grows with the square of the length
   const text = String(value);
+  allowance.spend(16 + text.length ** 2 / 10_000); // the time of the conversion grows with the square of the length
   if (text.length > 4300 + Number(value < 0n))
     throw renderError("an integer of more than 4300 digits cannot be printed");
   return text;
@@ -77,7 +77,10 @@ function reprOfText(allowance: Allowance, text: string): string {
   const isDouble = text.includes("'") && !text.includes('"');
   const mark = isDouble ? '"' : "'";
   let body = text;
-  if (needsEscape.test(text)) body = body.replace(allThatNeedEscape, (char) => escapes[char] ?? codeEscape(char));
+  if (needsEscape.test(text)) {
+    allowance.spend(text.length);
+    body = body.replace(allThatNeedEscape, (char) => escapes[char] ?? codeEscape(char));
+  }
   if (!isDouble && body.includes("'")) body = body.replaceAll("'", "\\'");
   return mark + body + mark;
 }

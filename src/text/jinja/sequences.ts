@@ -1,5 +1,5 @@
 import { clampToIndex, integerArgument } from "./builtin.ts";
-import { lengthOfText, offsetsOf } from "./code-points.ts";
+import { hasSurrogates, lengthOfText, offsetsOf } from "./code-points.ts";
 import type { Allowance } from "./allowance.ts";
 import { renderError } from "./template-errors.ts";
 import { Dict, DictView, isList, Lazy, Range, Tuple, typeName, Undefined, type Value } from "./values.ts";
@@ -37,11 +37,17 @@ function* rangeElements(range: Range): Generator<Value> {
   for (let i = 0; i < range.length; i++) yield range.at(i);
 }
 
+/** Before code points are counted, which are units of the text only where it has no surrogates. */
+function spendCodePoints(allowance: Allowance, text: string): void {
+  allowance.spendReading(text.length);
+  if (hasSurrogates(text)) allowance.spend(text.length / 2);
+}
+
 /** Python's len(value); undefined for what has none. */
 export function lengthOf(allowance: Allowance, value: Value): number | undefined {
   if (isList(value)) return value.length;
   if (typeof value === "string") {
-    allowance.spendReading(value.length);
+    spendCodePoints(allowance, value);
     return lengthOfText(value);
   }
   if (value instanceof Tuple) return value.items.length;

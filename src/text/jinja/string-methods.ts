@@ -25,9 +25,9 @@ function method(parameters: string, run: (allowance: Allowance, text: string, gi
 }
 
 /** A method that makes a text of about the same length by going through it. */
-function mapping(map: (text: string) => string): Builtin {
+function mapping(map: (text: string) => string, stepsPerCharacter = 1 / 8): Builtin {
   return method("", (allowance, text) => {
-    allowance.spend(text.length / 8);
+    allowance.spend(text.length * stepsPerCharacter);
     return allowance.made(map(text));
   });
 }
@@ -145,7 +145,7 @@ function expandTabs(allowance: Allowance, text: string, size: number): string {
 export const stringMethods: Builtins = new Map(
   Object.entries({
     capitalize: mapping(capitalize),
-    casefold: mapping((text) => text.toUpperCase().toLowerCase().replaceAll("ς", "σ")),
+    casefold: mapping((text) => text.toUpperCase().toLowerCase().replaceAll("ς", "σ"), 1 / 2),
     center: padding("center", (missing, width) => (missing >> 1) + (missing & width & 1)),
     count: method("sub start? end?", (allowance, text, [sub, start, end]) => {
       const wanted = textArgument(sub as Value, "what to count");
@@ -211,8 +211,8 @@ export const stringMethods: Builtins = new Map(
     ),
     startswith: affixTest((part, affix) => part.startsWith(affix)),
     strip: stripping("both"),
-    swapcase: mapping(swapCase),
-    title: mapping(titleWords),
+    swapcase: mapping(swapCase, 4),
+    title: mapping(titleWords, 4),
     upper: mapping((text) => text.toUpperCase()),
     zfill: method("width", (allowance, text, [width]) => {
       const [sign = ""] = /^[+-]/.exec(text) ?? [];

@@ -1,6 +1,6 @@
 /**
  * What the parser makes of a template. Chains of operators, subscripts and filters are flat lists, so that the tree is only as high as
- * the source is nested, which the parser bounds.
+ * the source is nested, which the parser bounds. Only `a if b if c` grows with its length; whoever evaluates counts levels as well.
  */
 export type Statement =
   | { readonly kind: "text"; readonly text: string }

@@ -15,9 +15,9 @@ export interface RenderOptions {
 }
 
 /** What a template may use whatever it is given, and more for what it is given: templates go over their input, some more than once. */
-const steps = { atLeast: 1_000_000, perValue: 200, perCharacter: 2 };
+const steps = { atLeast: 250_000, perValue: 200, perCharacter: 4 };
 /** Templates that put a text together piece by piece build every beginning of it. */
-const bytes = { atLeast: 2 ** 25, perCharacter: 256 };
+const bytes = { atLeast: 2 ** 24, perCharacter: 256 };
 
 /** A Jinja template as transformers renders chat templates. Parsed once; renderings know nothing of each other. */
 export class Template {

@@ -13,10 +13,10 @@ import { Dict, isTrue, Tuple, Undefined, type Value } from "./values.ts";
 import { wrapWords } from "./wrap-words.ts";
 
 /** A filter that takes the printed form of any value. */
-function mapping(map: (text: string) => string): Builtin {
+function mapping(map: (text: string) => string, stepsPerCharacter = 1 / 8): Builtin {
   return builtin("", (allowance, self) => {
     const text = toText(allowance, self);
-    allowance.spend(text.length / 8);
+    allowance.spend(text.length * stepsPerCharacter);
     return allowance.made(map(text));
   });
 }
@@ -26,11 +26,13 @@ const htmlEscapes: Readonly<Record<string, string>> = {
 };
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => htmlEscapes[char]);
 
-const title = mapping((text) =>
-  text.replace(/[^-\s({[<]+/gu, (word) => {
-    const [first] = word;
-    return first.toUpperCase() + word.slice(first.length).toLowerCase();
-  }),
+const title = mapping(
+  (text) =>
+    text.replace(/[^-\s({[<]+/gu, (word) => {
+      const [first] = word;
+      return first.toUpperCase() + word.slice(first.length).toLowerCase();
+    }),
+  4,
 );
 
 const indent = builtin("width? first? blank?", (allowance, self, [width = 4n, first = false, blank = false]) => {
@@ -165,9 +167,9 @@ export const textFilters = {
   center: builtin("width?", (allowance, self, [width = 80n]) =>
     center(allowance, toText(allowance, self), integerArgument(width, "the width")),
   ),
-  e: mapping(escapeHtml),
-  escape: mapping(escapeHtml),
-  forceescape: mapping(escapeHtml),
+  e: mapping(escapeHtml, 2),
+  escape: mapping(escapeHtml, 2),
+  forceescape: mapping(escapeHtml, 2),
   lower: mapping((text) => text.toLowerCase()),
   replace: builtin("old new count?", (allowance, self, [old, replacement, count]) =>
     replace(
@@ -180,7 +182,7 @@ export const textFilters = {
   ),
   safe: mapping((text) => text),
   string: mapping((text) => text),
-  striptags: mapping(stripTags),
+  striptags: mapping(stripTags, 2),
   tojson: builtin("ensure_ascii? indent? separators? sort_keys?", (allowance, self, given) => {
     const [ensureAscii, indentation, separators, sortKeys] = given;
     return toJson(allowance, self, { ensureAscii, indent: indentation, separators, sortKeys });

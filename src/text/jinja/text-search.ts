@@ -126,7 +126,8 @@ export function replace(allowance: Allowance, text: string, old: string, replace
   allowance.spendText(text.length + count * (replacement.length - old.length));
   if (count === 0) return text;
   if (old === "") return insertBetween(text, replacement, count);
-  if (limit < 0 || count < limit) return text.replaceAll(old, () => replacement);
+  // Not by a function, which would be called for every match; so what $ means in a replacement is taken from it.
+  if (limit < 0 || count < limit) return text.replaceAll(old, replacement.replaceAll("$", "$$$$"));
   const parts: string[] = [];
   let from = 0;
   for (let i = 0; i < count; i++) {
@@ -155,7 +156,7 @@ export function countOf(allowance: Allowance, text: string, wanted: string, limi
   }
   let count = 0;
   for (let at = text.indexOf(wanted); at >= 0 && count < most; at = text.indexOf(wanted, at + wanted.length)) count++;
-  allowance.spend(count / 4);
+  allowance.spend(count);
   return count;
 }
 

@@ -49,11 +49,16 @@ export class Tuple {
 /** What a name, key or attribute gives that is not there. Prints as nothing and is false; whoever asks more of it meets `problem`. */
 export class Undefined extends TemplateObject {
   override readonly typeName = "Undefined";
-  readonly problem: string;
+  readonly #explain: () => string;
 
-  constructor(problem: string) {
+  /** Most of them are only asked whether they are defined, so why they are not is put into words when it is needed. */
+  constructor(explain: () => string) {
     super();
-    this.problem = problem;
+    this.#explain = explain;
+  }
+
+  get problem(): string {
+    return this.#explain();
   }
 
   /** Within a list; by itself it prints as nothing. */
@@ -63,7 +68,7 @@ export class Undefined extends TemplateObject {
 }
 
 export function undefinedName(name: string): Undefined {
-  return new Undefined(`${shown(name)} is undefined`);
+  return new Undefined(() => `${shown(name)} is undefined`);
 }
 
 /** Values that are made one by one as they are asked for, once: what filters such as `map` give. Always true, without a length. */
@@ -242,15 +247,21 @@ export function isTrue(value: Value): boolean {
   return !(value instanceof Undefined);
 }
 
+function isExact(integer: bigint): boolean {
+  return integer <= Number.MAX_SAFE_INTEGER && integer >= -Number.MAX_SAFE_INTEGER;
+}
+
 /** Tuples within tuples, and elements of each, in a key. The same tuple may stand in one many times over, so this bounds work. */
 const mostKeyLevels = 3;
 const mostKeyItems = 16;
 
 function hashKey(key: Value, level = 0): HashKey {
   if (typeof key === "string") return key.charCodeAt(0) <= 1 ? `\0${key}` : key;
-  if (typeof key === "boolean") return key ? 1n : 0n;
-  if (typeof key === "number") return Number.isInteger(key) ? BigInt(key) : key;
-  if (key === null || typeof key === "bigint") return key;
+  if (key === null) return key;
+  if (typeof key === "boolean") return Number(key);
+  // Maps find numbers much faster than bigints; which of both it is depends on the value alone.
+  if (typeof key === "bigint") return isExact(key) ? Number(key) : key;
+  if (typeof key === "number") return Number.isInteger(key) && !Number.isSafeInteger(key) ? BigInt(key) : key;
   if (key instanceof Tuple && level < mostKeyLevels && key.items.length <= mostKeyItems) {
     const parts = key.items.map((item) => {
       const hash = hashKey(item, level + 1);

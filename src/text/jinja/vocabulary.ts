@@ -14,7 +14,7 @@ const fallback = builtin("default_value? boolean?", (_, self, [value = "", isBoo
 const attr = builtin("name", (_, self, [name]) => {
   const text = textArgument(name as Value, "the name of an attribute");
   const found = ownAttribute(self, text);
-  return found === undefined ? new Undefined(missingAttribute(self, text)) : found;
+  return found === undefined ? new Undefined(() => missingAttribute(self, text)) : found;
 });
 
 /** Whether a name is one of a table. */

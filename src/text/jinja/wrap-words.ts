@@ -16,8 +16,8 @@ const dash = /(?<=[\p{L}\p{N}_!"'&.,?])(-{2,})(?=[\p{L}\p{N}_])/u;
 
 /** One paragraph in lines of at most `width` characters, as Python's textwrap.wrap: blanks at the ends of lines are dropped. */
 export function wrapWords(allowance: Allowance, text: string, options: WrapOptions): string[] {
-  const { width, breaksLongWords } = options;
-  allowance.spend(text.length);
+  const { width } = options;
+  allowance.spend(2 * text.length);
   allowance.spendElements(text.length);
   const waiting = (text.match(chunks) ?? []).flatMap((chunk) => splitChunk(chunk, options)).reverse();
   const lines: string[] = [];
@@ -33,8 +33,10 @@ export function wrapWords(allowance: Allowance, text: string, options: WrapOptio
       used += length;
     }
     const next = waiting.at(-1);
-    if (next !== undefined && lengthOfText(next) > width)
-      breakWord(waiting, line, width - used, options, breaksLongWords);
+    if (next !== undefined && lengthOfText(next) > width) {
+      allowance.spendReading(4 * next.length);
+      breakWord(waiting, line, width - used, options);
+    }
     if (line.length > 0 && blank.test(line[line.length - 1])) line.pop();
     if (line.length > 0) lines.push(line.join(""));
   }
@@ -50,22 +52,29 @@ function splitChunk(chunk: string, { breaksOnHyphens }: WrapOptions): readonly s
 }
 
 /** Moves what fits of a word that is longer than a line. */
-function breakWord(waiting: string[], line: string[], left: number, options: WrapOptions, isAllowed: boolean): void {
-  const word = [...(waiting.pop() ?? "")];
-  const space = options.width < 1 ? 1 : left;
-  if (!isAllowed) {
-    if (line.length === 0) line.push(word.join(""));
-    else waiting.push(word.join(""));
+function breakWord(
+  waiting: string[],
+  line: string[],
+  left: number,
+  { breaksLongWords, breaksOnHyphens }: WrapOptions,
+): void {
+  const word = waiting.pop() ?? "";
+  if (!breaksLongWords) {
+    if (line.length === 0) line.push(word);
+    else waiting.push(word);
     return;
   }
-  const cut = hyphenCut(word, space, options);
-  line.push(word.slice(0, cut).join(""));
-  waiting.push(word.slice(cut).join(""));
+  const cut = offsetOf(word, left);
+  const hyphenAt = breaksOnHyphens ? word.lastIndexOf("-", cut - 1) : -1;
+  // Behind a hyphen, where something other than hyphens stands before it.
+  const end = hyphenAt > 0 && /[^-]/.test(word.slice(0, hyphenAt)) ? hyphenAt + 1 : cut;
+  line.push(word.slice(0, end));
+  waiting.push(word.slice(end));
 }
 
-/** Behind the last hyphen that fits, where something other than hyphens stands before it; else where the line is full. */
-function hyphenCut(word: readonly string[], space: number, { breaksOnHyphens }: WrapOptions): number {
-  if (!breaksOnHyphens || word.length <= space) return space;
-  const at = word.slice(0, space).lastIndexOf("-");
-  return at > 0 && word.slice(0, at).some((char) => char !== "-") ? at + 1 : space;
+/** UTF-16 units that so many code points take. */
+function offsetOf(text: string, count: number): number {
+  let offset = 0;
+  for (let i = 0; i < count && offset < text.length; i++) offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
+  return offset;
 }
