@@ -90,7 +90,7 @@ function connect(
             try {
               onProgress?.(message.progress);
             } catch (error) {
-              reject(error);
+              reject(error instanceof Error ? error : new Error(String(error), { cause: error }));
             }
           } else if (message.type === "open-failed") reject(decodeError(message.error));
           else handler(message);
