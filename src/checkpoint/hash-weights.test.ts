@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -15,15 +15,19 @@ interface Expected {
 
 const sha256 = () => createHash("sha256");
 
+/** Whole models, and single modules taken out of some, in formats of integers. */
 const goldenNames = (root: string): readonly string[] =>
-  readdirSync(join(root, "models")).filter((name) => /^(qwen2-)?gptq(v2)?-/.test(name));
+  ["models", "modules"]
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
+    .filter((name) => /[/]((qwen2-)?gptq|awq|marlin|ct-w|ct-marlin)/.test(name));
 
 describe.each([
   ["golden files", fixtures],
   ["the whole set of golden files, in ../shared/fixtures", sharedFixtures],
 ] as const)("%s", (_, root) => {
   test.skipIf(root === undefined).each(root === undefined ? ["absent"] : goldenNames(root))("%s", async (name) => {
-    const path = join(root ?? "", "models", name);
+    const path = join(root ?? "", name);
     const expected = JSON.parse(await readFile(join(path, "expected.json"), "utf8")) as Expected;
     const warnings: string[] = [];
     await using checkpoint = await openCheckpoint(await openFolder(path), { warn: (text) => warnings.push(text) });

@@ -5,7 +5,7 @@ import { normalisedError } from "../conformance/normalised-error.ts";
 import { largestError, likeliest } from "./compare-logits.ts";
 import { goldenModel, openSequence, type GoldenSequenceOptions } from "./golden-model.ts";
 
-/** GPTQ checkpoints from their files to logits and greedy tokens, against float32 on the dequantized weights (fixtures/README.md). */
+/** Checkpoints of integer formats from their files to logits and greedy tokens, against float32 on the dequantized weights (fixtures/README.md). */
 
 /** With f32 activations: the largest difference over the standard deviation of the logits. Two orders of rounding, nothing else. */
 const tolerance = 1e-4;
@@ -32,6 +32,17 @@ const int8Errors: Readonly<Record<string, number>> = {
   "gptqv2-3b-g128-sym": 6.2e-4,
   "gptqv2-4b-g128-asym": 6.7e-4,
   "qwen2-gptq-4b-g128-sym": 6.1e-4,
+  "gptqp-3b-g64-asym": 5.4e-4,
+  "awq-gemm-g128": 7.6e-4,
+  "awq-gemm-g128-gptqmodel": 6.1e-4,
+  "awq-gemm-g64": 4.6e-4,
+  "marlin-g128": 6.6e-4,
+  "marlin-gm1": 6.3e-4,
+  "ct-marlin24-w4-g128": 6.4e-4,
+  "ct-w4a16-g128-asym": 6.0e-4,
+  "ct-w4a16-g128-sym": 6.9e-4,
+  "ct-w8a16-channel": 7.5e-4,
+  "ct-w8a8-int-channel": 7.5e-4,
 };
 
 describe.each(await availableImplementations())("$label", (implementation) => {
