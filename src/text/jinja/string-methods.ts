@@ -74,9 +74,12 @@ function pad(
   return fill.repeat(left) + text + fill.repeat(missing - left);
 }
 
-/** As Python's str.center: of an odd rest, the left side gets more where the width is odd. */
+/** Of an odd rest, the left side gets more where the width is odd, as in Python. */
+const centered = (missing: number, width: number): number => (missing >> 1) + (missing & width & 1);
+
+/** Python's str.center. */
 export function center(allowance: Allowance, text: string, width: number, fill = " "): string {
-  return pad(allowance, text, width, fill, (missing, wide) => (missing >> 1) + (missing & wide & 1));
+  return pad(allowance, text, width, fill, centered);
 }
 
 function finding(from: "left" | "right", isFailing: boolean): Builtin {
@@ -146,7 +149,7 @@ export const stringMethods: Builtins = new Map(
   Object.entries({
     capitalize: mapping(capitalize),
     casefold: mapping((text) => text.toUpperCase().toLowerCase().replaceAll("ς", "σ"), 1 / 2),
-    center: padding("center", (missing, width) => (missing >> 1) + (missing & width & 1)),
+    center: padding("center", centered),
     count: method("sub start? end?", (allowance, text, [sub, start, end]) => {
       const wanted = textArgument(sub as Value, "what to count");
       const within = withinBounds(allowance, text, start, end);
