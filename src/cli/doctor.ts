@@ -1,14 +1,24 @@
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Command } from "commander";
 import type { Backend, BackendReport, DeviceRates } from "../device/backend.ts";
+import { hubCacheFolder } from "../hub/hub-settings.node.ts";
 import { createNodeHost } from "../entry/node.ts";
 import { absentBackends } from "./absent-backends.ts";
 import { cpuFeatures } from "./cpu-features.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
 import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
+import {
+  examineCache,
+  examineEnvironment,
+  examineTerminal,
+  memoryLimit,
+  type CacheFindings,
+  type TerminalFindings,
+} from "./surroundings.ts";
 import { Terminal } from "./terminal.ts";
-import { version } from "./version.ts";
+import { nodeNeeded, version } from "./version.ts";
+import { visibleControls } from "./visible-controls.ts";
 
 const examples = `
 Examples:
@@ -30,8 +40,19 @@ interface Findings {
   readonly fewbit: string;
   readonly node: string;
   readonly platform: string;
-  readonly cpu: { readonly model: string; readonly features: readonly string[]; readonly logicalCores: number };
-  readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
+  /** What package.json asks of Node. */
+  readonly nodeNeeded: string;
+  readonly cpu: {
+    readonly model: string;
+    readonly features: readonly string[];
+    /** That the process may use; of those that there are. */
+    readonly logicalCores: number;
+    readonly installedCores: number;
+  };
+  readonly memory: { readonly totalBytes: number; readonly freeBytes: number; readonly limitBytes: number | null };
+  readonly cache: CacheFindings;
+  readonly terminal: TerminalFindings;
+  readonly environment: Readonly<Record<string, string>>;
   readonly backends: readonly BackendFindings[];
 }
 
@@ -48,13 +69,23 @@ async function doctor(flags: CommonFlags): Promise<void> {
   const findings: Findings = {
     fewbit: version,
     node: process.version,
+    nodeNeeded,
     platform: `${process.platform} ${process.arch}`,
     cpu: {
       model: cpus()[0]?.model.trim() ?? "unknown",
       features: await cpuFeatures(),
       logicalCores: availableParallelism(),
+      installedCores: cpus().length,
     },
-    memory: { totalBytes: totalmem(), freeBytes: freemem() },
+    memory: {
+      totalBytes: totalmem(),
+      // Free and what the system would give up, within the limit of a control group.
+      freeBytes: process.availableMemory?.() ?? freemem(),
+      limitBytes: memoryLimit(totalmem()),
+    },
+    cache: await examineCache(hubCacheFolder()),
+    terminal: examineTerminal(terminal.colors.isColorSupported),
+    environment: examineEnvironment(process.env),
     backends: wanted === "auto" ? [...backends, ...absentBackends] : backends,
   };
   if (flags.json) terminal.printJson(findings);
@@ -69,19 +100,40 @@ async function examine(backend: Backend, threads: number | undefined): Promise<B
   return { ...report, threads: device.threads, ...(rates !== undefined && { rates }) };
 }
 
-function describe({ fewbit, node, platform, cpu, memory, backends }: Findings, { colors }: Terminal): string {
+function describe(findings: Findings, { colors }: Terminal): string {
+  const { fewbit, node, nodeNeeded, platform, cpu, memory, cache, terminal, environment, backends } = findings;
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   const machine = [
-    ["fewbit", `${fewbit}, Node ${node}, ${platform}`],
-    ["processor", `${cpu.model}, ${cpu.logicalCores} logical cores`],
+    ["fewbit", `${fewbit}, ${platform}`],
+    ["node", `${node}; ${nodeNeeded} is needed`],
+    ["processor", `${cpu.model}, ${cpu.logicalCores} of ${cpu.installedCores} logical cores`],
     ["features", cpu.features.join(" ") || "unknown"],
-    ["memory", `${gigabytes(memory.totalBytes)}, ${gigabytes(memory.freeBytes)} free`],
+    [
+      "memory",
+      `${gigabytes(memory.totalBytes)}, ${gigabytes(memory.freeBytes)} free` +
+        (memory.limitBytes === null ? "" : `, limited to ${gigabytes(memory.limitBytes)}`),
+    ],
+    [
+      "models",
+      `${cache.folder}${cache.isWritable ? "" : `, ${colors.red("cannot be written")}`}` +
+        (cache.freeBytes === null ? "" : `, ${gigabytes(cache.freeBytes)} free on the disk`),
+    ],
+    ["terminal", describeTerminal(terminal)],
+    ...Object.entries(environment).map(([name, value], i) => [
+      i === 0 ? "environment" : "",
+      `${name}=${visibleControls(value)}`,
+    ]),
   ];
   const found = backends.flatMap(({ name, available, detail, rates }) => [
     [name, `${available ? colors.green("can run") : colors.red("cannot run")}: ${detail}`],
     ...(rates === undefined ? [] : describeRates(rates).map((line) => ["", line])),
   ]);
   return formatTable([...machine, ["", ""], ...found], ["left", "left"]);
+}
+
+function describeTerminal({ input, output, columns, type, hasColors }: TerminalFindings): string {
+  if (!output) return input ? "output goes elsewhere" : "none";
+  return `${type ?? "unknown"}, ${columns ?? 0} columns, ${hasColors ? "colours" : "no colours"}${input ? "" : ", input comes from elsewhere"}`;
 }
 
 function describeRates({ readRate, dotRate, barrierSeconds, callSeconds }: DeviceRates): readonly string[] {

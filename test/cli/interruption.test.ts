@@ -9,7 +9,25 @@ function onFirstOutput(act: (child: ChildProcess) => void): (child: ChildProcess
   return (child) => void child.stdout?.once("data", () => act(child));
 }
 
+describe.skipIf(!isBuilt)("waiting for standard input", () => {
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("%s ends it with %i and no complaint", async (signal, code) => {
+    // More than a pipe holds: when all of it is gone, the program reads.
+    const input = "x".repeat(2 ** 20);
+    const during = (child: ChildProcess): void => void child.stdin?.once("drain", () => child.kill(signal));
+    expect(await fewbit(["run"], { input, isOpen: true, during })).toEqual({ code, stdout: "", stderr: "" });
+  });
+});
+
 describe.skipIf(!isBuilt || !hasNative)("a long answer", () => {
+  test("SIGTERM ends it with 143, in order", async () => {
+    const { code, stderr } = await fewbit(endless, { during: onFirstOutput((child) => child.kill("SIGTERM")) });
+    expect({ code, stderr }).toEqual({ code: 143, stderr: "" });
+  });
+
   test("Ctrl-C ends it with 130 and no complaint", async () => {
     const { code, stdout, stderr } = await fewbit(endless, { during: onFirstOutput((child) => child.kill("SIGINT")) });
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
