@@ -1,6 +1,10 @@
-import { defineConfig, type UserConfig } from "tsdown";
+import { defineConfig } from "tsdown";
 
-const common: UserConfig = {
+/**
+ * One build of all entries, so that what Node and browsers share is there once. A shared chunk holds what every one of its entries
+ * reaches: what browser.mjs imports is free of `node:` as its sources are (test/runtime/built-package.test.ts, test/package).
+ */
+export default defineConfig({
   format: "esm",
   outDir: "dist",
   fixedExtension: true,
@@ -10,29 +14,14 @@ const common: UserConfig = {
   banner: { dts: '/// <reference lib="esnext.disposable" />' },
   clean: ["dist"],
   report: false,
-};
-
-/** Two builds, because the browser's must not share chunks with what imports `node:`. */
-export default defineConfig([
-  {
-    ...common,
-    name: "node",
-    platform: "node",
-    target: "node20.19", // lowers `using`, which Node 20 cannot parse
-    entry: {
-      node: "src/entry/node.ts",
-      "engine-child": "src/entry/engine-child.ts",
-      cli: "src/cli/main.ts",
-    },
-    dts: { entry: ["src/entry/node.ts"] },
+  platform: "neutral", // "node" puts an import of node:module into what is shared
+  deps: { neverBundle: [/^node:/] },
+  target: "node20.19", // lowers `using`, which Node 20 cannot parse
+  entry: {
+    node: "src/entry/node.ts",
+    browser: "src/entry/browser.ts",
+    "engine-child": "src/entry/engine-child.ts",
+    cli: "src/cli/main.ts",
   },
-  {
-    ...common,
-    name: "browser",
-    platform: "browser",
-    target: "es2023",
-    entry: { browser: "src/entry/browser.ts" },
-    outputOptions: { chunkFileNames: "browser-[name].mjs" },
-    dts: true,
-  },
-]);
+  dts: { entry: ["src/entry/node.ts", "src/entry/browser.ts"] },
+});

@@ -132,6 +132,15 @@ describe.skipIf(!hasLibrary)(`the tarball of ${platformPackage}`, () => {
   });
 });
 
+test("the lock file names no registry, so that whichever is configured serves", () => {
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { version?: string; integrity?: string; resolved?: string }>;
+  };
+  const entries = Object.entries(packages).filter(([path]) => path !== "");
+  expect(entries.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+  expect(entries.filter(([, { integrity }]) => integrity === undefined)).toEqual([]);
+});
+
 test("an unknown package is refused by name", () => {
   const { status, stderr } = run(process.execPath, [join(root, "scripts", "pack.mjs"), "@fewbit/cpu-toaster"]);
   expect(status).toBe(1);
