@@ -79,11 +79,11 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
 
   test.each([
     ["a folder that is not there", ["run", "./no-such-model", ...say], /no such folder or file/],
-    ["a file that holds no weights", ["inspect", `${model}/config.json`], /config\.json: is no \.safetensors file/],
+    ["a file that holds no weights", ["inspect", `${model}/config.json`], /config\.json: is no \.safetensors, \.gguf or \.bin file/],
     ["a device", ["inspect", "/dev/null"], /\/dev\/null: is a device/],
     ["an id that is not in the cache", ["run", "some/model", "--offline", ...say], /some\/model: is not in the cache/],
     ["a GGUF file that is not there", ["run", "model.gguf", ...say], /no such folder or file/],
-    ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors files/],
+    ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors or \.gguf files/],
     ["CUDA", ["run", model, "--ids", "1", "--backend", "cuda"], /this build has no cuda backend/],
     ["WebGPU", ["inspect", model, "--backend", "webgpu"], /this build has no webgpu backend/],
     ["f16", ["run", model, "--ids", "1", "--dtype", "f16"], /compute in f32/],
