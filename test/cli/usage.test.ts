@@ -79,7 +79,11 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
 
   test.each([
     ["a folder that is not there", ["run", "./no-such-model", ...say], /no such folder or file/],
-    ["a file that holds no weights", ["inspect", `${model}/config.json`], /config\.json: is no \.safetensors, \.gguf or \.bin file/],
+    [
+      "a file that holds no weights",
+      ["inspect", `${model}/config.json`],
+      /config\.json: is no \.safetensors, \.gguf or \.bin file/,
+    ],
     ["a device", ["inspect", "/dev/null"], /\/dev\/null: is a device/],
     ["an id that is not in the cache", ["run", "some/model", "--offline", ...say], /some\/model: is not in the cache/],
     ["a GGUF file that is not there", ["run", "model.gguf", ...say], /no such folder or file/],
