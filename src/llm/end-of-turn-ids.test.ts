@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { byteLevelTokenizer, loadTiny } from "../../test/fixtures/tiny-tokenizers.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { endOfTurnIds } from "./end-of-turn-ids.ts";
 
 const tokenizer = loadTiny(byteLevelTokenizer());
@@ -14,6 +15,19 @@ test("all sources in union", () => {
     specialTokens: { eos_token: "<|end|>" },
   };
   expect(endOfTurnIds(sources)).toEqual([5, 6, end]);
+});
+
+test("a special token that is known to end a turn, whatever the configs say", () => {
+  const withTurnEnd = (special: boolean): Tokenizer =>
+    loadTiny({ ...(byteLevelTokenizer() as object), added_tokens: [{ id: 300, content: "<|im_end|>", special }] });
+  const generationConfig = { eos_token_id: 5 };
+  expect(endOfTurnIds({ ...none, generationConfig, tokenizer: withTurnEnd(true) })).toEqual([5, 300]);
+  expect(endOfTurnIds({ ...none, generationConfig, tokenizer: withTurnEnd(false) })).toEqual([5]);
+});
+
+test("the language model of several, and the tokenizer's end of a turn", () => {
+  const config = { text_config: { eos_token_id: [8] } };
+  expect(endOfTurnIds({ ...none, config, specialTokens: { eot_token: "<tool>" } })).toEqual([8, end + 1]);
 });
 
 test("a model that names none has none", () => {
