@@ -1,5 +1,6 @@
 import type { WeightSource } from "../compile/weight-source.ts";
 import type { RawTensor } from "../containers/raw-tensor.ts";
+import type { EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import type { FormatOverrides } from "../formats/weight-format.ts";
 import type { JsonObject } from "../util/json.ts";
 import type { Warn } from "../util/warn-once.ts";
@@ -49,6 +50,8 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
   module(name: string): CheckpointModule | undefined;
   /** The weight of a packed module of `modules()` as the file has it, rows in the file's order. Throws as WeightSource.linear. */
   stored(module: CheckpointModule): Promise<PackedWeight>;
+  /** The model's text half, where it lies in the file of the weights itself; undefined: it lies in files of its own. Throws FormatError. */
+  embeddedText(): EmbeddedText | undefined;
   /** The content of a text file beside the weights ("tokenizer.json"); undefined: there is none. */
   readText(name: string): Promise<string | undefined>;
   close(): Promise<void>;

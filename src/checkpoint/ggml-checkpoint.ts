@@ -4,6 +4,7 @@ import type { GgmlType } from "../containers/ggml/ggml-type.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
 import { ggmlOutline, ggmlWeight } from "../formats/ggml/ggml-weight.ts";
 import type { GgmlModel } from "../formats/ggml/ggml-model.ts";
+import type { EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import { pairsToHalves } from "../formats/ggml/pair-rows.ts";
 import type { Folder } from "../io/folder.ts";
 import { FormatError } from "../util/errors.ts";
@@ -32,6 +33,7 @@ export interface GgmlCheckpointParts {
   readonly declared: JsonObject;
   /** Undefined: the file holds no model, and can only be looked at. */
   readonly model: GgmlModel | undefined;
+  readonly readText: () => EmbeddedText;
 }
 
 /** A file of ggml as a checkpoint: it has its config inside, and its tensors under the names that the model has for its modules. */
@@ -121,6 +123,10 @@ export class GgmlCheckpoint implements Checkpoint {
     if (tensor === undefined) throw new FormatError(`${this.label}: has no tensor ${quote(module.name)}`);
     const data = await readWhole(tensor);
     return withLabel(this.label, () => ggmlWeight(data));
+  }
+
+  embeddedText(): EmbeddedText {
+    return withLabel(this.label, this.#parts.readText);
   }
 
   async readText(name: string): Promise<string | undefined> {

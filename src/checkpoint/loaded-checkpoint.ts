@@ -158,6 +158,10 @@ export class LoadedCheckpoint implements Checkpoint {
     return (await this.linear(module.name)).weight;
   }
 
+  embeddedText(): undefined {
+    return undefined;
+  }
+
   async readText(name: string): Promise<string | undefined> {
     return this.files.includes(name) ? readText(this.#parts.folder, name) : undefined;
   }

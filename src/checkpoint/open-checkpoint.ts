@@ -42,7 +42,7 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
   });
   if ("container" in weights && weights.container !== "safetensors") {
     const open = weights.container === "gguf" ? openGgufCheckpoint : openLegacyCheckpoint;
-    return open({ folder, files, sources: await openAll(folder, weights.files), signal: options.signal });
+    return open({ folder, files, sources: await openAll(folder, weights.files), warn, signal: options.signal });
   }
   const container = await openWeights(folder, weights, options.signal);
   try {

@@ -4,10 +4,12 @@ import { openGguf } from "../containers/gguf/open-gguf.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
 import { ropeFactorNames } from "../formats/ggml/gguf-config.ts";
 import { ggufModel } from "../formats/ggml/gguf-model.ts";
+import { ggufText, legacyText, type EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import { legacyModel } from "../formats/ggml/legacy-model.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import type { Folder } from "../io/folder.ts";
 import type { JsonObject } from "../util/json.ts";
+import type { Warn } from "../util/warn-once.ts";
 import { GgmlCheckpoint } from "./ggml-checkpoint.ts";
 import { readWhole } from "./read-whole.ts";
 import { withLabel } from "./with-label.ts";
@@ -18,11 +20,14 @@ export interface OpenGgmlOptions {
   readonly files: readonly string[];
   /** Taken: they are closed with the checkpoint, and when opening fails. */
   readonly sources: readonly ByteSource[];
+  /** Told of what is not read: a kind of tokenizer, say. */
+  readonly warn: Warn;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Opens a GGUF file, or all parts of a split one. Throws as openGguf and ggufModel. */
-export async function openGgufCheckpoint({ folder, files, sources, signal }: OpenGgmlOptions): Promise<GgmlCheckpoint> {
+export async function openGgufCheckpoint(options: OpenGgmlOptions): Promise<GgmlCheckpoint> {
+  const { folder, files, sources, warn, signal } = options;
   const file = await openGguf(sources, signal && { signal });
   try {
     const { metadata, tensors, label } = file;
@@ -34,7 +39,8 @@ export async function openGgufCheckpoint({ folder, files, sources, signal }: Ope
       factors.set(name, [...withLabel(label, () => decodeVector(data))]);
     }
     const model = withLabel(label, () => ggufModel({ metadata, tensors, factors }));
-    return new GgmlCheckpoint({ folder, files, file, format: "gguf", declared: declaredBy(metadata), model });
+    const readText = (): EmbeddedText => ggufText(metadata, warn);
+    return new GgmlCheckpoint({ folder, files, file, format: "gguf", declared: declaredBy(metadata), model, readText });
   } catch (error) {
     await file.close();
     throw error;
@@ -59,7 +65,8 @@ export async function openLegacyCheckpoint(options: OpenGgmlOptions): Promise<Gg
     const { header, tensors, label } = file;
     const model = withLabel(label, () => legacyModel(header, tensors));
     const declared = Object.assign(Object.create(null) as JsonObject, { ftype: header.fileType });
-    return new GgmlCheckpoint({ folder, files, file, format: "ggml", declared, model });
+    const readText = (): EmbeddedText => legacyText(file.tokens);
+    return new GgmlCheckpoint({ folder, files, file, format: "ggml", declared, model, readText });
   } catch (error) {
     await file.close();
     throw error;

@@ -8,6 +8,7 @@ import { checkChat } from "../llm/check-options.ts";
 import { conversationOf } from "../llm/generation-options.ts";
 import { loadChatText, type ChatText } from "../llm/load-chat-text.ts";
 import { locateModel } from "../llm/locate-model.ts";
+import { openEmbeddedText } from "../llm/open-embedded-text.ts";
 import { ChatRenderer } from "../llm/model-text.ts";
 import type { Conversation } from "../text/chat-template.ts";
 import { FewbitError, RequestError } from "../util/errors.ts";
@@ -106,7 +107,7 @@ async function modelText(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ChatText> {
-  const { folder } = await withPathHint(model, () =>
+  const location = await withPathHint(model, () =>
     locateModel(createNodeHost(), withRevision(model, flags), {
       ...hubAccess(flags),
       signal,
@@ -114,7 +115,9 @@ async function modelText(
       onProgress: loadingProgress(terminal),
     }),
   );
-  const chatText = await loadChatText(folder, signal);
+  const { folder } = location;
+  const embedded = await openEmbeddedText(location, { warn: terminal.warn, signal });
+  const chatText = await loadChatText(folder, embedded, signal);
   if (chatText.templates === undefined)
     throw new RequestError(
       `${folder.label}: there is no chat template, neither as chat_template.jinja nor in tokenizer_config.json`,

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { createNodeHost } from "../entry/node.ts";
 import { loadTokenizer } from "../llm/load-tokenizer.ts";
 import { locateModel } from "../llm/locate-model.ts";
+import { openEmbeddedText } from "../llm/open-embedded-text.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { RequestError } from "../util/errors.ts";
 import type { JsonValue } from "../util/json.ts";
@@ -88,7 +89,7 @@ async function openTokenizer(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Tokenizer> {
-  const { folder } = await withPathHint(model, () =>
+  const location = await withPathHint(model, () =>
     locateModel(createNodeHost(), withRevision(model, flags), {
       ...hubAccess(flags),
       signal,
@@ -96,7 +97,9 @@ async function openTokenizer(
       onProgress: loadingProgress(terminal),
     }),
   );
-  const tokenizer = await loadTokenizer(folder, signal);
+  const { folder } = location;
+  const embedded = await openEmbeddedText(location, { warn: terminal.warn, signal });
+  const tokenizer = await loadTokenizer(folder, embedded, signal);
   if (tokenizer === undefined) throw new RequestError(`${folder.label}: there is no tokenizer.json`);
   return tokenizer;
 }

@@ -1,4 +1,5 @@
 import { readFile, readText } from "../checkpoint/read-file.ts";
+import type { EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import type { Folder } from "../io/folder.ts";
 import { findChatTemplate, type ChatTemplateSource } from "../text/chat-template-source.ts";
 import { parseSpecialTokens, type SpecialTokens } from "../text/special-tokens.ts";
@@ -13,8 +14,17 @@ export interface ChatText {
 /** With thousands of added tokens tokenizer_config.json has a megabyte. */
 const maxConfigBytes = 16 * 2 ** 20;
 
-/** A model's chat templates and the tokens that they name; needs neither tokenizer nor weights. Throws FormatError, AbortedError. */
-export async function loadChatText(folder: Folder, signal: AbortSignal | undefined): Promise<ChatText> {
+/**
+ * A model's chat templates and the tokens that they name, those in the file of its weights before what lies beside it; needs neither
+ * tokenizer nor weights. Throws FormatError, AbortedError.
+ */
+export async function loadChatText(
+  folder: Folder,
+  embedded: EmbeddedText | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ChatText> {
+  if (embedded?.templates !== undefined)
+    return { specialTokens: embedded.specialTokens, templates: embedded.templates };
   const names = await folder.list();
   const content = async (name: string): Promise<string | undefined> =>
     names.includes(name) ? readText(folder, name, signal) : undefined;
@@ -29,7 +39,10 @@ export async function loadChatText(folder: Folder, signal: AbortSignal | undefin
     tokenizerConfig,
   });
   return {
-    specialTokens: parseSpecialTokens(tokenizerConfig, await json("special_tokens_map.json")),
+    specialTokens: {
+      ...parseSpecialTokens(tokenizerConfig, await json("special_tokens_map.json")),
+      ...embedded?.specialTokens,
+    },
     ...(templates !== undefined && { templates }),
   };
 }

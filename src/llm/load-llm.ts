@@ -48,6 +48,7 @@ export async function loadLLM(
   // Weights are prepared by native threads as a rule, so that this thread has time for the tokenizer.
   const givingUp = new AbortController();
   const loadingText = loadModelText(folder, {
+    embedded: checkpoint.embeddedText(),
     signal: AbortSignal.any([givingUp.signal, ...(signal ? [signal] : [])]),
     onProgress,
   });

@@ -1,3 +1,4 @@
+import type { EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import type { Folder } from "../io/folder.ts";
 import { createChatTemplate, type ChatTemplate } from "../text/chat-template.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
@@ -12,6 +13,8 @@ export interface ModelText extends ChatText {
 }
 
 export interface ModelTextOptions {
+  /** What the file of the weights holds of it. */
+  readonly embedded?: EmbeddedText | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told of the phase "tokenizer". */
   readonly onProgress?: OnLoadProgress | undefined;
@@ -19,12 +22,12 @@ export interface ModelTextOptions {
 
 /** Reads a model's tokenizer and chat templates; needs no weights. Throws FormatError for files that are malformed, AbortedError. */
 export async function loadModelText(folder: Folder, options: ModelTextOptions = {}): Promise<ModelText> {
-  const { signal, onProgress } = options;
-  const chatText = await loadChatText(folder, signal);
+  const { embedded, signal, onProgress } = options;
+  const chatText = await loadChatText(folder, embedded, signal);
   const hasTokenizer = (await folder.list()).includes(tokenizerFile);
   const bytesTotal = onProgress && hasTokenizer ? await sizeOf(folder, tokenizerFile) : 0;
   onProgress?.({ phase: "tokenizer", bytesDone: 0, bytesTotal });
-  const tokenizer = await loadTokenizer(folder, signal);
+  const tokenizer = await loadTokenizer(folder, embedded, signal);
   onProgress?.({ phase: "tokenizer", bytesDone: bytesTotal, bytesTotal });
   return { ...chatText, ...(tokenizer !== undefined && { tokenizer }) };
 }
