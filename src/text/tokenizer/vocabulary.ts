@@ -1,5 +1,3 @@
-import { FormatError } from "../../util/errors.ts";
-
 const utf8 = new TextEncoder();
 
 /** Sixteen times the largest vocabulary in use. */
@@ -60,19 +58,6 @@ export class Vocabulary {
       ends[id] = end;
     }
     return new Vocabulary(bytes.slice(0, end), starts, ends);
-  }
-
-  /** Of ids by token, in any order. Throws FormatError for ids that are out of range or belong to two tokens. */
-  static fromIds(ids: ReadonlyMap<string, number>): Vocabulary {
-    const most = highestId(ids.size);
-    const tokens: (string | undefined)[] = [];
-    for (const [token, id] of ids) {
-      if (!Number.isInteger(id) || id < 0 || id > most) throw new FormatError(idOutOfRange(id, ids.size));
-      while (tokens.length <= id) tokens.push(undefined);
-      if (tokens[id] !== undefined) throw new FormatError(`vocabulary: two tokens have the id ${id}`);
-      tokens[id] = token;
-    }
-    return Vocabulary.of(tokens);
   }
 
   has(id: number): boolean {

@@ -56,7 +56,7 @@ export class UnigramEncoder implements PieceEncoder {
     for (let i = reversed.length - 1; i >= 0; i--) ids.push(reversed[i]);
   }
 
-  /** For every place where a token may end: the last token of the best way there, and where it begins. Of equals the longest wins, which began first. */
+  /** For every place where a token may end: the last token of the best way there, and where it begins. Of equals the one that began first wins. */
   #search(piece: string, budget: StepBudget): { readonly bestIds: Int32Array; readonly begins: Int32Array } {
     const { scores, unknownId } = this.#model;
     const bestScores = new Float64Array(piece.length + 1);
