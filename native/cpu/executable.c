@@ -24,7 +24,7 @@ static int32_t rows_limit(const fb_executable *e, int32_t buffer_id) { return e-
 
 static int open_scratch(fb_executable *e) {
   size_t thread_floats = 0, codes = 0, spans = 0, gathered = 0;
-  const size_t y = 2 * 16 * FB_TILE;
+  const size_t y = 2 * FB_BLOCK_ROWS * FB_TILE;
   for (int32_t i = 0; i < e->header.ops; i++) {
     const fb_op *op = &e->ops[i];
     size_t need = 0;
@@ -35,10 +35,12 @@ static int open_scratch(fb_executable *e) {
         const size_t row_codes = rows * (size_t)w->blocks * FB_BLOCK, row_spans = rows * (size_t)((w->blocks * FB_BLOCK + w->span - 1) / w->span);
         codes = row_codes > codes ? row_codes : codes;
         spans = row_spans > spans ? row_spans : spans;
-      } else if (w->kind == FB_AFFINE) {
+      } else if (w->kind != FB_DENSE) {
         need = (size_t)w->in * FB_TILE * 2;
         if (w->row_order && rows * (size_t)w->in > gathered) gathered = rows * (size_t)w->in;
       }
+    } else if (op->kind == FB_OP_EMBED) {
+      need = (size_t)e->weights[op->weight]->in * FB_TILE;
     } else if (op->kind == FB_OP_ATTENTION) {
       const fb_cache *cache = &e->caches[op->cache];
       need = fb_attention_scratch(op->a.width / cache->head_dim / cache->kv_heads, cache->head_dim);
@@ -51,8 +53,9 @@ static int open_scratch(fb_executable *e) {
   e->activations.codes = allot(e, codes, 1);
   e->activations.scales = allot(e, spans, sizeof(float));
   e->activations.sums = allot(e, spans, sizeof(int32_t));
+  e->activations.totals = allot(e, spans, sizeof(float));
   e->gathered = allot(e, gathered, sizeof(float));
-  if (!e->scratch || !e->sampling || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->gathered) return 0;
+  if (!e->scratch || !e->sampling || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->activations.totals || !e->gathered) return 0;
   for (int32_t t = 0; t < threads; t++) {
     e->scratch[t] = allot(e, thread_floats + y, sizeof(float));
     e->sampling[t].adjusted = allot(e, (size_t)e->header.vocab, sizeof(float));
@@ -129,7 +132,7 @@ void fb_executable_close(fb_executable *e) {
     release(e->sampling[t].candidates);
   }
   void *parts[] = {e->ops, e->next, e->buffers, e->weights, e->vectors, e->ropes, e->caches, e->cache_kinds, e->last_samples, e->token_sequence, e->floats,
-                   e->scratch, e->sampling, e->activations.codes, e->activations.scales, e->activations.sums, e->gathered};
+                   e->scratch, e->sampling, e->activations.codes, e->activations.scales, e->activations.sums, e->activations.totals, e->gathered};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) release(parts[i]);
   free(e);
 }

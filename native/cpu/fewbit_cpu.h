@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 4
+#define FB_ABI 5
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -27,7 +27,16 @@ enum {
   FB_CODES_SPARSE_24 = 8,  // of Sparse24Weight
 };
 enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2, FB_ZEROS_BYTES = 3 };
-enum { FB_DENSE = 0, FB_AFFINE = 1 };
+enum { FB_DENSE = 0, FB_AFFINE = 1, FB_BLOCKS = 2 };
+// BlockType of weights/blocks/block-type.ts, in its order.
+enum {
+  FB_Q1_0, FB_Q2_0, FB_Q4_0, FB_Q4_1, FB_Q5_0, FB_Q5_1, FB_Q8_0, FB_TQ1_0, FB_TQ2_0,
+  FB_Q2_K, FB_Q3_K, FB_Q4_K, FB_Q5_K, FB_Q6_K,
+  FB_IQ4_NL, FB_IQ4_XS, FB_MXFP4, FB_NVFP4,
+  FB_IQ1_S, FB_IQ1_M, FB_IQ2_XXS, FB_IQ2_XS, FB_IQ2_S, FB_IQ3_XXS, FB_IQ3_S,
+  FB_Q4_0_V1, FB_Q4_1_V1, FB_Q5_0_V1, FB_Q5_1_V1, FB_Q4_0_V2, FB_Q4_1_V2, FB_Q8_0_V2,
+  FB_BLOCK_TYPES
+};
 
 // Columns of a tile, inputs of a block: the unit in which weights are packed (docs/layouts.md, "k4n16").
 #define FB_TILE 16
@@ -36,19 +45,22 @@ enum { FB_DENSE = 0, FB_AFFINE = 1 };
 #define FB_PAGE 32
 #define FB_MAX_THREADS 256
 
-// A prepared weight. Affine codes: [tile][block][plane bytes], each tile's blocks in the order of k.
+// A prepared weight. Codes: [tile][block][plane bytes], each tile's blocks in the order of k.
 typedef struct fb_weight {
   int32_t kind, in, out;
-  int32_t type;         // of dense values, or of scales
+  int32_t type;         // of dense values, or of scales; blocks: FB_Q4_0, …
   int32_t bits;         // affine: 2 to 8
   int32_t group_size;   // affine; may be any size up to `in`
-  int32_t groups, tiles, blocks;
-  int32_t span;         // affine: inputs whose 8-bit activations share a scale; 0: activations stay f32
+  int32_t groups;       // blocks: the file's blocks of a row
+  int32_t tiles, blocks;
+  int32_t span;         // affine, blocks: inputs whose 8-bit activations share a scale; 0: activations stay f32
   uint8_t *values;      // dense: [out][in]; borrowed unless `owned` holds it
   uint8_t *codes;       // affine: tiles * blocks * bits * 64 bytes, 64-byte aligned
   uint8_t *scales;      // affine: [tile][group][16] of `type`
   uint8_t *zeros;       // affine: [tile][group][16] bytes; NULL: symmetric
   uint32_t *row_order;  // affine: [in]; row r of the tiles is input feature row_order[r]; NULL: r
+  uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes
+  float *factors;       // blocks: of each tile, for weights that have one; NULL: 1
   void *owned;
   size_t byte_length;   // of what the library allocated
 } fb_weight;
@@ -88,6 +100,18 @@ _Static_assert(sizeof(fb_affine_part) == 4 * sizeof(void *) + 4 * sizeof(int32_t
 FB_EXPORT fb_weight *fb_weight_affine(const fb_affine_shape *shape);
 // Transcodes a part into the weight's tiles, on all threads.
 FB_EXPORT void fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part);
+// What a weight of blocks is. `in` is a multiple of the type's values; `span` is 32, 16 where 16 inputs share a scale, or 0 for f32.
+typedef struct {
+  const int8_t *grid;  // of a type that has one, [rows][8 or 4]; copied
+  int32_t in, out, type, grid_bytes, has_factor, span;
+} fb_block_shape;
+_Static_assert(offsetof(fb_block_shape, span) == sizeof(void *) + 5 * sizeof(int32_t), "fb_block_shape is what native-library.node.ts declares");
+
+// As fb_weight_affine.
+FB_EXPORT fb_weight *fb_weight_blocks(const fb_block_shape *shape);
+// Transcodes the outputs `column` to `column + out`, rows of blocks as a file has them, into the weight's tiles, on all threads. column is a
+// multiple of FB_TILE.
+FB_EXPORT void fb_weight_put_blocks(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *blocks, float factor);
 // A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
 FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
 // Asks the system to bring memory into large pages, copying it; 1: done. Only speed depends on it.

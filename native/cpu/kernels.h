@@ -2,14 +2,18 @@
 #pragma once
 #include "fewbit_cpu.h"
 
-// Rows of int8 activations: each row in spans of `span` inputs (a multiple of FB_BLOCK) that share a scale.
+// Rows of int8 activations: each row in spans of `span` inputs (a multiple of FB_BLOCK, or half of one) that share a scale.
 typedef struct {
   int8_t *codes;    // [row][blocks * FB_BLOCK], zero past `in`
   float *scales;    // [row][spans]
   int32_t *sums;    // [row][spans] minus the sum of the span's codes: a zero point times it starts the accumulator
+  float *totals;    // [row][spans] scale times the sum of the span's codes: what a minimum is multiplied by
   int32_t stride;   // blocks * FB_BLOCK
   int32_t span, spans;
 } fb_activations;
+
+// Rows for which blocks_int8 unpacks a tile once: a multiple of what every instruction set takes at once.
+#define FB_BLOCK_ROWS 96
 
 // One cache: keys [page][kv head][head_dim][FB_PAGE], so that a vector holds one element of many keys, values [page][kv head][FB_PAGE][value_stride].
 typedef struct {
@@ -44,6 +48,10 @@ typedef struct fb_kernels {
   // A tile as f32, [in][16], in the order of the tile's rows.
   void (*affine_dequantize)(const fb_weight *weight, int32_t tile, float *to);
   void (*tile_f32)(const float *tile, int32_t in, const float *x, int32_t stride, int32_t rows, float *y);
+  // y[r][16] of one tile, as affine_int8, for up to FB_BLOCK_ROWS rows.
+  void (*blocks_int8)(const fb_weight *weight, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y);
+  // As affine_dequantize.
+  void (*blocks_dequantize)(const fb_weight *weight, int32_t tile, float *to);
   // y[r][16] for outputs 16 * tile …; columns past `out` are left alone.
   void (*dense)(const fb_weight *weight, int32_t tile, const float *x, int32_t stride, int32_t rows, float *y);
   // out = act(gate) * up + residual, over n values that may be fewer than 16 at the end; residual may be NULL and may be out.

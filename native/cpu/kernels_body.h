@@ -2,6 +2,7 @@
 // No kernel lets the result of a row depend on how many rows it is given: sums run in the same order for one row as for twelve.
 #include "loops_affine.h"
 #include "loops_attention.h"
+#include "loops_blocks.h"
 #include "loops_dense.h"
 #include "loops_measure.h"
 #include "loops_rows.h"
@@ -19,6 +20,8 @@ const fb_kernels NAMED(fb_kernels_, V16_NAME) = {
     .affine_int8 = affine_int8,
     .affine_dequantize = affine_dequantize,
     .tile_f32 = tile_f32,
+    .blocks_int8 = blocks_int8,
+    .blocks_dequantize = blocks_dequantize,
     .dense = dense,
     .silu_mul = silu_mul,
     .widen = widen,

@@ -28,8 +28,10 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
     }
     // A NaN or an infinity (which times 0 is NaN) has no code: the scale carries it on, so that a damaged weight does not end as a plausible answer.
     const float sum = v16f_sum(sums);
-    to->scales[(size_t)row * (size_t)to->spans + (size_t)span] = sum == sum ? largest / 127 : sum;
-    to->sums[(size_t)row * (size_t)to->spans + (size_t)span] = sum == sum ? -(int32_t)sum : 0;
+    const size_t at = (size_t)row * (size_t)to->spans + (size_t)span;
+    to->scales[at] = sum == sum ? largest / 127 : sum;
+    to->sums[at] = sum == sum ? -(int32_t)sum : 0;
+    to->totals[at] = to->scales[at] * sum;
   }
 }
 
@@ -44,7 +46,7 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
       ADD_FIELD(word, 1, 4, at, 0), ADD_FIELD(word, 1, 5, at, 0), ADD_FIELD(word, 1, 6, at, 0), ADD_FIELD(word, 1, 7, at, 0)
 
 // The 32 × 16 codes of one block as eight vectors: vector q holds inputs 4q … 4q + 3 of every column, one byte each. Planes follow one
-// another from the lowest bits: of 4, 2 and 1 bit, as the width has them.
+// another from the lowest bits: of 4, 2 and 1 bit, as the width has them. One bit alone counts twice: codes 0 and 2.
 INLINE void unpack_block(const uint8_t *codes, const int bits, v64b quads[8]) {
   if (bits == 8) {
     UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_load(codes + 64 * q);
@@ -69,8 +71,9 @@ INLINE void unpack_block(const uint8_t *codes, const int bits, v64b quads[8]) {
     codes += 128;
   }
   if (bits & 1) {
-    const v64b fields = v64b_set1((uint8_t)(1 << (bits - 1))), word = v64b_load(codes);
-    if (bits == 3) ADD_BITS(word, 2);
+    const v64b fields = v64b_set1((uint8_t)(bits == 1 ? 2 : 1 << (bits - 1))), word = v64b_load(codes);
+    if (bits == 1) ADD_BITS(word, 1);
+    else if (bits == 3) ADD_BITS(word, 2);
     else if (bits == 5) ADD_BITS(word, 4);
     else ADD_BITS(word, 6);
   }

@@ -17,13 +17,26 @@ static int32_t share(int32_t rows, int32_t thread, int32_t threads) { return (in
 
 #define EACH_ROW(rows, row) for (int32_t row = share(rows, thread, threads), end_ = share(rows, thread + 1, threads); row < end_; row++)
 
+static void dequantize(const fb_kernels *kernels, const fb_weight *w, int32_t tile, float *to) {
+  if (w->kind == FB_AFFINE) kernels->affine_dequantize(w, tile, to);
+  else kernels->blocks_dequantize(w, tile, to);
+}
+
+// A row of a dense table is widened; of a quantized one its tile is dequantized, so that a table that serves as head too is in memory once.
+static void look_up(fb_executable *e, const fb_weight *w, int32_t id, float *tile, float *out) {
+  if (w->kind == FB_DENSE) {
+    e->device->kernels->widen(w->values + (size_t)id * (size_t)w->in * (w->type == FB_F32 ? 4 : 2), w->type, out, w->in);
+    return;
+  }
+  dequantize(e->device->kernels, w, id / FB_TILE, tile);
+  for (int32_t r = 0; r < w->in; r++) out[w->row_order ? w->row_order[r] : (uint32_t)r] = tile[(size_t)r * FB_TILE + (size_t)(id % FB_TILE)];
+}
+
 static void run_embed(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
-  const fb_weight *w = e->weights[op->weight];
   const int32_t *tokens = e->block + step_of(e)->tokens_at;
-  const size_t row_bytes = (size_t)w->in * (w->type == FB_F32 ? 4 : 2);
   EACH_ROW(step_of(e)->tokens, t) {
     const int32_t id = tokens[t] < 0 ? e->last_samples[~tokens[t]] : tokens[t];
-    e->device->kernels->widen(w->values + (size_t)id * row_bytes, w->type, row_of(e, op->out, t), w->in);
+    look_up(e, e->weights[op->weight], id, e->scratch[thread], row_of(e, op->out, t));
   }
 }
 
@@ -87,26 +100,26 @@ static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t
   }
   const float *x = !int8 && w->row_order ? e->gathered : row_of(e, op->a, 0);
   const int32_t stride = !int8 && w->row_order ? w->in : width_of(e, op->a);
-  const int32_t block = int8 ? kernels->rows_int8 : w->kind == FB_AFFINE ? kernels->rows_f32 : kernels->rows_dense;
-  float *y = e->scratch[thread], *up = y + 16 * FB_TILE, *tile_weights = up + 16 * FB_TILE;
+  const int dequantized = !int8 && w->kind != FB_DENSE;
+  const int32_t block = dequantized ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_AFFINE ? kernels->rows_int8 : FB_BLOCK_ROWS;
+  float *y = e->scratch[thread], *up = y + FB_BLOCK_ROWS * FB_TILE, *tile_weights = up + FB_BLOCK_ROWS * FB_TILE;
 
   // Many rows: small chunks, so that no thread waits long for the last. Few rows: one stretch a thread, read from memory as one stream.
   const int32_t units = gated ? w->tiles / 2 : w->tiles, chunks = threads * (rows <= 4 ? 1 : 8);
   for (int32_t chunk; (chunk = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed)) < chunks;) {
     for (int32_t unit = share(units, chunk, chunks); unit < share(units, chunk + 1, chunks); unit++) {
       const int32_t column = unit * FB_TILE, count = op->out.width - column < FB_TILE ? op->out.width - column : FB_TILE;
-      if (!int8 && w->kind == FB_AFFINE) {
-        kernels->affine_dequantize(w, unit, tile_weights);
-        if (gated) kernels->affine_dequantize(w, unit + units, tile_weights + (size_t)w->in * FB_TILE);
-      }
+      if (dequantized)
+        for (int32_t half = 0; half <= gated; half++) dequantize(kernels, w, unit + half * units, tile_weights + (size_t)half * (size_t)w->in * FB_TILE);
       for (int32_t row = 0; row < rows; row += block) {
         const int32_t taken = rows - row < block ? rows - row : block;
         for (int32_t half = 0; half <= gated; half++) {
           const int32_t tile = unit + half * units;
           float *to = half ? up : y;
-          if (int8) kernels->affine_int8(w, tile, &e->activations, row, taken, to);
-          else if (w->kind == FB_AFFINE) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x + (size_t)row * (size_t)stride, stride, taken, to);
-          else kernels->dense(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
+          if (dequantized) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x + (size_t)row * (size_t)stride, stride, taken, to);
+          else if (w->kind == FB_DENSE) kernels->dense(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
+          else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, &e->activations, row, taken, to);
+          else kernels->blocks_int8(w, tile, &e->activations, row, taken, to);
           if (op->vector >= 0) add_bias(to, taken, e->vectors[op->vector] + (size_t)tile * FB_TILE, count);
         }
         for (int32_t r = 0; r < taken; r++) {

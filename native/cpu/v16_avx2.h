@@ -82,9 +82,18 @@ static inline void v16f_store_i8(int8_t *p, v16f x) {
 static inline v16i v16i_mul16(v16i x, v16i y) { return (v16i){_mm256_madd_epi16(x.a, y.a), _mm256_madd_epi16(x.b, y.b)}; }
 
 static inline v64b v64b_load(const void *p) { const __m256i *q = (const __m256i *)p; return (v64b){_mm256_loadu_si256(q), _mm256_loadu_si256(q + 1)}; }
+static inline void v64b_store(void *p, v64b x) { __m256i *q = (__m256i *)p; _mm256_storeu_si256(q, x.a); _mm256_storeu_si256(q + 1, x.b); }
 static inline v64b v64b_set1(uint8_t x) { __m256i v = _mm256_set1_epi8((char)x); return (v64b){v, v}; }
 static inline v64b v64b_and(v64b x, v64b y) { return (v64b){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
 static inline v64b v64b_or(v64b x, v64b y) { return (v64b){_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+static inline v64b v64b_xor(v64b x, v64b y) { return (v64b){_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
+static inline v64b v64b_add(v64b x, v64b y) { return (v64b){_mm256_add_epi8(x.a, y.a), _mm256_add_epi8(x.b, y.b)}; }
+static inline v64b v64b_sub(v64b x, v64b y) { return (v64b){_mm256_sub_epi8(x.a, y.a), _mm256_sub_epi8(x.b, y.b)}; }
+// table[i] for every byte i < 16.
+static inline v64b v64b_look_up(const uint8_t *table, v64b i) {
+  __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+  return (v64b){_mm256_shuffle_epi8(values, i.a), _mm256_shuffle_epi8(values, i.b)};
+}
 #define v64b_shift_right(x, n) ((v64b){_mm256_srli_epi16((x).a, n), _mm256_srli_epi16((x).b, n)})
 #define v64b_shift_left(x, n) ((v64b){_mm256_slli_epi16((x).a, n), _mm256_slli_epi16((x).b, n)})
 static inline v64b v64b_repeat4(const int8_t *p) {

@@ -45,9 +45,15 @@ static inline v16i v16i_from_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(
 static inline v16i v16i_mul16(v16i a, v16i b) { return _mm512_madd_epi16(a, b); }  // 0 <= a < 2^15, |b| < 2^15
 
 static inline v64b v64b_load(const void *p) { return _mm512_loadu_si512(p); }
+static inline void v64b_store(void *p, v64b a) { _mm512_storeu_si512(p, a); }
 static inline v64b v64b_set1(uint8_t x) { return _mm512_set1_epi8((char)x); }
 static inline v64b v64b_and(v64b a, v64b b) { return _mm512_and_si512(a, b); }
 static inline v64b v64b_or(v64b a, v64b b) { return _mm512_or_si512(a, b); }
+static inline v64b v64b_xor(v64b a, v64b b) { return _mm512_xor_si512(a, b); }
+static inline v64b v64b_add(v64b a, v64b b) { return _mm512_add_epi8(a, b); }
+static inline v64b v64b_sub(v64b a, v64b b) { return _mm512_sub_epi8(a, b); }
+// table[i] for every byte i < 16.
+static inline v64b v64b_look_up(const uint8_t *table, v64b i) { return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), i); }
 #define v64b_shift_right(a, n) _mm512_srli_epi16(a, n)  // bits of the upper neighbour come in: mask afterwards
 #define v64b_shift_left(a, n) _mm512_slli_epi16(a, n)
 static inline v64b v64b_repeat4(const int8_t *p) {

@@ -63,9 +63,15 @@ static inline void v16f_store_i8(int8_t *p, v16f x) {
 static inline v16i v16i_mul16(v16i x, v16i y) { V16_EACH(v16i, vmulq_s32(x.v[i], y.v[i])); }
 
 static inline v64b v64b_load(const void *p) { V16_EACH(v64b, vld1q_u8((const uint8_t *)p + 16 * i)); }
+static inline void v64b_store(void *p, v64b x) { for (int i = 0; i < 4; i++) vst1q_u8((uint8_t *)p + 16 * i, x.v[i]); }
 static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, vdupq_n_u8(x)); }
 static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, vandq_u8(x.v[i], y.v[i])); }
 static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, vorrq_u8(x.v[i], y.v[i])); }
+static inline v64b v64b_xor(v64b x, v64b y) { V16_EACH(v64b, veorq_u8(x.v[i], y.v[i])); }
+static inline v64b v64b_add(v64b x, v64b y) { V16_EACH(v64b, vaddq_u8(x.v[i], y.v[i])); }
+static inline v64b v64b_sub(v64b x, v64b y) { V16_EACH(v64b, vsubq_u8(x.v[i], y.v[i])); }
+// table[i] for every byte i < 16.
+static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, vqtbl1q_u8(vld1q_u8(table), x.v[i])); }
 static inline v64b v64b_shift_right(v64b x, int n) { V16_EACH(v64b, vshlq_u8(x.v[i], vdupq_n_s8((int8_t)-n))); }
 static inline v64b v64b_shift_left(v64b x, int n) { V16_EACH(v64b, vshlq_u8(x.v[i], vdupq_n_s8((int8_t)n))); }
 static inline v64b v64b_repeat4(const int8_t *p) {

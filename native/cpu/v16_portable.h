@@ -66,9 +66,15 @@ static inline void v16f_store_i8(int8_t *p, v16f x) {
 static inline v16i v16i_mul16(v16i x, v16i y) { V16_EACH(v16i, 16, x.v[i] * y.v[i]); }
 
 static inline v64b v64b_load(const void *p) { v64b r; memcpy(r.v, p, 64); return r; }
+static inline void v64b_store(void *p, v64b x) { memcpy(p, x.v, 64); }
 static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, 64, x); }
 static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] & y.v[i]); }
 static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] | y.v[i]); }
+static inline v64b v64b_xor(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] ^ y.v[i]); }
+static inline v64b v64b_add(v64b x, v64b y) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] + y.v[i])); }
+static inline v64b v64b_sub(v64b x, v64b y) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] - y.v[i])); }
+// table[i] for every byte i < 16.
+static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, 64, table[x.v[i]]); }
 static inline v64b v64b_shift_right(v64b x, int n) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] >> n)); }
 static inline v64b v64b_shift_left(v64b x, int n) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] << n)); }
 static inline v64b v64b_repeat4(const int8_t *p) { V16_EACH(v64b, 64, (uint8_t)p[i & 3]); }

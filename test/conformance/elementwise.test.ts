@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
 import type { View } from "../../src/device/program.ts";
-import { UnsupportedError } from "../../src/util/errors.ts";
+import { blockLayouts } from "../../src/weights/blocks/block-type.ts";
+import type { PackedWeight } from "../../src/weights/packed-weight.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
+import { blockTypes, randomBlocks } from "./random-blocks.ts";
 import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { f32Tolerance } from "./tolerances.ts";
@@ -24,37 +26,38 @@ function slice(view: View, offset: number, width: number): View {
   return { ...view, offset: view.offset + offset, width };
 }
 
+/** Every row of a table. */
+const embedCase = (label: string, table: PackedWeight): OpCase => ({
+  label,
+  rows: table.outFeatures,
+  build: (program) => {
+    const out = program.buffer(table.inFeatures);
+    program.op({ op: "embed", table: program.weight(table), out });
+    return out;
+  },
+});
+
 const embedCases: readonly OpCase[] = [
   ...(["f32", "f16", "bf16"] as const).flatMap((type) =>
-    [1, 17, 64].map((width): OpCase => {
-      const table = randomDense(random, { inFeatures: width, outFeatures: 70 }, type);
-      return {
-        label: `embed ${type}, rows of ${width}`,
-        rows: 70,
-        build: (program) => {
-          const out = program.buffer(width);
-          program.op({ op: "embed", table: program.weight(table), out });
-          return out;
-        },
-      };
-    }),
+    [1, 17, 64].map((width) =>
+      embedCase(`embed ${type}, rows of ${width}`, randomDense(random, { inFeatures: width, outFeatures: 70 }, type)),
+    ),
   ),
-  {
-    label: "embed 4-bit affine-zero",
-    rows: 64,
-    build: (program) => {
-      const out = program.buffer(64);
-      const table = randomAffine(new Random(1), {
-        inFeatures: 64,
-        outFeatures: 64,
-        bits: 4,
-        groupSize: 32,
-        zeros: "lsb-n",
-      });
-      program.op({ op: "embed", table: program.weight(table), out });
-      return out;
-    },
-  },
+  ...[false, true].map((reordered) =>
+    embedCase(
+      `embed 4-bit affine-zero${reordered ? ", act-order" : ""}`,
+      randomAffine(random, { inFeatures: 64, outFeatures: 70, bits: 4, groupSize: 32, zeros: "bytes", reordered }),
+    ),
+  ),
+  ...blockTypes.map((type) => {
+    const { values } = blockLayouts[type];
+    const inFeatures = Math.max(values, 64);
+    return embedCase(`embed ${type}`, randomBlocks(random, type, { inFeatures, outFeatures: inFeatures + 6 }));
+  }),
+  embedCase("embed NVFP4 with a factor", {
+    ...randomBlocks(random, "NVFP4", { inFeatures: 64, outFeatures: 70 }),
+    factor: Math.fround(1 / 3),
+  }),
 ];
 
 const gatherCases: readonly OpCase[] = [1, 5, 100].map((rows) => {
@@ -161,11 +164,8 @@ for (const implementation of (await availableImplementations()).slice(1))
     afterAll(() => device[Symbol.asyncDispose]());
 
     for (const [{ nmse }, cases] of suites)
-      test.for(cases)("$label", async (each, { skip }) => {
-        const found = await evaluate(device, each.build, { lengths: [each.rows] }).catch((error: unknown) => {
-          if (error instanceof UnsupportedError) skip(error.message);
-          throw error;
-        });
+      test.for(cases)("$label", async (each) => {
+        const found = await evaluate(device, each.build, { lengths: [each.rows] });
         expect(normalisedError(found, expected.get(each) ?? new Float32Array(0))).toBeLessThan(nmse);
       });
   });

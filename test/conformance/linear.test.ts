@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
+import { blockLayouts } from "../../src/weights/blocks/block-type.ts";
 import { codeOrderLimits } from "../../src/weights/code-order-limits.ts";
 import { affineBits, codeOrders, zeroOrders, type PackedWeight } from "../../src/weights/packed-weight.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
+import { blockTypes, randomBlocks } from "./random-blocks.ts";
 import { randomAffine, randomDense, randomSparse24 } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { linearTolerances } from "./tolerances.ts";
@@ -193,6 +195,44 @@ function* fusedCases(random: Random): Generator<LinearCase> {
   }
 }
 
+/** Every type of block: one block, some blocks and ragged outputs, and what a kernel takes at once and one more of inputs, outputs and rows. */
+function* blockCases(random: Random): Generator<LinearCase> {
+  for (const type of blockTypes) {
+    const { values } = blockLayouts[type];
+    const shapes = [
+      [values, 17, 1],
+      [3 * values, 40, 5],
+      [256 + values, 17, 98],
+    ] as const;
+    for (const [inFeatures, outFeatures, rows] of shapes)
+      yield {
+        label: `${type} ${inFeatures} → ${outFeatures}, ${rows} rows`,
+        parts: [randomBlocks(random, type, { inFeatures, outFeatures })],
+        rows,
+      };
+  }
+  for (const rows of [1, 2, 3, 4, 6, 8, 12, 13, 95, 96, 97, 193])
+    for (const type of ["Q4_0", "Q4_K", "Q6_K", "Q8_0"] as const)
+      yield { label: `${type}, ${rows} rows`, parts: [randomBlocks(random, type, { inFeatures: 512, outFeatures: 48 })], rows }; // prettier-ignore
+  for (const [rows, glu] of [
+    [1, true],
+    [6, false],
+    [101, true],
+  ] as const)
+    for (const type of ["NVFP4", "Q5_K", "IQ2_S"] as const)
+      yield {
+        label: `two ${type} parts with factors, bias${glu ? ", glu" : ""}, ${rows} rows`,
+        parts: [0.5, 3].map((factor) => ({
+          ...randomBlocks(random, type, { inFeatures: 256, outFeatures: 48 }),
+          factor,
+        })),
+        rows,
+        bias: true,
+        glu,
+        residual: "in place",
+      };
+}
+
 // Each list draws from a seed of its own, so that a case more in one changes nothing in the others.
 const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
   ["codes and groups", [...codeCases(new Random(1))]],
@@ -203,6 +243,7 @@ const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[]
   ["shapes", [...shapeCases(new Random(3))]],
   ["epilogues", [...epilogueCases(new Random(4))]],
   ["fused parts", [...fusedCases(new Random(5))]],
+  ["blocks", [...blockCases(new Random(9))]],
 ];
 
 function build({ parts, rows, bias, glu, residual }: LinearCase): Build {

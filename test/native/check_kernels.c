@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "device.h"
 #include "half.h"
 
 // Largest difference from what is expected, over the root mean square of what is expected. 0: every bit is the same.
-enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
+enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, BLOCKS_INT8, BLOCKS_DEQUANTIZE, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
 static const struct {
   const char *name;
   double tolerance;
@@ -23,6 +24,8 @@ static const struct {
     [AFFINE_INT8] = {"affine_int8", 2e-6, "integers are exact; one sum in f32 a span, fused or not"},
     [DEQUANTIZE] = {"affine_dequantize", 0, "a difference of whole numbers and one multiplication"},
     [TILE_F32] = {"tile_f32", 3e-6, "f32 sums in the same order, fused or not"},
+    [BLOCKS_INT8] = {"blocks_int8", 2e-6, "as affine_int8"},
+    [BLOCKS_DEQUANTIZE] = {"blocks_dequantize", 0, "exact products, one addition of a minimum, one multiplication by a factor"},
     [DENSE] = {"dense", 2e-6, "f32 sums in the same order but for the last 16 lanes, fused or not"},
     [SILU_MUL] = {"silu_mul", 5e-7, "exp within 2 ulp, near 0 nearly always the same"},
     [CONVERT] = {"widen, narrow", 0, "conversions are exact, or rounded to nearest even"},
@@ -200,6 +203,7 @@ static fb_activations activations_of(const fb_weight *w, int32_t span) {
   to.codes = memory((size_t)ROW_COUNT * (size_t)to.stride);
   to.scales = zeroed_floats((size_t)ROW_COUNT * (size_t)to.spans);
   to.sums = memory((size_t)ROW_COUNT * (size_t)to.spans * sizeof *to.sums);
+  to.totals = zeroed_floats((size_t)ROW_COUNT * (size_t)to.spans);
   return to;
 }
 static void quantize_rows(const fb_kernels *kernels, const fb_weight *w, const float *x, fb_activations *to) {
@@ -214,6 +218,7 @@ static void free_activations(fb_activations *x) {
   free(x->codes);
   free(x->scales);
   free(x->sums);
+  free(x->totals);
 }
 
 // The span of a group as linear-kernels.ts chooses it; 0 where activations stay f32.
@@ -288,6 +293,7 @@ static void check_affine(affine_case c) {
     expect_same(QUANTIZE, label, found.codes, expected.codes, (size_t)ROW_COUNT * (size_t)found.stride);
     expect_same(QUANTIZE, label, found.scales, expected.scales, (size_t)ROW_COUNT * (size_t)found.spans * sizeof(float));
     expect_same(QUANTIZE, label, found.sums, expected.sums, (size_t)ROW_COUNT * (size_t)found.spans * sizeof(int32_t));
+    expect_same(QUANTIZE, label, found.totals, expected.totals, (size_t)ROW_COUNT * (size_t)found.spans * sizeof(float));
     context.codes = &expected;
     for (context.tile = 0; context.tile < w->tiles; context.tile++) check_rows(AFFINE_INT8, label, call_affine_int8, &context, tested->rows_int8);
     free_activations(&found);
@@ -371,6 +377,56 @@ static void check_orders(void) {
     check_order(FB_CODES_AWQ_GEMM, 4, in, 8, (size_t)(in * 4));
     check_order(FB_CODES_AWQ_GEMV_FAST, 4, in, 4, (size_t)(in * 2));
   }
+}
+
+// ---- Blocks ----
+
+static void call_blocks_int8(const fb_kernels *kernels, const void *context, int32_t row, int32_t rows, float *y) {
+  const linear_context *c = context;
+  kernels->blocks_int8(c->weight, c->tile, c->codes, row, rows, y);
+}
+
+// Random bytes may be factors that are no numbers: those of the packed weight are replaced.
+static void put_factors(const fb_weight *w) {
+  const fb_block_form *form = &fb_block_forms[w->type];
+  const size_t bytes = fb_block_scale_bytes(form), factors = fb_block_factor_bytes(form), width = type_size(form->factor_type);
+  for (int32_t i = 0; i < w->tiles * w->groups; i++) {
+    uint8_t *record = w->scales + (size_t)i * bytes;
+    for (size_t at = 0; at < factors; at += width) put_float(record + at, form->factor_type, random_value() * 0.01f);
+    if (form->scales == FB_SCALES_EXPONENT)
+      for (size_t c = 0; c < FB_TILE; c++) record[c] = (uint8_t)(120 + random_below(8));
+  }
+}
+
+static void check_blocks(int32_t type, int32_t in, int32_t out, int has_factor) {
+  const fb_block_form *form = &fb_block_forms[type];
+  char label[80];
+  snprintf(label, sizeof label, "block type %d, %d -> %d%s", type, in, out, has_factor ? ", factor" : "");
+  const int32_t span = FB_BLOCK / form->halves, runs = form->form == FB_FORM_FOURS ? 8 : 4, lanes = FB_BLOCK / runs;
+  const int32_t rows = form->form == FB_FORM_TERNARY ? 2048 : 256 << form->bits / runs, grid_bytes = fb_has_grid(form) ? rows * lanes : 0;
+  int8_t *grid = memory((size_t)grid_bytes);
+  for (int32_t i = 0; i < grid_bytes; i++) grid[i] = (int8_t)(form->form == FB_FORM_TERNARY ? random_below(3) - 1 : random_below(63));
+  uint8_t *blocks = random_bytes((size_t)(out * (in / form->values) * form->bytes));
+  const fb_block_shape shape = {grid_bytes ? grid : NULL, in, out, type, grid_bytes, has_factor, span};
+  fb_weight *w = fb_weight_blocks(&shape);
+  if (!w) exit(3);
+  fb_weight_put_blocks(device, w, 0, out, blocks, 0.75f);
+  put_factors(w);
+  float *x = random_floats((size_t)ROW_COUNT * (size_t)in);
+  fb_activations codes = activations_of(w, span);
+  quantize_rows(portable, w, x, &codes);
+  linear_context context = {.weight = w, .codes = &codes};
+  const size_t tile_floats = (size_t)in * FB_TILE;
+  float *found = zeroed_floats(tile_floats), *expected = zeroed_floats(tile_floats);
+  for (context.tile = 0; context.tile < w->tiles; context.tile++) {
+    check_rows(BLOCKS_INT8, label, call_blocks_int8, &context, FB_BLOCK_ROWS);
+    tested->blocks_dequantize(w, context.tile, found);
+    portable->blocks_dequantize(w, context.tile, expected);
+    expect_same(BLOCKS_DEQUANTIZE, label, found, expected, tile_floats * sizeof *found);
+  }
+  fb_weight_free(w);
+  free_activations(&codes);
+  free(grid), free(blocks), free(x), free(found), free(expected);
 }
 
 static void check_dense(int32_t in, int32_t out, int32_t type) {
@@ -510,6 +566,11 @@ static void check_all(void) {
   }
   check_affine((affine_case){96, 32, 3, 32, FB_F16, 1 + FB_ZEROS_MINUS_ONE, 0});
   check_orders();
+  for (int32_t type = 0; type < FB_BLOCK_TYPES; type++) {
+    const int32_t values = fb_block_forms[type].values;
+    check_blocks(type, values, 1, 0);
+    check_blocks(type, 256 + values, 17, type % 2);
+  }
   static const int32_t inputs[] = {1, 15, 16, 17, 64, 99};
   for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
     for (int32_t type = FB_F32; type <= FB_BF16; type++) check_dense(inputs[i], 16 + 5 * (int32_t)i, type);

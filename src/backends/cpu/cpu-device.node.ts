@@ -10,11 +10,12 @@ import type {
 import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
 import type { CacheSpec } from "../../device/program.ts";
-import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
+import { OutOfMemoryError, RequestError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import {
   summarize,
   type AffineZeroWeight,
+  type BlockWeight,
   type CodeOrder,
   type DenseWeight,
   type PackedWeight,
@@ -22,6 +23,7 @@ import {
   type WeightSummary,
   type ZeroOrder,
 } from "../../weights/packed-weight.ts";
+import { blockGrid, blockSpan, blockTypeCode } from "./block-types.ts";
 import { CpuExecutable } from "./cpu-executable.node.ts";
 import { CpuWeight } from "./cpu-weight.node.ts";
 import { encodeProgram, floatTypeCodes } from "./encode-program.ts";
@@ -108,13 +110,15 @@ export class CpuDevice implements Device {
     if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
     const kernel = this.chooseLinear(parts.map(summarize)).kernel as LinearKernelName;
     const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
-    return parts.every((part) => part.scheme === "dense")
-      ? this.#prepareDense(parts, outFeatures, kernel)
-      : this.#prepareAffine(
-          parts.filter((part) => part.scheme === "affine-zero" || part.scheme === "sparse-24"),
-          outFeatures,
-          kernel,
-        );
+    switch (parts[0].scheme) {
+      case "dense":
+        return this.#prepareDense(ofScheme(parts, "dense"), outFeatures, kernel);
+      case "affine-zero":
+      case "sparse-24":
+        return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), outFeatures, kernel);
+      case "block":
+        return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel);
+    }
   }
 
   pageBytes({ kvHeads, headDim }: CacheSpec): number {
@@ -126,11 +130,6 @@ export class CpuDevice implements Device {
     checkBinding(binding, pagePositions);
     const { program, vectors, limits } = binding;
     const weights = binding.weights.map((weight, i) => this.#ownWeight(weight, program.weights[i], i));
-    for (const op of program.ops)
-      if (op.op === "embed" && !weights[op.table].shape.isDense)
-        throw new UnsupportedError(
-          `cpu: the embedding ${program.weights[op.table].parts.join(" + ")} is quantized; only dense ones can be looked up`,
-        );
     const { words, floats } = encodeProgram(program, vectors, limits, this.cacheType);
     const pointers = BigUint64Array.from(weights, ({ pointer }) => pointer);
     const pointer = this.#library.executableOpen(this.#pointer, words, floats, pointers);
@@ -176,7 +175,7 @@ export class CpuDevice implements Device {
     const borrowed = parts.length === 1 ? values : undefined;
     if (borrowed !== undefined) await this.#library.enlargePages(borrowed, borrowed.byteLength);
     const pointer = this.#library.weightDense(inFeatures, outFeatures, floatTypeCodes[type], borrowed ?? null);
-    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: true }, borrowed);
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures }, borrowed);
     return fill(weight, borrowed === undefined ? parts : [], (part, column) =>
       this.#library.weightPutDense(pointer, column, part.outFeatures, part.values),
     );
@@ -201,9 +200,31 @@ export class CpuDevice implements Device {
       hasZeros: zeros === undefined ? 0 : 1,
       span,
     });
-    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures, isDense: false });
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
     return fill(weight, parts, (part, column) =>
       this.#library.weightPutAffine(this.#pointer, pointer, { ...partOf(part), column, outFeatures: part.outFeatures }),
+    );
+  }
+
+  async #prepareBlocks(
+    parts: readonly BlockWeight[],
+    outFeatures: number,
+    kernel: LinearKernelName,
+  ): Promise<PreparedWeight> {
+    const [{ inFeatures, type }] = parts;
+    const grid = blockGrid(type) ?? null;
+    const pointer = this.#library.weightBlocks({
+      grid,
+      inFeatures,
+      outFeatures,
+      type: blockTypeCode(type),
+      gridBytes: grid?.byteLength ?? 0,
+      hasFactor: parts.some(({ factor }) => factor !== undefined) ? 1 : 0,
+      span: kernel === "linear_blocks_int8" ? blockSpan(type) : 0,
+    });
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
+    return fill(weight, parts, (part, column) =>
+      this.#library.weightPutBlocks(this.#pointer, pointer, column, part.outFeatures, part.blocks, part.factor ?? 1),
     );
   }
 
@@ -262,6 +283,16 @@ async function fill<Part extends PackedWeight>(
     weight[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The parts of these schemes: all of them, since parts that become one weight have one scheme. */
+function ofScheme<Scheme extends PackedWeight["scheme"]>(
+  parts: readonly PackedWeight[],
+  ...schemes: readonly Scheme[]
+): readonly Extract<PackedWeight, { readonly scheme: Scheme }>[] {
+  const isOne = (part: PackedWeight): part is Extract<PackedWeight, { readonly scheme: Scheme }> =>
+    schemes.some((scheme) => scheme === part.scheme);
+  return parts.filter(isOne);
 }
 
 function haveSameRowOrder(a: PackedWeight, b: PackedWeight): boolean {

@@ -6,7 +6,6 @@ import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 export interface CpuWeightShape {
   readonly inFeatures: number;
   readonly outFeatures: number;
-  readonly isDense: boolean;
 }
 
 /** A weight in the library's memory, or a dense one in the file's own bytes, which this object keeps alive. */

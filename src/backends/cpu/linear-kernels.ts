@@ -2,7 +2,8 @@ import type { ActivationType } from "../../device/backend.ts";
 import { chooseKernel, type Kernel, type KernelChoice } from "../../device/kernel-choice.ts";
 import { describeSummary, type WeightSummary } from "../../weights/packed-weight.ts";
 
-export type LinearKernelName = "linear_affine_int8" | "linear_affine_f32" | "linear_dense_f32";
+export type LinearKernelName =
+  "linear_affine_int8" | "linear_affine_f32" | "linear_blocks_int8" | "linear_blocks_f32" | "linear_dense_f32";
 
 /** A linear whose parts have the same scheme, and how its input may be taken. */
 interface LinearRequest {
@@ -29,6 +30,17 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
   {
     name: "linear_affine_f32",
     refuses: ({ parts: [{ scheme }] }) => (isAffine(scheme) ? undefined : refusalOf(scheme)),
+  },
+  {
+    name: "linear_blocks_int8",
+    refuses: ({ parts: [{ scheme }], activations }) => {
+      if (activations !== "int8") return `takes activations as int8, they are to be ${activations}`;
+      return scheme === "block" ? undefined : `takes blocks, got ${scheme}`;
+    },
+  },
+  {
+    name: "linear_blocks_f32",
+    refuses: ({ parts: [{ scheme }] }) => (scheme === "block" ? undefined : `takes blocks, got ${scheme}`),
   },
   {
     name: "linear_dense_f32",

@@ -36,6 +36,17 @@ const affinePart = {
   outFeatures: "int32",
 } as const;
 
+/** fb_block_shape of native/cpu/fewbit_cpu.h, in its order. */
+const blockShape = {
+  grid: "void *",
+  inFeatures: "int32",
+  outFeatures: "int32",
+  type: "int32",
+  gridBytes: "int32",
+  hasFactor: "int32",
+  span: "int32",
+} as const;
+
 /** What such a structure takes: numbers, and memory that stays until the call has ended. */
 type RecordOf<Members extends Readonly<Record<string, "void *" | "int32">>> = {
   readonly [Name in keyof Members]: Members[Name] extends "int32" ? number : Memory;
@@ -53,6 +64,11 @@ export interface NativeLibrary {
   deviceClose(device: Pointer): void;
   weightAffine(shape: RecordOf<typeof affineShape>): Pointer;
   weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], void>;
+  weightBlocks(shape: RecordOf<typeof blockShape>): Pointer;
+  weightPutBlocks: Async<
+    [device: Pointer, weight: Pointer, column: number, outFeatures: number, blocks: Memory, factor: number],
+    void
+  >;
   weightDense(inFeatures: number, outFeatures: number, type: number, values: Memory): Pointer;
   weightPutDense: Async<[weight: Pointer, column: number, outFeatures: number, values: Memory], void>;
   enlargePages: Async<[bytes: Memory, length: number], number>;
@@ -68,7 +84,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 4;
+const abi = 5;
 
 let loaded: NativeLibrary | undefined;
 
@@ -128,6 +144,8 @@ function load(path: string): NativeLibrary {
     deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
     weightAffine: bind("fb_weight_affine", pointer, record(affineShape)) as NativeLibrary["weightAffine"],
     weightPutAffine: bindAsync("fb_weight_put_affine", "void", pointer, pointer, record(affinePart)),
+    weightBlocks: bind("fb_weight_blocks", pointer, record(blockShape)) as NativeLibrary["weightBlocks"],
+    weightPutBlocks: bindAsync("fb_weight_put_blocks", "void", pointer, pointer, "int32", "int32", pointer, "float"),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
     weightPutDense: bindAsync("fb_weight_put_dense", "void", pointer, "int32", "int32", pointer),
     enlargePages: bindAsync("fb_enlarge_pages", "int32", pointer, "double"),
