@@ -9,17 +9,27 @@ typedef uint32_t block_rows[8][FB_TILE];
 // The eight quads of a block: quads[q][c] holds inputs 4q … 4q + 3 of column c, one a byte, the first lowest.
 typedef uint32_t quads_of_block[8][FB_TILE];
 
-// Writes a block's quads as planes of 8, 4, 2 and 1 bit, from the lowest bits. Every loop over the 16 columns is one or two vector instructions.
+// One plane of `width` bits, those from `low` on of every code.
+static inline __attribute__((always_inline)) void pack_plane(quads_of_block quads, const int32_t width, const int32_t low, uint32_t to[][FB_TILE]) {
+  const uint32_t fields = ((1u << width) - 1) * 0x01010101u;
+  const int32_t in_word = 8 / width;  // quads that share a vector
+  for (int32_t row = 0; row < width; row++)
+    for (int32_t c = 0; c < FB_TILE; c++) {
+      uint32_t word = 0;
+      for (int32_t i = 0; i < in_word; i++) word |= (quads[row * in_word + i][c] >> low & fields) << width * i;
+      to[row][c] = word;
+    }
+}
+
+// Writes a block's quads as planes of 8, 4, 2 and 1 bit, from the lowest bits. The widths are literals, so that loops become vectors.
 static inline void pack_quads(quads_of_block quads, int32_t bits, block_rows to) {
-  memset(to, 0, (size_t)bits * 64);
-  int32_t row = 0, low = 0;
-  for (int32_t width = 8; width > 0; width /= 2) {
-    if (!(bits & width)) continue;
-    const uint32_t fields = ((1u << width) - 1) * 0x01010101u;
-    const int32_t in_word = 8 / width;  // quads that share a vector
-    for (int32_t q = 0; q < 8; q++)
-      for (int32_t c = 0; c < FB_TILE; c++) to[row + q / in_word][c] |= (quads[q][c] >> low & fields) << width * (q % in_word);
-    row += width;
-    low += width;
+  switch (bits) {
+    case 2: pack_plane(quads, 2, 0, to); break;
+    case 3: pack_plane(quads, 2, 0, to), pack_plane(quads, 1, 2, to + 2); break;
+    case 4: pack_plane(quads, 4, 0, to); break;
+    case 5: pack_plane(quads, 4, 0, to), pack_plane(quads, 1, 4, to + 4); break;
+    case 6: pack_plane(quads, 4, 0, to), pack_plane(quads, 2, 4, to + 4); break;
+    case 7: pack_plane(quads, 4, 0, to), pack_plane(quads, 2, 4, to + 4), pack_plane(quads, 1, 6, to + 6); break;
+    default: memcpy(to, quads, sizeof(quads_of_block));
   }
 }

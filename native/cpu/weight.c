@@ -72,15 +72,21 @@ static size_t code_bit(const packing *work, size_t k, size_t n) {
   }
 }
 
+// The words of `count` columns; a length that is a literal is a few vectors, no call.
+static void copy_columns(uint32_t to[FB_TILE], const uint8_t *from, int32_t count) {
+  if (count == FB_TILE) memcpy(to, from, 4 * FB_TILE);
+  else memcpy(to, from, 4 * (size_t)count);
+}
+
 // A column's words lie apart: [in * bits / 32][out]. Code k of its stream, for `count` columns at once.
 static void load_stream_codes(const uint8_t *words, size_t out, int32_t bits, size_t k, int32_t count, uint32_t to[FB_TILE]) {
   const size_t bit = k * (size_t)bits, offset = bit % 32;
   const uint32_t mask = (1u << bits) - 1;
   const uint8_t *row = words + 4 * (bit / 32 * out);
   uint32_t word[FB_TILE] = {0}, next[FB_TILE] = {0};
-  memcpy(word, row, 4 * (size_t)count);
+  copy_columns(word, row, count);
   if (offset + (size_t)bits > 32) {
-    memcpy(next, row + 4 * out, 4 * (size_t)count);
+    copy_columns(next, row + 4 * out, count);
     for (int32_t c = 0; c < FB_TILE; c++) to[c] = (word[c] >> offset | next[c] << (32 - offset)) & mask;
   } else {
     for (int32_t c = 0; c < FB_TILE; c++) to[c] = word[c] >> offset & mask;
@@ -133,7 +139,7 @@ static void pack_block_by_inputs(const packing *work, int32_t block, int32_t col
   pack_quads(quads, w->bits, to);
 }
 
-// -- Whole blocks, of widths whose words hold whole quads -------------------------------------------------------------------------------
+// -- Whole blocks, in the file's order ---------------------------------------------------------------------------------------------------
 
 // The bytes of two quads from a word of eight 4-bit codes: byte j gets code j below and code 4 + j above.
 static uint32_t spread_nibbles(uint32_t x) {
@@ -148,21 +154,63 @@ static uint32_t transpose_pairs(uint32_t x) {
   t = (x >> 6 ^ x) & 0x00cc00ccu;
   return x ^ t ^ t << 6;
 }
-// Words of codes in the order of k, one stream word a row, become the rows of a block.
-static void arrange_stream(int32_t bits, block_rows rows) {
-  for (int32_t row = 0; row < bits; row++) {
-    if (bits == 4)
-      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = pair_quads(rows[row][c]);
-    if (bits == 2)
-      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = transpose_pairs(rows[row][c]);
+// The 8 × 4 bits of a word transposed: byte j gets the bits j, 4 + j, 8 + j, …
+static uint32_t transpose_bits(uint32_t x) {
+  uint32_t bytes = 0;
+  for (int32_t j = 0; j < 4; j++) {
+    uint32_t t = x >> j & 0x11111111u;
+    t = (t | t >> 3) & 0x03030303u;
+    t = (t | t >> 6) & 0x000f000fu;
+    bytes |= ((t | t >> 12) & 0xffu) << 8 * j;
   }
+  return bytes;
+}
+// Words whose codes fill them, in the order of k, become a plane of the block.
+static void arrange_plane(int32_t width, uint32_t rows[][FB_TILE]) {
+  for (int32_t row = 0; row < width; row++) {
+    if (width == 4)
+      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = pair_quads(rows[row][c]);
+    if (width == 2)
+      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = transpose_pairs(rows[row][c]);
+    if (width == 1)
+      for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = transpose_bits(rows[row][c]);
+  }
+}
+// As many words of a stream along k as the codes have bits become the rows of a block; codes may cross from word to word.
+static void arrange_stream(int32_t bits, block_rows rows) {
+  if (bits == 2 || bits == 4 || bits == 8) {
+    arrange_plane(bits, rows);
+    return;
+  }
+  const uint64_t mask = (1u << bits) - 1;
+  quads_of_block quads;
+  for (int32_t q = 0; q < 8; q++) {
+    // Four codes are at most 28 bits: two successive words hold them.
+    const int32_t bit = 4 * bits * q, row = bit / 32, next = row + 1 < bits ? row + 1 : row, shift = bit % 32;
+    for (int32_t c = 0; c < FB_TILE; c++) {
+      const uint64_t x = (rows[row][c] | (uint64_t)rows[next][c] << 32) >> shift;
+      quads[q][c] = (uint32_t)((x & mask) | (x >> bits & mask) << 8 | (x >> 2 * bits & mask) << 16 | (x >> 3 * bits & mask) << 24);
+    }
+  }
+  pack_quads(quads, bits, rows);
 }
 
 static void pack_lsb_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const int32_t bits = work->weight->bits;
   for (int32_t row = 0; row < bits; row++)
-    memcpy(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), 4 * (size_t)count);
+    copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
   arrange_stream(bits, to);
+}
+
+static void pack_planar_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const int32_t bits = work->weight->bits;
+  for (int32_t row = 0; row < bits; row++)
+    copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
+  for (int32_t width = 4, row = 0; width > 0; width /= 2) {
+    if (!(bits & width)) continue;
+    arrange_plane(width, to + row);
+    row += width;
+  }
 }
 
 static void pack_lsb_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
@@ -173,6 +221,33 @@ static void pack_lsb_rows(const packing *work, int32_t block, int32_t column, in
     for (int32_t row = 0; row < bits; row++) to[row][c] = load_word(from, (size_t)row);
   }
   arrange_stream(bits, to);
+}
+
+static void pack_word_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const int32_t bits = work->weight->bits, in_word = 32 / bits, first = block * FB_BLOCK;
+  const size_t words = (size_t)(work->weight->in / in_word + (work->weight->in % in_word != 0));
+  const uint32_t mask = (1u << bits) - 1;
+  quads_of_block quads = {{0}};
+  for (int32_t c = 0; c < count; c++) {
+    const uint8_t *from = work->part->codes + 4 * ((size_t)(column + c) * words + (size_t)(first / in_word));
+    int32_t left = in_word - first % in_word;
+    uint32_t word = load_word(from, 0) >> first % in_word * bits;
+    for (int32_t q = 0; q < 8; q++) {
+      uint32_t quad = 0;
+      for (int32_t i = 0; i < 4; i++) {
+        if (left == 0) {
+          from += 4;
+          word = load_word(from, 0);
+          left = in_word;
+        }
+        quad |= (word & mask) << 8 * i;
+        word >>= bits;
+        left--;
+      }
+      quads[q][c] = quad;
+    }
+  }
+  pack_quads(quads, bits, to);
 }
 
 static void pack_byte_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
@@ -269,7 +344,6 @@ static void pack_sparse_24(const packing *work, int32_t block, int32_t column, i
   const uint32_t zero = 1u << (bits - 1), mask = (1u << bits) - 1;
   const uint8_t *codes = work->part->codes + 4 * ((size_t)block * (out * (size_t)bits / 2));
   const uint8_t *positions = work->part->positions + 2 * ((size_t)block * 2 * out);
-  quads_of_block quads = {{0}};
   for (int32_t c = 0; c < count; c++) {
     const size_t n = (size_t)(column + c), sixty_four = n / 64, eight = n % 64 / 8, upper = n / 4 % 2;
     const size_t word = sixty_four * (32 * (size_t)bits) + eight * (4 * (size_t)bits) + (bits == 4 ? n % 4 : 2 * (n % 4) + upper);
@@ -279,27 +353,27 @@ static void pack_sparse_24(const packing *work, int32_t block, int32_t column, i
       const uint32_t pair = load_word(codes, word + (size_t)(q % 4 * bits)) >> (bits == 4 ? 8 * upper + 4 * (size_t)(q / 4) : 8 * (size_t)(q / 4));
       const uint32_t low = kept >> 4 * q & 3, high = kept >> (4 * q + 2) & 3;
       // The code of 0 in every byte, exchanged for the two codes where they belong.
-      quads[q][c] = zero * 0x01010101u ^ ((pair & mask) ^ zero) << 8 * low ^ ((pair >> 16 & mask) ^ zero) << 8 * high;
+      const uint32_t quad = zero * 0x01010101u ^ ((pair & mask) ^ zero) << 8 * low ^ ((pair >> 16 & mask) ^ zero) << 8 * high;
+      if (bits == 8) to[q][c] = quad;
+      else to[q / 2][c] |= quad << 4 * (q % 2);
     }
   }
-  pack_quads(quads, bits, to);
 }
 
 typedef void (*block_packer)(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to);
 
-// What packs a whole block whose inputs are in the file's order; NULL: only input by input. A 2:4 weight has whole blocks in order only.
-static block_packer whole_block_packer(int32_t order, int32_t bits) {
-  const int fills_words = bits == 2 || bits == 4 || bits == 8;
+// What packs a whole block whose inputs are in the file's order. A 2:4 weight has no others.
+static block_packer whole_block_packer(int32_t order) {
   switch (order) {
-    case FB_CODES_LSB_K: return fills_words ? pack_lsb_k : NULL;
-    case FB_CODES_LSB_ROWS:
-    case FB_CODES_WORD_ROWS: return fills_words ? pack_lsb_rows : NULL;
+    case FB_CODES_LSB_K: return pack_lsb_k;
+    case FB_CODES_PLANAR_K: return pack_planar_k;
+    case FB_CODES_LSB_ROWS: return pack_lsb_rows;
+    case FB_CODES_WORD_ROWS: return pack_word_rows;
     case FB_CODES_BYTE_ROWS: return pack_byte_rows;
     case FB_CODES_AWQ_GEMM: return pack_awq_gemm;
     case FB_CODES_AWQ_GEMV_FAST: return pack_awq_gemv_fast;
     case FB_CODES_MARLIN: return pack_marlin;
-    case FB_CODES_SPARSE_24: return pack_sparse_24;
-    default: return NULL;
+    default: return pack_sparse_24;
   }
 }
 
@@ -334,7 +408,7 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
   const fb_affine_part *part = work->part;
   const int32_t tiles = (part->out + FB_TILE - 1) / FB_TILE, first = part->column / FB_TILE;
   const size_t width = type_bytes(w->type);
-  const block_packer pack_whole = w->row_order ? NULL : whole_block_packer(part->code_order, w->bits);
+  const block_packer pack_whole = w->row_order ? NULL : whole_block_packer(part->code_order);
   for (int32_t tile; (tile = atomic_fetch_add(&work->next, 1)) < tiles;) {
     const int32_t column = tile * FB_TILE, count = part->out - column < FB_TILE ? part->out - column : FB_TILE;
     uint8_t *to = w->codes + (size_t)(first + tile) * (size_t)w->blocks * (size_t)w->bits * 64;
