@@ -24,6 +24,7 @@ static inline __attribute__((always_inline)) void pack_plane(quads_of_block quad
 // Writes a block's quads as planes of 8, 4, 2 and 1 bit, from the lowest bits. The widths are literals, so that loops become vectors.
 static inline void pack_quads(quads_of_block quads, int32_t bits, block_rows to) {
   switch (bits) {
+    case 1: pack_plane(quads, 1, 0, to); break;
     case 2: pack_plane(quads, 2, 0, to); break;
     case 3: pack_plane(quads, 2, 0, to), pack_plane(quads, 1, 2, to + 2); break;
     case 4: pack_plane(quads, 4, 0, to); break;
