@@ -20,7 +20,7 @@ const goldenNames = (root: string): readonly string[] =>
   ["models", "modules"]
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
-    .filter((name) => /[/]((qwen2-)?gptq|awq|marlin|ct-w|ct-marlin)/.test(name));
+    .filter((name) => /[/]((qwen2-)?gptq|awq|marlin|exl2|ct-w|ct-marlin)/.test(name));
 
 describe.each([
   ["golden files", fixtures],

@@ -3,6 +3,7 @@ import { quote } from "../util/quote.ts";
 import { awq } from "./awq/awq.ts";
 import { compressedTensorsFormat } from "./compressed-tensors/compressed-tensors.ts";
 import { dense } from "./dense/dense.ts";
+import { exl2 } from "./exl2/exl2.ts";
 import { gptq } from "./gptq/gptq.ts";
 import { marlin } from "./marlin/marlin.ts";
 import { marlin24 } from "./marlin/marlin-24.ts";
@@ -34,6 +35,7 @@ function known<Config>(format: WeightFormat<Config>): KnownFormat {
 const formats: readonly KnownFormat[] = [
   known(marlin),
   known(marlin24),
+  known(exl2),
   known(gptq),
   known(awq),
   known(compressedTensorsFormat),

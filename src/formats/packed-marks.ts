@@ -6,7 +6,6 @@ import type { Evidence } from "./weight-format.ts";
  */
 const suffixes: readonly (readonly [suffix: string, format: string])[] = [
   [".qweight", "GPTQ or AWQ"],
-  [".q_weight", "EXL2"],
   [".trellis", "EXL3"],
   [".B_24", "Marlin 2:4"],
   [".B", "Marlin"],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../util/errors.ts";
 import { checkWeight } from "./check-weight.ts";
-import type { AffineZeroWeight, DenseWeight } from "./packed-weight.ts";
+import type { AffineZeroWeight, DenseWeight, MixedAffineWeight, PackedWeight } from "./packed-weight.ts";
 
 const affine: AffineZeroWeight = {
   scheme: "affine-zero",
@@ -17,9 +17,22 @@ const affine: AffineZeroWeight = {
   rowOrder: Uint32Array.from({ length: 64 }, (_, r) => 63 - r),
 };
 const dense: DenseWeight = { scheme: "dense", inFeatures: 5, outFeatures: 3, type: "bf16", values: new Uint8Array(30) };
+const mixed: MixedAffineWeight = {
+  scheme: "affine-mixed",
+  inFeatures: 42,
+  outFeatures: 3,
+  groups: [
+    { bits: 5, inputs: 32 },
+    { bits: 3, inputs: 10 },
+  ],
+  columns: 8,
+  codes: new Uint8Array(4 * 6 * 8),
+  scaleCodes: new Uint8Array(8),
+  scaleMaxima: new Uint8Array(4),
+};
 
 describe("checkWeight", () => {
-  test.each([affine, dense])("accepts a consistent $scheme weight", (weight) => {
+  test.each([affine, dense, mixed])("accepts a consistent $scheme weight", (weight) => {
     expect(() => {
       checkWeight(weight, "layer");
     }).not.toThrow();
@@ -49,12 +62,26 @@ describe("checkWeight", () => {
       { ...affine, zeros: { bytes: new Uint8Array(32), order: "lsb-n-minus-legacy" } },
       "3 bit only",
     ],
+    ["a mixed width that does not exist", { ...mixed, groups: [{ bits: 7, inputs: 42 }] }, "group 0 has 7 bit"],
+    ["groups of fewer inputs", { ...mixed, groups: [{ bits: 5, inputs: 32 }] }, "groups of 32 inputs for 42"],
+    ["no groups", { ...mixed, groups: [] }, "groups of 0 inputs for 42"],
+    ["an empty group", { ...mixed, groups: [{ bits: 5, inputs: 0 }, mixed.groups[0]] }, "the size of group 0 is 0"],
+    ["more outputs than are stored", { ...mixed, outFeatures: 9 }, "columns is 8"],
+    ["columns that end inside a word", { ...mixed, columns: 9 }, "no multiple of 8"],
+    [
+      "mixed codes too few",
+      { ...mixed, codes: new Uint8Array(4 * 5 * 8) },
+      "codes take 160 bytes; the shape needs 192",
+    ],
+    ["scale codes too few", { ...mixed, scaleCodes: new Uint8Array(7) }, "scaleCodes take 7 bytes"],
+    ["maxima too few", { ...mixed, scaleMaxima: new Uint8Array(2) }, "scaleMaxima take 2 bytes"],
+    ["a mixed row order too short", { ...mixed, rowOrder: new Uint32Array(41) }, "41 entries for 42"],
     ["a row order too short", { ...affine, rowOrder: new Uint32Array(63) }, "63 entries for 64"],
     ["a row order with a repetition", { ...affine, rowOrder: repeated }, "names input feature 1 twice"],
     ["a row order beyond the inputs", { ...affine, rowOrder: beyond }, "rowOrder[63] is 64"],
   ] as const)("refuses %s", (_, weight, message) => {
     const check = (): void => {
-      checkWeight(weight, "layer");
+      checkWeight(weight as PackedWeight, "layer");
     };
     expect(check).toThrow(FormatError);
     expect(check).toThrow(message);

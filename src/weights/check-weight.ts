@@ -2,10 +2,12 @@ import { FormatError } from "../util/errors.ts";
 import { groupCount } from "./affine-groups.ts";
 import { blockLayouts } from "./blocks/block-type.ts";
 import { codeBytes, codeOrderLimits } from "./code-order-limits.ts";
+import { mixedBits, mixedWords } from "./mixed-groups.ts";
 import {
   floatBytes,
   type AffineZeroWeight,
   type BlockWeight,
+  type MixedAffineWeight,
   type PackedWeight,
   type Sparse24Weight,
   type ZeroOrder,
@@ -37,6 +39,9 @@ export function checkWeight(weight: PackedWeight, where: string): void {
     case "affine-zero":
       checkAffineZero(weight, where);
       break;
+    case "affine-mixed":
+      checkMixedAffine(weight, where);
+      break;
     case "block":
       checkBlocks(weight, where);
   }
@@ -52,6 +57,24 @@ function checkAffineZero(weight: AffineZeroWeight, where: string): void {
   if (zeros !== undefined) {
     checkBytes(zeros.bytes, zeroBytes(weight, zeros.order, groups, where), `${where}: zeros`);
   }
+  if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
+}
+
+function checkMixedAffine(weight: MixedAffineWeight, where: string): void {
+  const { inFeatures, outFeatures, groups, columns, rowOrder } = weight;
+  checkInteger(columns, outFeatures, maxFeatures, `${where}: columns`);
+  if (columns % 8 !== 0) throw new FormatError(`${where}: columns is ${columns}, no multiple of 8`);
+  let rows = 0;
+  groups.forEach(({ bits, inputs }, g) => {
+    if (!mixedBits.includes(bits))
+      throw new FormatError(`${where}: group ${g} has ${String(bits)} bit; accepted: ${mixedBits.join(", ")}`);
+    checkInteger(inputs, 1, inFeatures, `${where}: the size of group ${g}`);
+    rows += inputs;
+  });
+  if (rows !== inFeatures) throw new FormatError(`${where}: groups of ${rows} inputs for ${inFeatures} input features`);
+  checkBytes(weight.codes, 4 * mixedWords(groups) * columns, `${where}: codes`);
+  checkBytes(weight.scaleCodes, (groups.length * columns) / 2, `${where}: scaleCodes`);
+  checkBytes(weight.scaleMaxima, 2 * groups.length, `${where}: scaleMaxima`);
   if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
 }
 

@@ -1,13 +1,17 @@
 import { unpackCodes } from "./affine-codes.ts";
 import { groupCount, groupOfInput } from "./affine-groups.ts";
+import { asUint32 } from "../util/bytes.ts";
 import { blockLayouts } from "./blocks/block-type.ts";
 import { readBlocks } from "./blocks/read-blocks.ts";
 import { floatValues } from "./float-values.ts";
+import { getCode } from "./lsb-stream.ts";
+import { placeGroups } from "./mixed-groups.ts";
 import {
   floatBytes,
   type AffineZeroWeight,
   type BlockWeight,
   type DenseWeight,
+  type MixedAffineWeight,
   type PackedWeight,
   type Sparse24Weight,
 } from "./packed-weight.ts";
@@ -31,6 +35,8 @@ export function dequantizeRows(weight: PackedWeight, start: number, end: number)
       return affineZeroRows(weight, start, end);
     case "sparse-24":
       return sparse24Rows(weight, start, end);
+    case "affine-mixed":
+      return mixedAffineRows(weight, start, end);
     case "block":
       return blockRows(weight, start, end);
   }
@@ -60,6 +66,30 @@ function sparse24Rows(weight: Sparse24Weight, start: number, end: number): Float
       values[row + k] = (code - symmetricZero(bits)) * scales[Math.floor(k / groupSize) * outFeatures + n];
     });
   }
+  return values;
+}
+
+function mixedAffineRows(weight: MixedAffineWeight, start: number, end: number): Float32Array {
+  const { inFeatures, columns, rowOrder } = weight;
+  const scaleWords = asUint32(weight.scaleCodes);
+  const maxima = floatValues(weight.scaleMaxima, "f16");
+  const values = new Float32Array((end - start) * inFeatures);
+  placeGroups(weight.groups).forEach(({ bits, inputs, firstRow, firstWord, words }, g) => {
+    const bytes = weight.codes.subarray(4 * firstWord * columns, 4 * (firstWord + words) * columns);
+    const codes = unpackCodes(
+      { codes: bytes, order: "lsb-k", bits, inFeatures: inputs, outFeatures: columns },
+      start,
+      end,
+    );
+    for (let n = start, i = 0; n < end; n++) {
+      const c = getCode(scaleWords, 4, n, (g * columns) / 8) + 1;
+      const scale = (c * c * maxima[g]) / 256;
+      const row = (n - start) * inFeatures;
+      for (let r = firstRow; r < firstRow + inputs; r++) {
+        values[row + (rowOrder ? rowOrder[r] : r)] = (codes[i++] - symmetricZero(bits)) * scale;
+      }
+    }
+  });
   return values;
 }
 

@@ -1,7 +1,8 @@
 import { blockLayouts, type BlockType } from "./blocks/block-type.ts";
+import { commonGroupSize, meanBits, type MixedGroup } from "./mixed-groups.ts";
 
 /** Weights as the file packed them: one type per arithmetic, never one per checkpoint format. */
-export type PackedWeight = DenseWeight | AffineZeroWeight | BlockWeight | Sparse24Weight;
+export type PackedWeight = DenseWeight | AffineZeroWeight | MixedAffineWeight | BlockWeight | Sparse24Weight;
 
 /** How a value of a dense weight or of a scale is stored. All little-endian. */
 export type FloatType = "f32" | "f16" | "bf16";
@@ -44,6 +45,28 @@ export interface AffineZeroWeight {
   /** Absent: symmetric, every zero point is 2 ** (bits - 1). */
   readonly zeros?: PackedZeros;
   /** Input features in group order (act-order); absent: 0, 1, 2, … */
+  readonly rowOrder?: Uint32Array;
+}
+
+/**
+ * w[n][k] = (code[r][n] - 2 ** (bits - 1)) * (c[g][n] ** 2 * maximum[g] / 256), in f32, for the r with rowOrder[r] = k and the group g that
+ * has row r. The scale is exact in f32: c is 1 to 16, the maximum an fp16.
+ */
+export interface MixedAffineWeight {
+  readonly scheme: "affine-mixed";
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** Runs of rows, one after another, that make up all of them. */
+  readonly groups: readonly MixedGroup[];
+  /** Outputs as they are stored: outFeatures rounded up, a multiple of 8. */
+  readonly columns: number;
+  /** The file's own bytes: for each group words [ceil(inputs * bits / 32)][columns], in the order `lsb-k`. */
+  readonly codes: Uint8Array;
+  /** c - 1 in 4 bits: words [group][columns / 8], a stream along n, least significant bits first. */
+  readonly scaleCodes: Uint8Array;
+  /** fp16 [group]. */
+  readonly scaleMaxima: Uint8Array;
+  /** Input features in the order of rows; absent: 0, 1, 2, … */
   readonly rowOrder?: Uint32Array;
 }
 
@@ -134,9 +157,9 @@ export interface WeightSummary {
   readonly scheme: PackedWeight["scheme"];
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** Bits of one code or value. */
+  /** Bits of one code or value; where widths are mixed their mean, to hundredths. */
   readonly bits: number;
-  /** Absent: the scheme has no groups. */
+  /** Absent: the scheme has no groups. Where sizes are mixed: the largest of whose multiples all groups begin. */
   readonly groupSize?: number;
   /** Absent: the scheme has no zero points. */
   readonly symmetric?: boolean;
@@ -187,6 +210,22 @@ export function summarize(weight: PackedWeight): WeightSummary {
           weight.codes.byteLength +
           weight.scales.byteLength +
           (weight.zeros?.bytes.byteLength ?? 0) +
+          (weight.rowOrder?.byteLength ?? 0),
+      };
+    case "affine-mixed":
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits: meanBits(weight),
+        groupSize: commonGroupSize(weight),
+        symmetric: true,
+        reordered: weight.rowOrder !== undefined,
+        type: "f16",
+        byteLength:
+          weight.codes.byteLength +
+          weight.scaleCodes.byteLength +
+          weight.scaleMaxima.byteLength +
           (weight.rowOrder?.byteLength ?? 0),
       };
     case "block": {

@@ -28,6 +28,7 @@ export const linearTolerances: Readonly<Record<PackedWeight["scheme"], Readonly<
     int8: { ...f32Tolerance, why: "dense weights are multiplied in f32 whatever the activations are" },
   },
   "affine-zero": quantizedTolerances,
+  "affine-mixed": quantizedTolerances,
   "sparse-24": quantizedTolerances,
   block: quantizedTolerances,
 };

@@ -66,7 +66,7 @@ describe("a packed checkpoint that no format takes is never read as dense", () =
   test.each([
     ["declared", '{"quant_method":"exl3"}', "up.weight", 'quantization method "exl3"'],
     ["declared without a method", '{"bits":4}', "up.weight", "without naming its method"],
-    ["shown by its tensors", undefined, "up.q_weight", "belongs to EXL2"],
+    ["shown by its tensors", undefined, "up.trellis", "belongs to EXL3"],
     ["of shapes that are no GPTQ's", undefined, "up.qweight", "GPTQ or AWQ"],
   ])("%s", (_, declared, name, message) => {
     const recognise = () => recogniseFormat(evidence(byName(tensor(name, [2, 3])), declared));
