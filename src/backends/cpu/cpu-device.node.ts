@@ -118,6 +118,8 @@ export class CpuDevice implements Device {
         return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), outFeatures, kernel);
       case "block":
         return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel);
+      case "affine-mixed":
+        throw new UnsupportedError("cpu: no kernel takes affine weights of mixed widths");
     }
   }
 
