@@ -10,7 +10,7 @@ import type {
 import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
 import type { CacheSpec } from "../../device/program.ts";
-import { OutOfMemoryError, RequestError } from "../../util/errors.ts";
+import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import {
   summarize,
