@@ -20,7 +20,7 @@ test("where no program can be made of the layers, nothing stays on the device", 
   const layers = [...model.layers];
   // A layer that nobody planned to load: the same lists are read again for the program.
   const device = new FakeDevice(() => {
-    layers.push({ kind: "norm", norm: { module: "unknown.norm", eps: 1e-5 } });
+    layers.push({ kind: "norm", norm: { kind: "rms" as const, module: "unknown.norm", eps: 1e-5 } });
     return undefined;
   });
   await expect(compileModel({ model: { ...model, layers }, source, device })).rejects.toThrow("unknown.norm");

@@ -1,7 +1,8 @@
 import type { PreparedWeight } from "../device/backend.ts";
 import { createModel } from "../models/models.ts";
-import type { Layer, LinearModule, Model, RmsNorm } from "../models/model.ts";
+import type { LinearModule, Model } from "../models/model.ts";
 import type { DenseWeight, PackedWeight } from "../weights/packed-weight.ts";
+import { projectionsOf, vectorsOf } from "./plan-loads.ts";
 import type { WeightDevice } from "./load-weights.ts";
 import type { LoadedLinear, WeightSource } from "./weight-source.ts";
 
@@ -36,14 +37,15 @@ export interface FakeSourceOptions {
 /** A checkpoint of zeros, with every module of a model in the shape that the model wants. */
 export class FakeSource implements WeightSource {
   readonly #modules = new Map<string, LinearModule>();
-  readonly #norms = new Map<string, number>();
+  readonly #vectors = new Map<string, number>();
   readonly #options: FakeSourceOptions;
 
   constructor(model: Model, options: FakeSourceOptions = {}) {
     this.#options = options;
     for (const layer of model.layers) {
-      for (const module of linearsOf(model, layer)) this.#add(module);
-      for (const { norm, length } of normsOf(model, layer)) this.#norms.set(`${norm.module}.weight`, length);
+      const isTied = layer.kind === "head" && layer.tiedTo !== undefined;
+      if (!isTied) for (const module of projectionsOf(model, layer).flat()) this.#add(module);
+      for (const { tensor, length } of vectorsOf(model, layer)) this.#vectors.set(tensor, length);
     }
     for (const module of options.lacks ?? []) this.#modules.delete(module);
   }
@@ -72,7 +74,7 @@ export class FakeSource implements WeightSource {
   }
 
   vector(tensor: string): Promise<Float32Array> {
-    const length = this.#norms.get(tensor);
+    const length = this.#vectors.get(tensor);
     if (length === undefined) throw new TypeError(`the fake source has no ${tensor}`);
     return Promise.resolve(new Float32Array(length).fill(1));
   }
@@ -122,27 +124,4 @@ function denseZeros(inFeatures: number, outFeatures: number): DenseWeight {
     type: "f16",
     values: new Uint8Array(2 * inFeatures * outFeatures),
   };
-}
-
-function linearsOf(model: Model, layer: Layer): readonly LinearModule[] {
-  switch (layer.kind) {
-    case "embedding":
-      return [{ module: layer.module, inFeatures: model.hiddenSize, outFeatures: model.vocabSize }];
-    case "attention":
-      return [...layer.qkv, layer.output];
-    case "mlp":
-      return [...layer.gateUp, layer.down];
-    case "norm":
-      return [];
-    case "head":
-      return layer.tiedTo === undefined ? [layer.linear] : [];
-  }
-}
-
-function normsOf(model: Model, layer: Layer): readonly { readonly norm: RmsNorm; readonly length: number }[] {
-  if (layer.kind === "embedding" || layer.kind === "head") return [];
-  const norms = [{ norm: layer.norm, length: model.hiddenSize }];
-  if (layer.kind === "attention")
-    for (const norm of [layer.queryNorm, layer.keyNorm]) if (norm) norms.push({ norm, length: layer.headDim });
-  return norms;
 }

@@ -64,7 +64,7 @@ describe("loadWeights", () => {
       "model.layers.0.post_attention_layernorm.weight",
       "model.norm.weight",
     ]);
-    expect(table.norms.get("model.norm")).toBe(3);
+    expect(table.tensors.get("model.norm.weight")).toBe(3);
     expect(vectors.map(({ length }) => length)).toEqual([8, 8, 8, 8]);
   });
 
@@ -94,7 +94,7 @@ describe("loadWeights", () => {
       linear: (module: string) => (read.push(module), source.linear(module)),
     });
     const { projections } = planLoads(llama, source);
-    const plan = { projections: projections.filter(({ keys }) => /embed|head/.test(keys.join(""))), norms: [] };
+    const plan = { projections: projections.filter(({ keys }) => /embed|head/.test(keys.join(""))), vectors: [] };
     expect(plan.projections).toHaveLength(2);
     await expect(loadWeights(plan, headed, new FakeDevice())).rejects.toThrow(
       '"lm_head": its weight takes 8 features to 31',

@@ -8,7 +8,7 @@ import { mapConcurrent } from "../util/map-concurrent.ts";
 import { quote } from "../util/quote.ts";
 import { summarize } from "../weights/packed-weight.ts";
 import type { BoundLinear, ModelWeights } from "./model-weights.ts";
-import type { LoadPlan, PlannedNorm } from "./plan-loads.ts";
+import type { LoadPlan, PlannedVector } from "./plan-loads.ts";
 import { ReadBuffers } from "./read-buffers.ts";
 import { WeightProgress } from "./weight-progress.ts";
 import type { LinearShape, LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
@@ -60,11 +60,11 @@ export async function loadWeights(
       progress?.done("prepare", modules);
       return linears;
     });
-    const norms = await mapConcurrent(plan.norms, lookAhead, (norm) => {
+    const vectors = await mapConcurrent(plan.vectors, lookAhead, (vector) => {
       throwIfAborted(signal, "loading the model");
-      return loadNorm(norm, source);
+      return loadVector(vector, source);
     });
-    return assignIds(plan, projections, norms);
+    return assignIds(plan, projections, vectors);
   } catch (error) {
     for (const weight of owned) weight[Symbol.dispose]();
     throw error;
@@ -81,6 +81,7 @@ interface DeviceLinear {
   readonly spec: WeightSpec;
   readonly prepared: PreparedWeight;
   readonly bias?: NamedVector;
+  readonly interleavedBy?: number;
 }
 
 interface Part extends LoadedLinear {
@@ -109,7 +110,13 @@ async function prepareParts(
     const prepared = await device.prepare(group.map(({ weight }) => weight));
     owned.push(prepared);
     const bias = stackBiases(group);
-    linears.push({ spec: weightSpec(group), prepared, ...(bias !== undefined && { bias }) });
+    const [{ module }] = group;
+    linears.push({
+      spec: weightSpec(group),
+      prepared,
+      ...(bias !== undefined && { bias }),
+      ...(module.interleavedBy !== undefined && { interleavedBy: module.interleavedBy }),
+    });
   }
   return linears;
 }
@@ -163,19 +170,19 @@ function weightSpec(group: readonly Part[]): WeightSpec {
   };
 }
 
-async function loadNorm({ module, length }: PlannedNorm, source: WeightSource): Promise<NamedVector> {
-  const name = `${module}.weight`;
-  const values = await source.vector(name);
-  if (values.length !== length)
-    throw new FormatError(`${quote(name)}: has ${values.length} values; by config.json it must have ${length}`);
-  return { name, values };
+async function loadVector({ tensor, length, plusOne }: PlannedVector, source: WeightSource): Promise<NamedVector> {
+  const stored = await source.vector(tensor);
+  if (stored.length !== length)
+    throw new FormatError(`${quote(tensor)}: has ${stored.length} values; by config.json it must have ${length}`);
+  const values = plusOne && !source.hasNormsPlusOne ? stored.map((value) => 1 + value) : stored;
+  return { name: tensor, values };
 }
 
 /** Gives everything its id, in the order of the plan, which does not depend on what was loaded first. */
 function assignIds(
   plan: LoadPlan,
   projections: readonly (readonly DeviceLinear[])[],
-  norms: readonly NamedVector[],
+  ofTheirOwn: readonly NamedVector[],
 ): ModelWeights {
   const linears = projections.flat();
   const vectors: NamedVector[] = [];
@@ -184,18 +191,19 @@ function assignIds(
   const bound = new Map<string, readonly BoundLinear[]>();
   let weight = 0;
   plan.projections.forEach(({ keys }, i) => {
-    const ofProjection = projections[i].map(({ spec, bias }) => ({
+    const ofProjection = projections[i].map(({ spec, bias, interleavedBy }) => ({
       weight: weight++,
       outFeatures: spec.outFeatures,
       ...(bias !== undefined && { bias: add(bias) }),
+      ...(interleavedBy !== undefined && { interleavedBy }),
     }));
     for (const key of keys) bound.set(key, ofProjection);
   });
-  const boundNorms = new Map(norms.map((norm, i) => [plan.norms[i].module, add(norm)]));
+  const tensors = new Map(ofTheirOwn.map((vector) => [vector.name, add(vector)]));
 
   const specs = vectors.map(({ name, values }): VectorSpec => ({ name, length: values.length }));
   return {
-    table: { weights: linears.map(({ spec }) => spec), vectors: specs, linears: bound, norms: boundNorms },
+    table: { weights: linears.map(({ spec }) => spec), vectors: specs, linears: bound, tensors },
     prepared: linears.map(({ prepared }) => prepared),
     vectors: vectors.map(({ values }) => values),
   };

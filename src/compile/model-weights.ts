@@ -7,6 +7,8 @@ export interface BoundLinear {
   readonly weight: WeightId;
   readonly bias?: VectorId;
   readonly outFeatures: number;
+  /** As in LinearModule. */
+  readonly interleavedBy?: number;
 }
 
 /** All that a program needs to know of its weights, and nothing of their data. */
@@ -15,8 +17,8 @@ export interface WeightTable {
   readonly vectors: readonly VectorSpec[];
   /** The linears that compute a projection, side by side in its output; by `projectionKey`. */
   readonly linears: ReadonlyMap<string, readonly BoundLinear[]>;
-  /** The vector of a norm's weight, by the norm's module. */
-  readonly norms: ReadonlyMap<string, VectorId>;
+  /** Vectors that are no linear's bias, by tensor: norms' weights and biases, sinks. */
+  readonly tensors: ReadonlyMap<string, VectorId>;
 }
 
 /** The table with its data, in the order of its arrays. */
@@ -34,4 +36,14 @@ export function projectionKey(projection: Projection): string {
 /** The embedding's table as a linear from features to vocabulary, which it is for a tied head. */
 export function embeddingProjection(model: Model, module: string): Projection {
   return [{ module, inFeatures: model.hiddenSize, outFeatures: model.vocabSize }];
+}
+
+/** The tensor of a norm's weight. */
+export function normWeight(module: string): string {
+  return `${module}.weight`;
+}
+
+/** The tensor of a layer norm's bias. */
+export function normBias(module: string): string {
+  return `${module}.bias`;
 }

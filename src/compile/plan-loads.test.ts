@@ -17,12 +17,12 @@ describe("planLoads", () => {
       ["0.mlp.down_proj"],
       ["lm_head"],
     ]);
-    expect(planLoads(model, new FakeSource(model)).norms).toEqual([
-      { module: "model.layers.0.input_layernorm", length: 8 },
-      { module: "model.layers.0.self_attn.q_norm", length: 2 },
-      { module: "model.layers.0.self_attn.k_norm", length: 2 },
-      { module: "model.layers.0.post_attention_layernorm", length: 8 },
-      { module: "model.norm", length: 8 },
+    expect(planLoads(model, new FakeSource(model)).vectors).toEqual([
+      { tensor: "model.layers.0.input_layernorm.weight", length: 8 },
+      { tensor: "model.layers.0.self_attn.q_norm.weight", length: 2 },
+      { tensor: "model.layers.0.self_attn.k_norm.weight", length: 2 },
+      { tensor: "model.layers.0.post_attention_layernorm.weight", length: 8 },
+      { tensor: "model.norm.weight", length: 8 },
     ]);
   });
 

@@ -1,13 +1,22 @@
-import type { Layer, LinearModule, Model, Projection, RmsNorm } from "../models/model.ts";
+import type {
+  AttentionLayer,
+  Expert,
+  Layer,
+  LinearModule,
+  Model,
+  Norm,
+  Projection,
+  Sublayer,
+} from "../models/model.ts";
 import { FormatError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
-import { embeddingProjection, projectionKey } from "./model-weights.ts";
+import { embeddingProjection, normBias, normWeight, projectionKey } from "./model-weights.ts";
 import type { WeightSource } from "./weight-source.ts";
 
 /** What to read from a checkpoint for a model, in the order of its layers. */
 export interface LoadPlan {
   readonly projections: readonly PlannedProjection[];
-  readonly norms: readonly PlannedNorm[];
+  readonly vectors: readonly PlannedVector[];
 }
 
 export interface PlannedProjection {
@@ -17,15 +26,18 @@ export interface PlannedProjection {
   readonly modules: Projection;
 }
 
-export interface PlannedNorm {
-  readonly module: string;
+/** A vector of its own: a norm's weight or bias, sinks. */
+export interface PlannedVector {
+  readonly tensor: string;
   readonly length: number;
+  /** True: 1 is added to what files hold, unless they hold the sum (WeightSource.hasNormsPlusOne). */
+  readonly plusOne?: boolean;
 }
 
 /** Settles which modules stand for each projection of the model. Throws FormatError where the checkpoint has none for one. */
 export function planLoads(model: Model, source: WeightSource): LoadPlan {
   const projections: { readonly keys: string[]; readonly modules: Projection }[] = [];
-  const norms: PlannedNorm[] = [];
+  const vectors = new Map<string, PlannedVector>();
   for (const layer of model.layers) {
     for (const projection of projectionsOf(model, layer)) {
       const key = projectionKey(projection);
@@ -34,19 +46,29 @@ export function planLoads(model: Model, source: WeightSource): LoadPlan {
       if (lender !== undefined) lender.keys.push(key);
       else projections.push({ keys: [key], modules: projection.flatMap((module) => present(module, source)) });
     }
-    norms.push(...normsOf(model, layer));
+    for (const vector of vectorsOf(model, layer)) vectors.set(vector.tensor, vector);
   }
-  return { projections, norms };
+  return { projections, vectors: [...vectors.values()] };
 }
 
-function projectionsOf(model: Model, layer: Layer): readonly Projection[] {
+/** The linears of a layer, in the order that it runs them. */
+export function projectionsOf(model: Model, layer: Layer): readonly Projection[] {
   switch (layer.kind) {
     case "embedding":
       return [embeddingProjection(model, layer.module)];
     case "attention":
       return [layer.qkv, [layer.output]];
     case "mlp":
-      return [layer.gateUp, [layer.down]];
+      return ["up" in layer.inner ? [layer.inner.up] : layer.inner.gateUp, [layer.down]];
+    case "experts": {
+      const ofExpert = ({ gateUp, down }: Expert): readonly Projection[] => [gateUp, [down]];
+      const { shared } = layer;
+      return [
+        [layer.router],
+        ...layer.experts.flatMap(ofExpert),
+        ...(shared ? [...ofExpert(shared), [shared.gate]] : []),
+      ];
+    }
     case "norm":
       return [];
     case "head":
@@ -54,20 +76,39 @@ function projectionsOf(model: Model, layer: Layer): readonly Projection[] {
   }
 }
 
-function normsOf(model: Model, layer: Layer): readonly PlannedNorm[] {
-  const norm = ({ module }: RmsNorm, length = model.hiddenSize): PlannedNorm => ({ module, length });
+/** The vectors of a layer that are no linear's bias. */
+export function vectorsOf(model: Model, layer: Layer): readonly PlannedVector[] {
   switch (layer.kind) {
-    case "attention": {
-      const ofHeads = [layer.queryNorm, layer.keyNorm].filter((headNorm) => headNorm !== undefined);
-      return [norm(layer.norm), ...ofHeads.map((headNorm) => norm(headNorm, layer.headDim))];
-    }
+    case "attention":
+      return [...normsOf(model, layer), ...vectorsOfHeads(layer)];
     case "mlp":
+    case "experts":
+      return normsOf(model, layer);
     case "norm":
-      return [norm(layer.norm)];
+      return vectorsOfNorm(layer.norm, model.hiddenSize);
     case "embedding":
     case "head":
       return [];
   }
+}
+
+function normsOf({ hiddenSize }: Model, { norm, postNorm }: Sublayer): readonly PlannedVector[] {
+  return [norm, postNorm].flatMap((each) => (each ? vectorsOfNorm(each, hiddenSize) : []));
+}
+
+function vectorsOfHeads(layer: AttentionLayer): readonly PlannedVector[] {
+  const { queryNorm, keyNorm, normsSpan, heads, kvHeads, headDim, sinks } = layer;
+  const span = (count: number): number => (normsSpan === "projection" ? count * headDim : headDim);
+  return [
+    ...(queryNorm ? vectorsOfNorm(queryNorm, span(heads)) : []),
+    ...(keyNorm ? vectorsOfNorm(keyNorm, span(kvHeads)) : []),
+    ...(sinks === undefined ? [] : [{ tensor: sinks, length: heads }]),
+  ];
+}
+
+function vectorsOfNorm({ kind, module }: Norm, length: number): readonly PlannedVector[] {
+  const weight = { tensor: normWeight(module), length, ...(kind === "rms-plus-one" && { plusOne: true }) };
+  return kind === "layer" ? [weight, { tensor: normBias(module), length }] : [weight];
 }
 
 function present(module: LinearModule, source: WeightSource): Projection {

@@ -2,6 +2,8 @@ import type { PackedWeight } from "../weights/packed-weight.ts";
 
 /** Where the compile step gets a checkpoint's weights from, by module name. */
 export interface WeightSource {
+  /** True: where a model's norms multiply by 1 + w, the checkpoint holds 1 + w. */
+  readonly hasNormsPlusOne?: boolean;
   /** Whether the checkpoint holds a weight for the module, packed or dense. */
   hasLinear(module: string): boolean;
   /** A module's shape by its tensors' headers; absent: only reading tells. Throws as `linear`. */
@@ -13,7 +15,7 @@ export interface WeightSource {
    * The weight's bytes lie in `memory`, or in new memory; either way they are the caller's. The bias is always new.
    */
   linear(module: string, memory?: ReadMemory): Promise<LoadedLinear>;
-  /** Reads a dense vector, a norm's weight, as f32. `tensor` is the tensor's whole name. */
+  /** Reads a dense vector, a norm's weight say, as f32. `tensor` is the tensor's whole name. */
   vector(tensor: string): Promise<Float32Array>;
 }
 

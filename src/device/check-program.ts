@@ -1,6 +1,16 @@
 import { RequestError } from "../util/errors.ts";
 import type { ProgramBinding } from "./backend.ts";
-import type { BufferRows, CacheSpec, Op, Program, View } from "./program.ts";
+import type {
+  ActivateOp,
+  BufferRows,
+  CacheSpec,
+  ExpertLinearOp,
+  Glu,
+  Op,
+  Program,
+  SoftCapOp,
+  View,
+} from "./program.ts";
 import type { StepLimits } from "./step.ts";
 
 /** Sizes stay below it, so that every index of a row, a column or a page fits an int32 on the device. */
@@ -100,6 +110,7 @@ class OpCheck {
         const table = this.#at("table", op.table, this.#program.weights);
         this.#rows("out", op.out, "tokens");
         this.#equal("out.width", op.out.width, table.inFeatures);
+        this.#finite("scale", op.scale);
         if (table.outFeatures < vocabSize)
           fail(`${this.#where}: the table has ${table.outFeatures} rows, fewer than the vocabulary's ${vocabSize}`);
         return;
@@ -109,13 +120,23 @@ class OpCheck {
         checkSize(`${this.#where}: groupWidth`, op.groupWidth);
         this.#multiple("input.width", op.input.width, op.groupWidth);
         this.#equal("weight's length", this.#at("weight", op.weight, this.#program.vectors).length, op.groupWidth);
-        if (!(op.eps >= 0 && op.eps < Infinity)) fail(`${this.#where}: eps is ${op.eps}`);
+        this.#eps(op.eps);
+        this.#apartOrSame("out", op.out, "input", op.input);
+        return;
+      }
+      case "layer-norm": {
+        this.#sameShape({ input: op.input, out: op.out });
+        for (const name of ["weight", "bias"] as const)
+          this.#equal(`${name}'s length`, this.#at(name, op[name], this.#program.vectors).length, op.input.width);
+        this.#eps(op.eps);
         this.#apartOrSame("out", op.out, "input", op.input);
         return;
       }
       case "linear": {
         const weight = this.#at("weight", op.weight, this.#program.weights);
         const width = op.glu === undefined ? weight.outFeatures : weight.outFeatures / 2;
+        this.#glu(op.glu);
+        this.#finite("scale", op.scale);
         const rows = this.#view("out", op.out);
         this.#rows("input", op.input, rows);
         this.#equal("input.width", op.input.width, weight.inFeatures);
@@ -130,15 +151,58 @@ class OpCheck {
         return;
       }
       case "glu":
+        this.#glu(op.activation);
         this.#sameShape({ out: op.out, gate: op.gate, up: op.up });
         this.#apartOrSame("out", op.out, "gate", op.gate);
         this.#apartOrSame("out", op.out, "up", op.up);
         return;
+      case "activate":
+        this.#inPlace(op);
+        return;
+      case "soft-cap":
+        this.#inPlace(op);
+        this.#positive("cap", op.cap);
+        return;
+      case "add":
+        this.#sameShape({ out: op.out, input: op.input, residual: op.residual });
+        this.#apart("out", op.out, "input", op.input);
+        this.#apartOrSame("out", op.out, "residual", op.residual);
+        if (op.gate === undefined) return;
+        this.#rows("gate", op.gate, this.#view("out", op.out));
+        this.#equal("gate.width", op.gate.width, 1);
+        this.#apart("out", op.out, "gate", op.gate);
+        return;
+      case "regroup":
+        this.#sameShape({ input: op.input, out: op.out });
+        checkSize(`${this.#where}: parts`, op.parts);
+        checkSize(`${this.#where}: groupWidth`, op.groupWidth);
+        this.#multiple("input.width", op.input.width, op.parts * op.groupWidth);
+        this.#apart("out", op.out, "input", op.input);
+        return;
+      case "route":
+        this.#rows("logits", op.logits, this.#view("out", op.out));
+        this.#choices("out", op.out, op.logits.width);
+        this.#apart("out", op.out, "logits", op.logits);
+        return;
+      case "expert-linear":
+        this.#expertLinear(op);
+        return;
+      case "expert-sum": {
+        const rows = this.#view("out", op.out);
+        this.#rows("input", op.input, rows);
+        this.#rows("routes", op.routes, rows);
+        this.#equal("input.width", op.input.width, this.#choices("routes", op.routes) * op.out.width);
+        for (const name of ["input", "routes"] as const) this.#apart("out", op.out, name, op[name]);
+        if (op.residual === undefined) return;
+        this.#sameShape({ out: op.out, residual: op.residual });
+        this.#apartOrSame("out", op.out, "residual", op.residual);
+        return;
+      }
       case "rope-write": {
         const cache = this.#at("cache", op.cache, this.#program.caches);
-        const rope = this.#at("rope", op.rope, this.#program.ropes);
-        if (rope.rotaryDim > cache.headDim)
-          fail(`${this.#where}: rotaryDim ${rope.rotaryDim} is larger than headDim ${cache.headDim}`);
+        const rotaryDim = op.rope === undefined ? 0 : this.#at("rope", op.rope, this.#program.ropes).rotaryDim;
+        if (rotaryDim > cache.headDim)
+          fail(`${this.#where}: rotaryDim ${rotaryDim} is larger than headDim ${cache.headDim}`);
         for (const name of ["q", "k", "v"] as const) this.#rows(name, op[name], "tokens");
         this.#heads("q.width", op.q.width, cache);
         for (const name of ["k", "v"] as const)
@@ -154,7 +218,14 @@ class OpCheck {
         this.#sameShape({ q: op.q, out: op.out });
         this.#heads("q.width", op.q.width, cache);
         this.#apart("out", op.out, "q", op.q);
-        if (!Number.isFinite(op.scale)) fail(`${this.#where}: scale is ${op.scale}`);
+        this.#finite("scale", op.scale);
+        if (op.softCap !== undefined) this.#positive("softCap", op.softCap);
+        if (op.sinks !== undefined)
+          this.#equal(
+            "sinks' length",
+            this.#at("sinks", op.sinks, this.#program.vectors).length,
+            op.q.width / cache.headDim,
+          );
         return;
       }
       case "gather":
@@ -170,6 +241,61 @@ class OpCheck {
         op satisfies never;
         fail(`${this.#where}: no such op`);
     }
+  }
+
+  #expertLinear({ input, routes, weights, biases, glu, out }: ExpertLinearOp): void {
+    const rows = this.#view("out", out);
+    this.#rows("input", input, rows);
+    this.#rows("routes", routes, rows);
+    const choices = this.#choices("routes", routes, weights.length);
+    this.#glu(glu);
+    const { inFeatures, outFeatures } = this.#at("weights[0]", weights[0], this.#program.weights);
+    weights.forEach((id, i) => {
+      const weight = this.#at(`weights[${i}]`, id, this.#program.weights);
+      this.#equal(`inFeatures of weights[${i}]`, weight.inFeatures, inFeatures);
+      this.#equal(`outFeatures of weights[${i}]`, weight.outFeatures, outFeatures);
+    });
+    if (input.width !== inFeatures) this.#equal("input.width", input.width, choices * inFeatures);
+    this.#equal("out.width", out.width, (choices * outFeatures) / (glu === undefined ? 1 : 2));
+    for (const [name, view] of Object.entries({ input, routes })) this.#apart("out", out, name, view);
+    if (biases === undefined) return;
+    this.#equal("biases", biases.length, weights.length);
+    biases.forEach((id, i) => {
+      const what = `biases[${i}]`;
+      if (id !== undefined)
+        this.#equal(`length of ${what}`, this.#at(what, id, this.#program.vectors).length, outFeatures);
+    });
+  }
+
+  /** Of a view of routes; `experts` that there are to choose from. */
+  #choices(what: string, routes: View, experts = Infinity): number {
+    const choices = routes.width / 2;
+    if (!Number.isInteger(choices) || choices > experts)
+      fail(
+        `${this.#where}: ${what}.width is ${routes.width}; it is twice the number of choices, of ${experts} experts`,
+      );
+    return choices;
+  }
+
+  #inPlace({ input, out }: ActivateOp | SoftCapOp): void {
+    this.#sameShape({ input, out });
+    this.#apartOrSame("out", out, "input", input);
+  }
+
+  #glu(glu: Glu | undefined): void {
+    if (typeof glu === "object") this.#positive("clampedAt", glu.clampedAt);
+  }
+
+  #eps(eps: number): void {
+    if (!(eps >= 0 && eps < Infinity)) fail(`${this.#where}: eps is ${eps}`);
+  }
+
+  #finite(what: string, value = 0): void {
+    if (!Number.isFinite(value)) fail(`${this.#where}: ${what} is ${value}`);
+  }
+
+  #positive(what: string, value: number): void {
+    if (!(value > 0 && value < Infinity)) fail(`${this.#where}: ${what} is ${value}`);
   }
 
   #at<T>(what: string, index: number, list: readonly T[]): T {

@@ -84,12 +84,30 @@ export interface CacheSpec {
   readonly headDim: number;
 }
 
-export type Op = EmbedOp | RmsNormOp | LinearOp | GluOp | RopeWriteOp | AttentionOp | GatherOp | SampleOp;
+export type Op =
+  | EmbedOp
+  | RmsNormOp
+  | LayerNormOp
+  | LinearOp
+  | GluOp
+  | ActivateOp
+  | SoftCapOp
+  | AddOp
+  | RegroupOp
+  | RouteOp
+  | ExpertLinearOp
+  | ExpertSumOp
+  | RopeWriteOp
+  | AttentionOp
+  | GatherOp
+  | SampleOp;
 
-/** out[t] = table[token of t], widened to f32. */
+/** out[t] = scale * table[token of t], widened to f32. */
 export interface EmbedOp {
   readonly op: "embed";
   readonly table: WeightId;
+  /** Absent: 1. */
+  readonly scale?: number;
   readonly out: View;
 }
 
@@ -106,10 +124,29 @@ export interface RmsNormOp {
   readonly out: View;
 }
 
-export type Activation = "silu";
+/** out = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias, over whole rows; the variance divides by the width. `out` may be `input`. */
+export interface LayerNormOp {
+  readonly op: "layer-norm";
+  readonly input: View;
+  readonly weight: VectorId;
+  readonly bias: VectorId;
+  readonly eps: number;
+  readonly out: View;
+}
 
 /**
- * y[n] = sum over k of x[k] * w[n][k], + bias[n]; with `glu` then act(y[n]) * y[n + N/2] for n < N/2; + residual[n].
+ * silu: x / (1 + e^-x). gelu: x * (1 + erf(x / sqrt(2))) / 2. gelu-tanh: x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x³))) / 2.
+ */
+export type Activation = "silu" | "gelu" | "gelu-tanh";
+
+/**
+ * How a gate meets what it gates. An activation: act(gate) * up. Clamped swiglu, of gpt-oss: with g = min(gate, limit) and
+ * u = up within [-limit, limit], g / (1 + e^(-1.702 g)) * (u + 1).
+ */
+export type Glu = Activation | { readonly clampedAt: number };
+
+/**
+ * y[n] = scale * (sum over k of x[k] * w[n][k], + bias[n]); with `glu` then glu(y[n], y[n + N/2]) for n < N/2; + residual[n].
  * `residual` may be `out`; `input` may not.
  */
 export interface LinearOp {
@@ -117,17 +154,92 @@ export interface LinearOp {
   readonly input: View;
   readonly weight: WeightId;
   readonly bias?: VectorId;
-  readonly glu?: Activation;
+  /** Absent: 1. */
+  readonly scale?: number;
+  readonly glu?: Glu;
   readonly residual?: View;
   readonly out: View;
 }
 
-/** out = act(gate) * up. What `glu` of a linear does, where gate and up could not become one linear. */
+/** out = glu(gate, up). What `glu` of a linear does, where gate and up could not become one linear. */
 export interface GluOp {
   readonly op: "glu";
-  readonly activation: Activation;
+  readonly activation: Glu;
   readonly gate: View;
   readonly up: View;
+  readonly out: View;
+}
+
+/** out = act(input). `out` may be `input`. */
+export interface ActivateOp {
+  readonly op: "activate";
+  readonly activation: Activation;
+  readonly input: View;
+  readonly out: View;
+}
+
+/** out = cap * tanh(input / cap). `out` may be `input`. */
+export interface SoftCapOp {
+  readonly op: "soft-cap";
+  readonly cap: number;
+  readonly input: View;
+  readonly out: View;
+}
+
+/** out = residual + input, or residual + input / (1 + e^-gate) with a gate of one column. `out` may be `residual`. */
+export interface AddOp {
+  readonly op: "add";
+  readonly input: View;
+  readonly gate?: View;
+  readonly residual: View;
+  readonly out: View;
+}
+
+/**
+ * out[part][group][i] = input[group][part][i] for i < groupWidth: undoes the interleaving of fused linears, per head or per output.
+ */
+export interface RegroupOp {
+  readonly op: "regroup";
+  readonly input: View;
+  readonly parts: number;
+  readonly groupWidth: number;
+  readonly out: View;
+}
+
+/**
+ * Chooses experts. out = [topK expert indices, largest logit first and of equals the first; topK weights], all as numbers.
+ * "softmax": the weights are the chosen experts' shares of a softmax over all logits. "normalized": those divided by their sum, which is
+ * the softmax over the chosen logits.
+ */
+export interface RouteOp {
+  readonly op: "route";
+  readonly logits: View;
+  readonly weighting: "softmax" | "normalized";
+  readonly out: View;
+}
+
+/**
+ * A linear for each of a token's chosen experts: out[j] = linear of expert routes[j] over the token's input, which is one for all
+ * choices or, topK times as wide, one for each. Epilogues as in LinearOp, but for the residual. Weights are alike in both dimensions.
+ */
+export interface ExpertLinearOp {
+  readonly op: "expert-linear";
+  readonly input: View;
+  /** What `route` wrote. */
+  readonly routes: View;
+  /** By expert. */
+  readonly weights: readonly WeightId[];
+  readonly biases?: readonly (VectorId | undefined)[];
+  readonly glu?: Glu;
+  readonly out: View;
+}
+
+/** out = residual + sum over choices j of weight[j] * input[j]; `residual` may be `out`, and absent it is 0. */
+export interface ExpertSumOp {
+  readonly op: "expert-sum";
+  readonly input: View;
+  readonly routes: View;
+  readonly residual?: View;
   readonly out: View;
 }
 
@@ -140,19 +252,24 @@ export interface RopeWriteOp {
   readonly q: View;
   readonly k: View;
   readonly v: View;
-  readonly rope: RopeId;
+  /** Absent: nothing is rotated, for layers without positions. */
+  readonly rope?: RopeId;
   readonly cache: CacheId;
 }
 
 /**
  * out[head] = sum over positions p that the token may see of softmax(scale * q[head] · k[p][head / (heads / kvHeads)]) * v[p].
- * It sees positions up to its own, of its own sequence, as far as the cache's window.
+ * It sees positions up to its own, of its own sequence, as far as the cache's window. With `softCap` a score s becomes
+ * softCap * tanh(s / softCap); with `sinks` the softmax counts e^sinks[head] as one more position, of value 0.
  */
 export interface AttentionOp {
   readonly op: "attention";
   readonly q: View;
   readonly cache: CacheId;
   readonly scale: number;
+  readonly softCap?: number;
+  /** [heads]. */
+  readonly sinks?: VectorId;
   readonly out: View;
 }
 

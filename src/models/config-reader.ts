@@ -65,6 +65,13 @@ export class ConfigReader {
     return list?.length === length ? list : this.fail(key, accepted);
   }
 
+  /** Integers in the range, as many as there are. */
+  optionalIntegers(key: string, range: Range): readonly number[] | undefined {
+    return this.#read(key, `a list of integers ${within(range)}`, (value) =>
+      listOf(value, (item) => (Number.isSafeInteger(item) ? inRange(item, range) : undefined)),
+    );
+  }
+
   optionalStrings(key: string): readonly string[] | undefined {
     return this.#read(key, "a list of strings", (value) =>
       listOf(value, (item) => (typeof item === "string" ? item : undefined)),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UnsupportedError } from "../util/errors.ts";
-import { blocks, decoderBlock, decoderModel } from "./decoder-block.ts";
+import { blocks, decoderBlock, decoderModel, type DecoderBlockOptions } from "./decoder-block.ts";
 import type { DecoderConfig } from "./decoder-config.ts";
 import type { AttentionLayer, MlpLayer } from "./model.ts";
 import { plainRope } from "./rope.ts";
@@ -13,6 +13,7 @@ const config: DecoderConfig = {
   heads: 4,
   kvHeads: 2,
   headDim: 16,
+  norm: "rms",
   normEps: 1e-5,
   contextLength: 512,
   activation: "silu",
@@ -22,7 +23,7 @@ const config: DecoderConfig = {
 describe("decoderBlock", () => {
   test("a family may name modules its own way, and fuse q, k and v alone", () => {
     const names = { qkv: "attn.qkv", mlpNorm: "ln_2", queryNorm: "attn.q_ln" };
-    const options = { names, fusedQkv: true, headNorms: true, rope: 1 };
+    const options: DecoderBlockOptions = { names, fusedQkv: true, queryKeyNorms: "head", rope: 1 };
     const [attention, mlp] = decoderBlock("h.0", config, options) as [AttentionLayer, MlpLayer];
     expect(attention.qkv).toMatchObject([{ module: "h.0.attn.qkv", inFeatures: 64, outFeatures: 128 }]);
     expect(attention).toMatchObject({
@@ -31,14 +32,14 @@ describe("decoderBlock", () => {
       keyNorm: { module: "h.0.self_attn.k_norm" },
       rope: 1,
     });
-    expect(mlp.norm.module).toBe("h.0.ln_2");
-    expect(mlp.gateUp.map(({ module }) => module)).toEqual(["h.0.mlp.gate_proj", "h.0.mlp.up_proj"]);
+    expect(mlp.norm?.module).toBe("h.0.ln_2");
+    expect(mlp.inner).toMatchObject({ gateUp: [{ module: "h.0.mlp.gate_proj" }, { module: "h.0.mlp.up_proj" }] });
   });
 
   test("gate and up may be fused alone", () => {
     const [attention, mlp] = decoderBlock("h.0", config, { fusedGateUp: true }) as [AttentionLayer, MlpLayer];
     expect(attention.qkv).toHaveLength(3);
-    expect(mlp.gateUp).toMatchObject([{ module: "h.0.mlp.gate_up_proj", outFeatures: 320 }]);
+    expect(mlp.inner).toMatchObject({ gateUp: [{ module: "h.0.mlp.gate_up_proj", outFeatures: 320 }] });
   });
 });
 

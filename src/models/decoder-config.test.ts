@@ -24,6 +24,7 @@ describe("readDecoderConfig", () => {
       heads: 4,
       kvHeads: 4,
       headDim: 16,
+      norm: "rms",
       normEps: 1e-5,
       contextLength: 512,
       activation: "silu",
@@ -59,8 +60,10 @@ describe("readDecoderConfig", () => {
     expect(() => read(changes)).toThrow(message);
   });
 
-  test("another activation is named", () => {
-    expect(() => read({ hidden_act: "gelu_new" })).toThrow(UnsupportedError);
-    expect(() => read({ hidden_act: "gelu_new" })).toThrow('hidden_act: "gelu_new" is not supported; supported: silu');
+  test("activations go by transformers' names; another is named", () => {
+    expect(read({ hidden_act: "gelu_new" }).activation).toBe("gelu-tanh");
+    expect(read({ hidden_act: "gelu" }).activation).toBe("gelu");
+    expect(() => read({ hidden_act: "relu2" })).toThrow(UnsupportedError);
+    expect(() => read({ hidden_act: "relu2" })).toThrow('hidden_act: "relu2" is not supported; supported: silu');
   });
 });

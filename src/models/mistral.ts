@@ -12,7 +12,7 @@ export const mistral: Architecture = {
     const c = readDecoderConfig(config);
     const rope = readRope(config, c.headDim, c.contextLength);
     // Here a missing key means the window of Mistral 7B 0.1, and only null means none.
-    const window = config.has("sliding_window") ? readWindow(config) : 4096;
+    const window = readWindow(config, 4096);
     return decoderModel("MistralForCausalLM", c, rope, [
       embedding("model.embed_tokens"),
       ...blocks(c, (prefix) => decoderBlock(prefix, c, { window })),

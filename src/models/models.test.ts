@@ -34,7 +34,7 @@ describe("createModel", () => {
     ]);
     expect(attentionOf(model)[1]).toEqual({
       kind: "attention",
-      norm: { module: "model.layers.1.input_layernorm", eps: 1e-5 },
+      norm: { kind: "rms", module: "model.layers.1.input_layernorm", eps: 1e-5 },
       qkv: [
         { module: "model.layers.1.self_attn.q_proj", inFeatures: 64, outFeatures: 64 },
         { module: "model.layers.1.self_attn.k_proj", inFeatures: 64, outFeatures: 32 },
@@ -49,13 +49,15 @@ describe("createModel", () => {
     });
     expect(mlpOf(model)[0]).toEqual({
       kind: "mlp",
-      norm: { module: "model.layers.0.post_attention_layernorm", eps: 1e-5 },
-      gateUp: [
-        { module: "model.layers.0.mlp.gate_proj", inFeatures: 64, outFeatures: 160 },
-        { module: "model.layers.0.mlp.up_proj", inFeatures: 64, outFeatures: 160 },
-      ],
+      norm: { kind: "rms", module: "model.layers.0.post_attention_layernorm", eps: 1e-5 },
+      inner: {
+        gateUp: [
+          { module: "model.layers.0.mlp.gate_proj", inFeatures: 64, outFeatures: 160 },
+          { module: "model.layers.0.mlp.up_proj", inFeatures: 64, outFeatures: 160 },
+        ],
+        activation: "silu",
+      },
       down: { module: "model.layers.0.mlp.down_proj", inFeatures: 160, outFeatures: 64 },
-      activation: "silu",
     });
   });
 
@@ -98,13 +100,13 @@ describe("createModel", () => {
         parts: [{ outFeatures: 64 }, { outFeatures: 32 }, { outFeatures: 32 }],
       },
     ]);
-    expect(mlpOf(model)[0].gateUp).toMatchObject([
+    expect(mlpOf(model)[0].inner).toMatchObject({ gateUp: [
       {
         module: "model.layers.0.mlp.gate_up_proj",
         outFeatures: 320,
         parts: [{ module: "model.layers.0.mlp.gate_proj" }, { module: "model.layers.0.mlp.up_proj" }],
       },
-    ]);
+    ] });
     expect(windowsOf(model)).toEqual([2047, 2047]);
     expect(windowsOf(modelOf("Phi3ForCausalLM"))).toEqual([undefined, undefined]);
   });
@@ -127,6 +129,49 @@ describe("createModel", () => {
 
   test("a window as wide as the context is no window", () => {
     expect(windowsOf(modelOf("MistralForCausalLM", { sliding_window: 8192 }))).toEqual([undefined, undefined]);
+  });
+
+  test("Gemma 3: windows on five layers of six, each kind of layer with its rope", () => {
+    const model = modelOf("Gemma3ForCausalLM", {
+      num_hidden_layers: 7,
+      sliding_window: 8,
+      rope_scaling: { rope_type: "linear", factor: 8 },
+    });
+    expect(windowsOf(model)).toEqual([8, 8, 8, 8, 8, undefined, 8]);
+    expect(attentionOf(model).map(({ rope }) => rope)).toEqual([1, 1, 1, 1, 1, 0, 1]);
+    const [full, local] = model.ropes.map(({ variants }) => variants[0].inverseFrequencies[0]);
+    expect([full, local]).toEqual([1 / 8, 1]);
+    expect(attentionOf(model)[0]).toMatchObject({ scale: 1 / 16, norm: { kind: "rms-plus-one" } });
+  });
+
+  test("Gemma 3 with vision: the text model's names have a prefix", () => {
+    const model = createModel({ architectures: ["Gemma3ForConditionalGeneration"], text_config: {} });
+    expect(model).toMatchObject({ vocabSize: 262_208, contextLength: 131_072 });
+    expect(attentionOf(model)[0].output.module).toBe("language_model.model.layers.0.self_attn.o_proj");
+  });
+
+  test("SmolLM 3: every fourth layer knows no positions", () => {
+    const ropesOf = (changes: object) =>
+      attentionOf(modelOf("SmolLM3ForCausalLM", { num_hidden_layers: 5, ...changes })).map(({ rope }) => rope);
+    expect(ropesOf({})).toEqual([0, 0, 0, undefined, 0]);
+    expect(ropesOf({ no_rope_layers: [0, 1, 1, 1, 0] })).toEqual([undefined, 0, 0, 0, undefined]);
+  });
+
+  test("Qwen mixtures: experts on all layers but those named", () => {
+    const model = modelOf("Qwen3MoeForCausalLM", {
+      moe_intermediate_size: 40,
+      num_experts: 6,
+      num_experts_per_tok: 3,
+      norm_topk_prob: true,
+      mlp_only_layers: [1],
+    });
+    expect(model.layers.map(({ kind }) => kind).filter((kind) => kind === "mlp" || kind === "experts")).toEqual([
+      "experts",
+      "mlp",
+    ]);
+    expect(model.layers[2]).toMatchObject({ choices: 3, weighting: "normalized", experts: { length: 6 } });
+    const more = () => modelOf("Qwen3MoeForCausalLM", { moe_intermediate_size: 40, num_experts: 2, num_experts_per_tok: 3 });
+    expect(more).toThrow("num_experts_per_tok: expected an integer from 1 to 2, found 3");
   });
 
   test("model_type decides where no architecture is named", () => {

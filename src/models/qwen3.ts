@@ -10,12 +10,12 @@ export const qwen3: Architecture = {
   modelType: "qwen3",
   createModel(config) {
     // Alone among these families, its class has a head dimension of 128 whatever the hidden size.
-    const c = readDecoderConfig(config, { headDim: 128 });
+    const c = readDecoderConfig(config, { defaults: { headDim: 128 } });
     const rope = readRope(config, c.headDim, c.contextLength);
     const windows = readLayerWindows(config, c.layerCount);
     return decoderModel("Qwen3ForCausalLM", c, rope, [
       embedding("model.embed_tokens"),
-      ...blocks(c, (prefix, i) => decoderBlock(prefix, c, { window: windows[i], headNorms: true })),
+      ...blocks(c, (prefix, i) => decoderBlock(prefix, c, { window: windows[i], queryKeyNorms: "head" })),
       finalNorm("model.norm", c),
       head("lm_head", c, "model.embed_tokens"),
     ]);

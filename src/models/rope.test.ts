@@ -92,7 +92,7 @@ describe("readRope", () => {
     expect(() => read({}, 15)).toThrow("head_dim: 15 is not supported; supported: an even number of elements");
   });
 
-  test.each(["yarn", "dynamic", "mrope"])("refuses %s by name", (type) => {
+  test.each(["dynamic", "mrope"])("refuses %s by name", (type) => {
     const refused = () => read({ rope_scaling: { type, factor: 4 } });
     expect(refused).toThrow(UnsupportedError);
     expect(refused).toThrow(`rope_scaling: type: "${type}" is not supported; supported: default, linear, llama3, longrope`);

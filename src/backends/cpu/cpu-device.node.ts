@@ -26,7 +26,7 @@ import {
 import { blockGrid, blockSpan, blockTypeCode } from "./block-types.ts";
 import { CpuExecutable } from "./cpu-executable.node.ts";
 import { CpuWeight } from "./cpu-weight.node.ts";
-import { encodeProgram, floatTypeCodes } from "./encode-program.ts";
+import { encodeProgram, floatTypeCodes, refusesProgram } from "./encode-program.ts";
 import { activationSpan, chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
 import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 
@@ -132,6 +132,8 @@ export class CpuDevice implements Device {
     checkBinding(binding, pagePositions);
     const { program, vectors, limits } = binding;
     const weights = binding.weights.map((weight, i) => this.#ownWeight(weight, program.weights[i], i));
+    const refusal = refusesProgram(program);
+    if (refusal !== undefined) throw new UnsupportedError(refusal);
     const { words, floats } = encodeProgram(program, vectors, limits, this.cacheType);
     const pointers = BigUint64Array.from(weights, ({ pointer }) => pointer);
     const pointer = this.#library.executableOpen(this.#pointer, words, floats, pointers);

@@ -1,5 +1,5 @@
 import type { CacheType } from "../../device/backend.ts";
-import type { Activation, Op, Program, View } from "../../device/program.ts";
+import type { Activation, Glu, Op, Program, View } from "../../device/program.ts";
 import type { StepLimits } from "../../device/step.ts";
 import type { FloatType } from "../../weights/packed-weight.ts";
 
@@ -7,7 +7,7 @@ import type { FloatType } from "../../weights/packed-weight.ts";
 export const floatTypeCodes: Readonly<Record<FloatType, number>> = { f32: 0, f16: 1, bf16: 2 };
 
 /** FB_OP_* of native/cpu/fewbit_cpu.h. */
-const opCodes: Readonly<Record<Op["op"], number>> = {
+const opCodes: Readonly<Partial<Record<Op["op"], number>>> = {
   embed: 0,
   "rms-norm": 1,
   linear: 2,
@@ -19,7 +19,7 @@ const opCodes: Readonly<Record<Op["op"], number>> = {
 };
 
 /** FB_ACTIVATION_* of native/cpu/fewbit_cpu.h; 0 stands for none. */
-const activationCodes: Readonly<Record<Activation, number>> = { silu: 1 };
+const activationCodes: Readonly<Partial<Record<Activation, number>>> = { silu: 1 };
 
 const opWords = 24;
 /** Outputs of a tile: a gated linear pairs a tile of gates with a tile of ups. */
@@ -31,6 +31,25 @@ export interface EncodedProgram {
   readonly words: Int32Array;
   /** Vectors and rope tables. */
   readonly floats: Float32Array;
+}
+
+/** What the library cannot do yet of what a program can say; undefined: it runs the program. */
+export function refusesProgram({ ops }: Program): string | undefined {
+  for (const op of ops) {
+    const where = `the cpu backend has no ${op.op} op`;
+    if (opCodes[op.op] === undefined) return where;
+    if ((op.op === "embed" || op.op === "linear") && op.scale !== undefined) return `${where} with a scale`;
+    const glu = op.op === "linear" ? op.glu : op.op === "glu" ? op.activation : undefined;
+    if (glu !== undefined && gluCode(glu) === undefined) return `${where} with this activation`;
+    if (op.op === "rope-write" && op.rope === undefined) return `${where} without positions`;
+    if (op.op === "attention" && (op.softCap !== undefined || op.sinks !== undefined))
+      return `${where} with soft-caps or sinks`;
+  }
+  return undefined;
+}
+
+function gluCode(glu: Glu): number | undefined {
+  return typeof glu === "string" ? activationCodes[glu] : undefined;
 }
 
 /** Writes a checked program in the form that fb_executable_open reads; the layout is in native/cpu/fewbit_cpu.h. */
@@ -105,7 +124,7 @@ type EncodableOp = Op & { readonly residual?: View };
 
 function encodeOp(op: EncodableOp, program: Program): Int32Array {
   const record = new Int32Array(opWords);
-  record[0] = opCodes[op.op];
+  record[0] = opCodes[op.op] ?? -1;
   const setView = (index: number, view: View = noView) =>
     record.set([view.buffer, view.offset, view.width], 1 + 3 * index);
   const setIds = (weight = -1, vector = -1, cache = -1, rope = -1) => record.set([weight, vector, cache, rope], 13);
@@ -133,14 +152,14 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
       setView(b, op.residual);
       setView(out, op.out);
       setIds(op.weight, op.bias);
-      setNumbers(op.glu === undefined ? 0 : activationCodes[op.glu], 0);
+      setNumbers(op.glu === undefined ? 0 : (gluCode(op.glu) ?? 0), 0);
       break;
     case "glu":
       setView(a, op.gate);
       setView(b, op.up);
       setView(c, op.residual);
       setView(out, op.out);
-      setNumbers(activationCodes[op.activation], 0);
+      setNumbers(gluCode(op.activation) ?? 0, 0);
       break;
     case "rope-write":
       setView(a, op.q);
@@ -162,7 +181,7 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
       setView(a, op.logits);
       break;
     default:
-      op satisfies never;
+      throw new TypeError(`${op.op} was refused before`);
   }
   return record;
 }

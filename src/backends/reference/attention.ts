@@ -1,8 +1,9 @@
 import type { AttentionOp } from "../../device/program.ts";
+import { softCapped } from "./soft-cap.ts";
 import type { RunningStep } from "./running-step.ts";
 
 export function attention(running: RunningStep, op: AttentionOp, t: number): void {
-  const { program, caches } = running.memory;
+  const { program, caches, vectors } = running.memory;
   const cache = caches[op.cache];
   const { headDim, kvHeads, pageKind } = cache.spec;
   const table = running.step.pageTables[pageKind];
@@ -17,15 +18,17 @@ export function attention(running: RunningStep, op: AttentionOp, t: number): voi
   const weights = new Float64Array(last - first + 1);
   for (let head = 0; head < heads; head++) {
     const kvHead = Math.floor(head / (heads / kvHeads));
-    let largest = -Infinity;
+    const sink = op.sinks === undefined ? undefined : vectors[op.sinks][head];
+    let largest = sink ?? -Infinity;
     for (let p = first; p <= last; p++) {
       const key = cache.key(table, s, p, kvHead);
       let dot = 0;
       for (let i = 0; i < headDim; i++) dot += q[head * headDim + i] * key[i];
-      weights[p - first] = op.scale * dot;
+      const score = op.scale * dot;
+      weights[p - first] = op.softCap === undefined ? score : softCapped(op.softCap, score);
       largest = Math.max(largest, weights[p - first]);
     }
-    let total = 0;
+    let total = sink === undefined ? 0 : Math.exp(sink - largest);
     for (let i = 0; i < weights.length; i++) {
       weights[i] = Math.exp(weights[i] - largest);
       total += weights[i];

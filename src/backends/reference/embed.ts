@@ -6,5 +6,6 @@ export function embed(running: RunningStep, op: EmbedOp, t: number): void {
   const { values, inFeatures } = weights[op.table];
   const token = running.step.tokens[t];
   const id = token < 0 ? lastSamples[~token] : token;
-  running.row(op.out, t).set(values.subarray(id * inFeatures, (id + 1) * inFeatures));
+  const out = running.row(op.out, t);
+  for (let i = 0; i < inFeatures; i++) out[i] = (op.scale ?? 1) * values[id * inFeatures + i];
 }

@@ -3,15 +3,23 @@ import { checkStep } from "../../device/check-step.ts";
 import type { BufferRows, Op, View } from "../../device/program.ts";
 import type { Step, StepLimits, StepResult } from "../../device/step.ts";
 import { RequestError } from "../../util/errors.ts";
+import { activate } from "./activate.ts";
+import { add } from "./add.ts";
 import { attention } from "./attention.ts";
 import { embed } from "./embed.ts";
+import { expertLinear } from "./expert-linear.ts";
+import { expertSum } from "./expert-sum.ts";
 import { gather } from "./gather.ts";
 import { glu } from "./glu.ts";
+import { layerNorm } from "./layer-norm.ts";
 import { linear } from "./linear.ts";
+import { regroup } from "./regroup.ts";
 import { rmsNorm } from "./rms-norm.ts";
 import { ropeWrite } from "./rope-write.ts";
+import { route } from "./route.ts";
 import { RunningStep, type Memory } from "./running-step.ts";
 import { sample } from "./sample.ts";
+import { softCap } from "./soft-cap.ts";
 import { TimeSlice } from "./time-slice.ts";
 
 export class ReferenceExecutable implements Executable {
@@ -79,10 +87,26 @@ function runRow(running: RunningStep, op: Op, row: number): void {
       return embed(running, op, row);
     case "rms-norm":
       return rmsNorm(running, op, row);
+    case "layer-norm":
+      return layerNorm(running, op, row);
     case "linear":
       return linear(running, op, row);
     case "glu":
       return glu(running, op, row);
+    case "activate":
+      return activate(running, op, row);
+    case "soft-cap":
+      return softCap(running, op, row);
+    case "add":
+      return add(running, op, row);
+    case "regroup":
+      return regroup(running, op, row);
+    case "route":
+      return route(running, op, row);
+    case "expert-linear":
+      return expertLinear(running, op, row);
+    case "expert-sum":
+      return expertSum(running, op, row);
     case "rope-write":
       return ropeWrite(running, op, row);
     case "attention":

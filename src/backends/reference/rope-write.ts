@@ -1,4 +1,4 @@
-import type { RopeVariant, RopeWriteOp } from "../../device/program.ts";
+import type { RopeSpec, RopeVariant, RopeWriteOp } from "../../device/program.ts";
 import type { RunningStep } from "./running-step.ts";
 
 export function ropeWrite(running: RunningStep, op: RopeWriteOp, t: number): void {
@@ -6,7 +6,7 @@ export function ropeWrite(running: RunningStep, op: RopeWriteOp, t: number): voi
   const { positions, pageTables, ropeVariants } = running.step;
   const cache = caches[op.cache];
   const { headDim, kvHeads, pageKind } = cache.spec;
-  const { rotaryDim, variants } = program.ropes[op.rope];
+  const { rotaryDim, variants } = op.rope === undefined ? unrotated : program.ropes[op.rope];
   const s = running.sequences[t];
   const position = positions[t];
   const variant = variants[variants.length > 1 ? ropeVariants[s] : 0];
@@ -24,6 +24,9 @@ export function ropeWrite(running: RunningStep, op: RopeWriteOp, t: number): voi
     cache.value(pageTables[pageKind], s, position, head).set(v.subarray(head * headDim, (head + 1) * headDim));
   }
 }
+
+/** The rope of layers that have none. */
+const unrotated: RopeSpec = { rotaryDim: 0, variants: [{ inverseFrequencies: new Float32Array(0), scale: 1 }] };
 
 /** Turns the pairs (i, i + rotaryDim / 2) of one head in place. */
 function rotate(head: Float32Array, position: number, rotaryDim: number, variant: RopeVariant): void {
