@@ -8,6 +8,8 @@ import {
   type AffineZeroWeight,
   type BlockWeight,
   type MixedAffineWeight,
+  type CodebookWeight,
+  type Float8Weight,
   type PackedWeight,
   type Sparse24Weight,
   type ZeroOrder,
@@ -44,11 +46,17 @@ export function checkWeight(weight: PackedWeight, where: string): void {
       break;
     case "block":
       checkBlocks(weight, where);
+      break;
+    case "float8":
+      checkFloat8(weight, where);
+      break;
+    case "codebook":
+      checkCodebook(weight, where);
   }
 }
 
 function checkAffineZero(weight: AffineZeroWeight, where: string): void {
-  const { inFeatures, outFeatures, groupSize, zeros, rowOrder } = weight;
+  const { inFeatures, outFeatures, groupSize, zeros, rowOrder, divisor } = weight;
   checkInteger(groupSize, 1, inFeatures, `${where}: groupSize`);
   const groups = groupCount(weight);
   checkOrder(weight, where);
@@ -58,6 +66,9 @@ function checkAffineZero(weight: AffineZeroWeight, where: string): void {
     checkBytes(zeros.bytes, zeroBytes(weight, zeros.order, groups, where), `${where}: zeros`);
   }
   if (rowOrder !== undefined) checkPermutation(rowOrder, inFeatures, `${where}: rowOrder`);
+  if (divisor !== undefined && !(Number.isFinite(divisor) && divisor === Math.fround(divisor) && divisor !== 0)) {
+    throw new FormatError(`${where}: the divisor is ${divisor}; it must be an f32 other than 0`);
+  }
 }
 
 function checkMixedAffine(weight: MixedAffineWeight, where: string): void {
@@ -100,6 +111,27 @@ function checkBlocks({ type, blocks, factor, inFeatures, outFeatures }: BlockWei
   }
   if (factor !== undefined && !Number.isFinite(factor)) throw new FormatError(`${where}: the factor is ${factor}`);
   checkBytes(blocks, outFeatures * (inFeatures / values) * bytes, `${where}: blocks`);
+}
+
+function checkFloat8(weight: Float8Weight, where: string): void {
+  const { inFeatures, outFeatures, codes, scaleRows, groupSize, scales } = weight;
+  checkInteger(groupSize, 1, inFeatures, `${where}: groupSize`);
+  checkInteger(scaleRows, 1, outFeatures, `${where}: scaleRows`);
+  checkBytes(codes, inFeatures * outFeatures, `${where}: codes`);
+  checkCount(scales, Math.ceil(outFeatures / scaleRows) * groupCount(weight), `${where}: scales`);
+}
+
+function checkCodebook(weight: CodebookWeight, where: string): void {
+  const { inFeatures, outFeatures, table, codes, groupSize, scales, scaleTable } = weight;
+  if (inFeatures % 2 !== 0) {
+    throw new FormatError(`${where}: ${inFeatures} input features of 4-bit codes are no whole number of bytes`);
+  }
+  checkInteger(groupSize, 1, inFeatures * outFeatures, `${where}: groupSize`);
+  checkCount(table, 16, `${where}: the table`);
+  checkBytes(codes, (inFeatures * outFeatures) / 2, `${where}: codes`);
+  const scaleCount = Math.ceil((inFeatures * outFeatures) / groupSize);
+  checkBytes(scales, scaleCount * (scaleTable ? 1 : floatBytes.f32), `${where}: scales`);
+  if (scaleTable !== undefined) checkCount(scaleTable, 256, `${where}: the table of scales`);
 }
 
 function checkOrder({ order, bits, inFeatures, outFeatures }: AffineZeroWeight, where: string): void {
@@ -154,6 +186,11 @@ function checkBytes(bytes: Uint8Array, expected: number, what: string): void {
   if (bytes.byteLength !== expected) {
     throw new FormatError(`${what} take ${bytes.byteLength} bytes; the shape needs ${expected}`);
   }
+}
+
+function checkCount(values: Float32Array, expected: number, what: string): void {
+  if (values.length !== expected)
+    throw new FormatError(`${what}: ${values.length} values where ${expected} are needed`);
 }
 
 function checkPermutation(order: Uint32Array, length: number, what: string): void {

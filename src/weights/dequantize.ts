@@ -1,3 +1,4 @@
+import { float8Table } from "../util/float8.ts";
 import { unpackCodes } from "./affine-codes.ts";
 import { groupCount, groupOfInput } from "./affine-groups.ts";
 import { asUint32 } from "../util/bytes.ts";
@@ -10,8 +11,10 @@ import {
   floatBytes,
   type AffineZeroWeight,
   type BlockWeight,
+  type CodebookWeight,
   type DenseWeight,
   type MixedAffineWeight,
+  type Float8Weight,
   type PackedWeight,
   type Sparse24Weight,
 } from "./packed-weight.ts";
@@ -39,6 +42,10 @@ export function dequantizeRows(weight: PackedWeight, start: number, end: number)
       return mixedAffineRows(weight, start, end);
     case "block":
       return blockRows(weight, start, end);
+    case "float8":
+      return float8Rows(weight, start, end);
+    case "codebook":
+      return codebookRows(weight, start, end);
   }
 }
 
@@ -93,8 +100,37 @@ function mixedAffineRows(weight: MixedAffineWeight, start: number, end: number):
   return values;
 }
 
+function float8Rows(weight: Float8Weight, start: number, end: number): Float32Array {
+  const { inFeatures, codes, scaleRows, groupSize, scales, divides } = weight;
+  const groups = groupCount(weight);
+  const table = float8Table(weight.type);
+  const values = new Float32Array((end - start) * inFeatures);
+  for (let n = start, i = 0; n < end; n++) {
+    const scaleRow = Math.floor(n / scaleRows) * groups;
+    for (let k = 0; k < inFeatures; k++, i++) {
+      const value = table[codes[n * inFeatures + k]];
+      const scale = scales[scaleRow + Math.floor(k / groupSize)];
+      // Quotients and products of two f32 in f64 round to f32 as if they had been rounded once.
+      values[i] = divides ? value / scale : value * scale;
+    }
+  }
+  return values;
+}
+
+function codebookRows(weight: CodebookWeight, start: number, end: number): Float32Array {
+  const { inFeatures, codes, table, evenNibble, groupSize, scaleTable } = weight;
+  const scales = scaleTable ? weight.scales : floatValues(weight.scales, "f32");
+  const values = new Float32Array((end - start) * inFeatures);
+  for (let at = start * inFeatures, i = 0; i < values.length; at++, i++) {
+    const isLow = (at % 2 === 0) === (evenNibble === "low");
+    const scale = scales[Math.floor(at / groupSize)];
+    values[i] = table[(codes[Math.floor(at / 2)] >> (isLow ? 0 : 4)) & 15] * (scaleTable ? scaleTable[scale] : scale);
+  }
+  return values;
+}
+
 function affineZeroRows(weight: AffineZeroWeight, start: number, end: number): Float32Array {
-  const { inFeatures, outFeatures, bits } = weight;
+  const { inFeatures, outFeatures, bits, divisor } = weight;
   const groups = groupCount(weight);
   const groupOf = groupOfInput(weight);
   const codes = unpackCodes(weight, start, end);
@@ -113,6 +149,7 @@ function affineZeroRows(weight: AffineZeroWeight, start: number, end: number): F
       const g = groupOf[k];
       // The difference is an exact small integer, so the store rounds the product once, as an f32 multiply does.
       values[row + k] = (codes[row + k] - zero[g]) * scale[g];
+      if (divisor !== undefined) values[row + k] /= divisor;
     }
   }
   return values;

@@ -1,8 +1,10 @@
+import type { Float8 } from "../util/float8.ts";
 import { blockLayouts, type BlockType } from "./blocks/block-type.ts";
 import { commonGroupSize, meanBits, type MixedGroup } from "./mixed-groups.ts";
 
 /** Weights as the file packed them: one type per arithmetic, never one per checkpoint format. */
-export type PackedWeight = DenseWeight | AffineZeroWeight | MixedAffineWeight | BlockWeight | Sparse24Weight;
+export type PackedWeight =
+  DenseWeight | AffineZeroWeight | MixedAffineWeight | BlockWeight | Sparse24Weight | Float8Weight | CodebookWeight;
 
 /** How a value of a dense weight or of a scale is stored. All little-endian. */
 export type FloatType = "f32" | "f16" | "bf16";
@@ -46,6 +48,8 @@ export interface AffineZeroWeight {
   readonly zeros?: PackedZeros;
   /** Input features in group order (act-order); absent: 0, 1, 2, … */
   readonly rowOrder?: Uint32Array;
+  /** What every product is divided by, rounded anew. Absent: 1. */
+  readonly divisor?: number;
 }
 
 /**
@@ -103,6 +107,57 @@ export interface Sparse24Weight {
   /** [group][outFeatures]. */
   readonly scales: Uint8Array;
   readonly scaleType: FloatType;
+}
+
+/** The 8-bit floats that weights are; tables of their values are in util/float8.ts. */
+export type Float8Type = Exclude<Float8, "e8m0">;
+
+/**
+ * w[n][k] = value(code[n][k]) * scales[floor(n / scaleRows)][floor(k / groupSize)] in f32, or that value divided by the scale.
+ *
+ * A scale of the whole weight has scaleRows = outFeatures and groupSize = inFeatures, one of a channel scaleRows = 1. The last block in
+ * either direction may be short.
+ */
+export interface Float8Weight {
+  readonly scheme: "float8";
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly type: Float8Type;
+  /** The file's own bytes, [outFeatures][inFeatures]. */
+  readonly codes: Uint8Array;
+  /** Outputs that share a scale. */
+  readonly scaleRows: number;
+  /** Inputs that share a scale. */
+  readonly groupSize: number;
+  /** [ceil(outFeatures / scaleRows)][ceil(inFeatures / groupSize)]; widened, since there are few. */
+  readonly scales: Float32Array;
+  /** True: values are divided by the scales, which rounds otherwise than a product with the reciprocal. */
+  readonly divides: boolean;
+}
+
+/** Sixteen values under a name that people know. Their values are in the weight: files may bring their own. */
+export type CodebookName = "nf4" | "fp4" | "e2m1";
+
+/**
+ * w[n][k] = table[code[i]] * scale[floor(i / groupSize)] in f32, where i = n * inFeatures + k: groups run on from one row to the next.
+ */
+export interface CodebookWeight {
+  readonly scheme: "codebook";
+  /** Even: a row is whole bytes. */
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly name: CodebookName;
+  /** 16 values by code. */
+  readonly table: Float32Array;
+  /** The file's own bytes, [outFeatures][inFeatures / 2]. */
+  readonly codes: Uint8Array;
+  /** Which nibble of a byte the even input has. */
+  readonly evenNibble: "low" | "high";
+  readonly groupSize: number;
+  /** ceil(outFeatures * inFeatures / groupSize) scales: f32, or one byte each where there is a table of what these stand for. */
+  readonly scales: Uint8Array;
+  /** 256 values. */
+  readonly scaleTable?: Float32Array;
 }
 
 /**
@@ -165,8 +220,8 @@ export interface WeightSummary {
   readonly symmetric?: boolean;
   /** True: input features are permuted (act-order). */
   readonly reordered: boolean;
-  /** The type of a dense weight's values, of the scales, or of the blocks. */
-  readonly type: FloatType | BlockType;
+  /** The type of a dense weight's values, of float8 codes, of the scales, of the blocks, or the codebook's name. */
+  readonly type: FloatType | BlockType | Float8Type | CodebookName;
   /** Bytes that hold the weight in the file. */
   readonly byteLength: number;
 }
@@ -241,13 +296,36 @@ export function summarize(weight: PackedWeight): WeightSummary {
         byteLength: weight.blocks.byteLength,
       };
     }
+    case "float8":
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits: 8,
+        groupSize: weight.groupSize,
+        reordered: false,
+        type: weight.type,
+        byteLength: weight.codes.byteLength + weight.scales.byteLength,
+      };
+    case "codebook":
+      return {
+        scheme,
+        inFeatures,
+        outFeatures,
+        bits: 4,
+        groupSize: weight.groupSize,
+        reordered: false,
+        type: weight.name,
+        byteLength: weight.codes.byteLength + weight.scales.byteLength,
+      };
   }
 }
 
 /** One line for messages: "4-bit affine-zero, groups of 128, act-order, 4096 → 6144". */
 export function describeSummary(summary: WeightSummary): string {
   if (summary.scheme === "block") return `${summary.type}, ${summary.inFeatures} → ${summary.outFeatures}`;
-  const parts = [summary.scheme === "dense" ? `dense ${summary.type}` : `${summary.bits}-bit ${summary.scheme}`];
+  const isNamed = summary.scheme === "dense" || summary.scheme === "float8" || summary.scheme === "codebook";
+  const parts = [isNamed ? `${summary.scheme} ${summary.type}` : `${summary.bits}-bit ${summary.scheme}`];
   if (summary.groupSize !== undefined)
     parts.push(summary.groupSize >= summary.inFeatures ? "one group" : `groups of ${summary.groupSize}`);
   if (summary.symmetric === false) parts.push("zero points");

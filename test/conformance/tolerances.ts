@@ -31,6 +31,14 @@ export const linearTolerances: Readonly<Record<PackedWeight["scheme"], Readonly<
   "affine-mixed": quantizedTolerances,
   "sparse-24": quantizedTolerances,
   block: quantizedTolerances,
+  float8: {
+    f32: f32Tolerance,
+    int8: { ...f32Tolerance, why: "8-bit floats are multiplied in f32 whatever the activations are" },
+  },
+  codebook: {
+    f32: f32Tolerance,
+    int8: { ...f32Tolerance, why: "codebooks are multiplied in f32 whatever the activations are" },
+  },
 };
 
 /** Of attention over keys and values kept in f16: 11 bits, squared. */

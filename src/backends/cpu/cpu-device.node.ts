@@ -120,6 +120,9 @@ export class CpuDevice implements Device {
         return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel);
       case "affine-mixed":
         throw new UnsupportedError("cpu: no kernel takes affine weights of mixed widths");
+      case "float8":
+      case "codebook":
+        throw new RequestError(`prepare: no kernel takes ${parts[0].scheme}`);
     }
   }
 
@@ -192,7 +195,8 @@ export class CpuDevice implements Device {
   ): Promise<PreparedWeight> {
     const [first] = parts;
     const { inFeatures, bits, groupSize, scaleType } = first;
-    const { zeros, rowOrder } = first.scheme === "affine-zero" ? first : {};
+    const { zeros, rowOrder, divisor } = first.scheme === "affine-zero" ? first : {};
+    if (divisor !== undefined) throw new RequestError("prepare: no kernel divides");
     const span = kernel === "linear_affine_int8" ? activationSpan(groupSize, inFeatures) : 0;
     const pointer = this.#library.weightAffine({
       rowOrder: rowOrder ?? null,
