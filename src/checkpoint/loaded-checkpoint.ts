@@ -3,7 +3,7 @@ import { dtypeBits, type RawTensor } from "../containers/raw-tensor.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
 import { unpackedModules } from "../formats/formats.ts";
-import type { RecognisedFormat, TensorData } from "../formats/weight-format.ts";
+import type { RecognisedFormat, TensorData, TensorHead } from "../formats/weight-format.ts";
 import type { Folder } from "../io/folder.ts";
 import { FormatError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -24,6 +24,8 @@ export interface CheckpointParts {
   /** Taken: closed with the checkpoint. */
   readonly container: SafetensorsFile;
   readonly format: RecognisedFormat;
+  /** The tensors that the format has read first, with their bytes. */
+  readonly readFirst: ReadonlyMap<string, TensorData>;
   readonly unreadable?: string;
   readonly warn: Warn;
 }
@@ -87,7 +89,7 @@ export class LoadedCheckpoint implements Checkpoint {
 
   shapeOf(module: string): LinearShape {
     const format = this.#formatOf(module);
-    return withLabel(this.label, () => format.describe(module, byName(this.#piecesOf(module, format))));
+    return withLabel(this.label, () => format.describe(module, this.#headsOf(module, format)));
   }
 
   byteLengthOf(module: string): number {
@@ -136,7 +138,7 @@ export class LoadedCheckpoint implements Checkpoint {
 
   #describe(module: string, format: RecognisedFormat): CheckpointModule {
     const pieces = this.#piecesOf(module, format);
-    const outline = withLabel(this.label, () => format.describe(module, byName(pieces)));
+    const outline = withLabel(this.label, () => format.describe(module, this.#headsOf(module, format)));
     const { scheme, bits, groupSize, outFeatures, inFeatures } = outline;
     const byteLength = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
     return {
@@ -180,9 +182,18 @@ export class LoadedCheckpoint implements Checkpoint {
     throw new FormatError(`${this.label}: has no weight for the module ${quote(module)}`);
   }
 
+  #headsOf(module: string, format: RecognisedFormat): ReadonlyMap<string, TensorHead> {
+    const { readFirst } = this.#parts;
+    return byName(this.#piecesOf(module, format).map((piece) => readFirst.get(piece.name) ?? headOf(piece)));
+  }
+
   #piecesOf(module: string, format: RecognisedFormat): RawTensor[] {
     return format.pieceNames(module).flatMap((name) => this.tensors.get(name) ?? []);
   }
+}
+
+function headOf({ name, dtype, shape }: RawTensor): TensorHead {
+  return { name, dtype, shape };
 }
 
 const weightSuffix = ".weight";

@@ -2,17 +2,20 @@ import { openSafetensorsFiles, openShardedSafetensors } from "../containers/safe
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { recogniseFormat } from "../formats/formats.ts";
 import { unreadableFormat } from "../formats/unreadable-format.ts";
-import type { Evidence, RecognisedFormat } from "../formats/weight-format.ts";
+import type { Evidence, RecognisedFormat, TensorData } from "../formats/weight-format.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import type { Folder } from "../io/folder.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
 import { isJsonObject, jsonType, type JsonObject } from "../util/json.ts";
+import { mapConcurrent } from "../util/map-concurrent.ts";
+import { quote } from "../util/quote.ts";
 import { once } from "../util/warn-once.ts";
 import type { Checkpoint, OpenCheckpointOptions } from "./checkpoint.ts";
 import { findWeights, type WeightFiles } from "./find-weights.ts";
 import { openGgufCheckpoint, openLegacyCheckpoint } from "./open-ggml-checkpoint.ts";
 import { LoadedCheckpoint } from "./loaded-checkpoint.ts";
 import { readConfig, readFile } from "./read-file.ts";
+import { readWhole } from "./read-whole.ts";
 
 const maxIndexBytes = 64 * 2 ** 20;
 
@@ -52,6 +55,7 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
       metadata: container.metadata,
       tensors: container.tensors,
     };
+    const recognised = recognise(evidence, options);
     return new LoadedCheckpoint({
       folder,
       files,
@@ -59,13 +63,33 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
       generationConfig,
       declared: quantization?.declared,
       container,
-      ...recognise(evidence, options),
+      ...recognised,
+      readFirst: await readFirst(container, recognised.format),
       warn,
     });
   } catch (error) {
     await container.close();
     throw error;
   }
+}
+
+/** A quarter of a kilobyte each is usual. */
+const maxReadFirstBytes = 65_536;
+
+/** The small tensors without which the format cannot tell shapes. */
+async function readFirst(
+  container: SafetensorsFile,
+  format: RecognisedFormat,
+): Promise<ReadonlyMap<string, TensorData>> {
+  const wanted = [...container.tensors.values()].filter(({ name }) => format.isReadFirst(name));
+  const large = wanted.find(({ byteLength }) => byteLength > maxReadFirstBytes);
+  if (large !== undefined) {
+    throw new FormatError(
+      `${container.label}: tensor ${quote(large.name)} has ${large.byteLength} bytes; at most ${maxReadFirstBytes} are read of its kind`,
+    );
+  }
+  const read = await mapConcurrent(wanted, 16, (tensor) => readWhole(tensor));
+  return new Map(read.map((tensor) => [tensor.name, tensor]));
 }
 
 /** The format, or, where that is accepted, what stands in for one that cannot be read, and why. */

@@ -17,6 +17,7 @@ export function unreadableFormat(evidence: Evidence): RecognisedFormat {
     name,
     markedModule: () => undefined,
     pieceNames: () => [],
+    isReadFirst: () => false,
     isBookkeeping: () => false,
     notes: [],
     describe: refuse,

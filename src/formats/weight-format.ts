@@ -4,7 +4,10 @@ import type { Warn } from "../util/warn-once.ts";
 import type { PackedWeight } from "../weights/packed-weight.ts";
 
 /** A tensor without its data: what formats recognise themselves by. */
-export type TensorHead = Pick<RawTensor<string>, "name" | "dtype" | "shape">;
+export interface TensorHead extends Pick<RawTensor<string>, "name" | "dtype" | "shape"> {
+  /** Of tensors that the format has read first; where the data is read, of all. */
+  readonly bytes?: Uint8Array;
+}
 
 export interface TensorData extends TensorHead {
   readonly bytes: Uint8Array;
@@ -61,6 +64,8 @@ export interface WeightFormat<Config> {
   markedModule(tensor: string): string | undefined;
   /** Names of all tensors that make up the weight of a module, also those that it may lack. Its bias is not one. */
   pieceNames(module: string): readonly string[];
+  /** True: the tensor is small and says what shapes do not; describe gets its bytes. Absent: shapes say it all. */
+  isReadFirst?(tensor: string): boolean;
   /** True: the tensor is about the checkpoint and no weight of it. */
   isBookkeeping?(tensor: string): boolean;
   /** What the config asks of an engine beyond its weights, and what is done instead. */
@@ -77,6 +82,7 @@ export interface RecognisedFormat {
   markedModule(tensor: string): string | undefined;
   pieceNames(module: string): readonly string[];
   isBookkeeping(tensor: string): boolean;
+  isReadFirst(tensor: string): boolean;
   readonly notes: readonly string[];
   describe(module: string, pieces: Pieces<TensorHead>): WeightOutline;
   decode(module: string, pieces: Pieces<TensorData>, warn: Warn): PackedWeight;
@@ -89,6 +95,7 @@ export function withConfig<Config>(format: WeightFormat<Config>, config: Config)
     markedModule: (tensor) => format.markedModule(tensor),
     pieceNames: (module) => format.pieceNames(module),
     notes: format.notes?.(config) ?? [],
+    isReadFirst: (tensor) => format.isReadFirst?.(tensor) ?? false,
     isBookkeeping: (tensor) => format.isBookkeeping?.(tensor) ?? false,
     describe: (module, pieces) => format.describe(module, pieces, config),
     decode: (module, pieces, warn) => format.decode(module, pieces, config, warn),
