@@ -29,6 +29,17 @@ export class ConfigFields {
     return this.#first(keys, accepted, (value) => Number.isSafeInteger(value) && (value as number) >= least);
   }
 
+  /** A list of `count` integers. */
+  integers(least: number, count: number, ...keys: readonly string[]): readonly number[] | undefined {
+    const accepted = `a list of ${count} integers of at least ${least}`;
+    const isInteger = (value: JsonValue): boolean => Number.isSafeInteger(value) && (value as number) >= least;
+    return this.#first<readonly number[]>(
+      keys,
+      accepted,
+      (value) => Array.isArray(value) && value.length === count && value.every(isInteger),
+    );
+  }
+
   #first<Value extends JsonValue>(
     keys: readonly string[],
     accepted: string,

@@ -234,8 +234,8 @@ describe("refused", () => {
   });
 
   test.each<readonly [string, readonly TensorData[], Record<string, unknown>, new (message: string) => Error, string]>([
-    ["floats", tensors, config({}, {}, "float-quantized"), UnsupportedError, '"float-quantized"'],
-    ["a format of one group", tensors, config({}, { format: "nvfp4-pack-quantized" }), UnsupportedError, "nvfp4"],
+    ["six-bit floats", tensors, config({}, {}, "mxfp6-pack-quantized"), UnsupportedError, '"mxfp6-pack-quantized"'],
+    ["a format of one group", tensors, config({}, { format: "sparse-bitmask" }), UnsupportedError, "sparse-bitmask"],
     ["transforms", tensors, { ...config(), transform_config: { config_groups: { u: {} } } }, UnsupportedError, "transforms"],
     ["sparse weights", tensors, { ...config(), sparsity_config: { format: "sparse-24-bitmask" } }, UnsupportedError, "sparse"],
     ["groups that are a list", tensors, { ...config(), config_groups: [1] }, FormatError, "must be an object, found"],
@@ -248,7 +248,7 @@ describe("refused", () => {
     ["scales of other outputs", changed("weight_scale", { shape: [5, 6] }), config(), FormatError, "are read"],
     ["no scale", tensors.filter(({ name }) => !name.endsWith("_scale")), config(), FormatError, "has no weight_scale"],
     ["zero points of other groups", changed("weight_zero_point", { shape: [3, 2] }), config(), FormatError, "other groups"],
-    ["bytes as words", changed("weight_packed", { dtype: "U8" }), config(), UnsupportedError, "holds U8"],
+    ["integers of bytes, as FP4 has them", changed("weight_packed", { dtype: "U8" }), config(), UnsupportedError, "holds F16; U8 or F8_E8M0"],
     ["float weights", [tensor("layer.weight", "F16", [10, 96], new Uint16Array(960)), tensors[1]], config(), UnsupportedError, "holds F16"],
     ["an empty weight", changed("weight_packed", { shape: [10, 0] }), config(), FormatError, "nothing in it"],
     ["zero points that do not fit", [...packQuantized(randomModule({}), { zeros: "none" }), tensor("layer.weight_zero_point", "I8", [1], Int8Array.of(8))], config(), FormatError, "does not fit 4 bits"],

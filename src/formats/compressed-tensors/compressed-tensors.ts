@@ -5,11 +5,13 @@ import type { Warn } from "../../util/warn-once.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { floatBytes, type AffineZeroWeight } from "../../weights/packed-weight.ts";
 import { normalizeGroups, rowOrderOf } from "../row-order.ts";
+import { decodeFloat8, describeFloat8, isFloat8, type DeclaredBlock, type Float8Tensors } from "../float8-weight.ts";
 import { decodeSparse24, describeSparse24, type Sparse24Tensors } from "../marlin/sparse-24.ts";
 import { requirePiece, requireTensor } from "../tensor-checks.ts";
 import { transposeFloats } from "../transpose.ts";
 import type { Pieces, TensorData, TensorHead, WeightFormat } from "../weight-format.ts";
-import { parseCompressedTensorsConfig, type CompressedTensorsConfig } from "./parse-config.ts";
+import { decodeFp4, describeFp4, fp4Tensors } from "./fp4.ts";
+import { declaredScheme, parseCompressedTensorsConfig, type CompressedTensorsConfig } from "./parse-config.ts";
 import { compressedTensors, readCompressedShapes, type CompressedShapes } from "./read-shapes.ts";
 import { readCompressedZeros } from "./read-zeros.ts";
 
@@ -18,6 +20,7 @@ const pieces = [
   "weight_packed",
   "weight",
   "weight_scale",
+  "weight_global_scale",
   "weight_zero_point",
   "weight_shape",
   "weight_g_idx",
@@ -29,9 +32,10 @@ const pieces = [
 const activationScales = /\.(k_scale|v_scale|q_scale|(input|output|k|v|q)_(scale|zero_point|global_scale|g_idx))$/;
 
 /**
- * compressed-tensors with integers: w[n][k] = (q[n][k] - z[n][g]) * weight_scale[n][g], with codes packed into words (pack-quantized) or
+ * compressed-tensors. With integers: w[n][k] = (q[n][k] - z[n][g]) * weight_scale[n][g], with codes packed into words (pack-quantized) or
  * one a byte (int-quantized); or 2:4 Marlin (marlin-24). Signs cancel: codes and zero points are both stored with 2^(b-1) added, or both
  * without. Layout: compressed-tensors 0.20.0, compressors/pack_quantized, `pack_to_int32`.
+ * With floats the dtypes of the tensors tell what they are: 8-bit floats (float8-weight.ts) and FP4 (fp4.ts).
  */
 export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
   name: "compressed-tensors",
@@ -48,6 +52,10 @@ export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
   describe(module, found, config) {
     const sparse = sparse24Tensors(module, found);
     if (sparse) return describeSparse24(module, sparse);
+    const float8 = float8Tensors(module, found);
+    if (float8) return describeFloat8(module, float8, declaredBlock(module, config));
+    const fp4 = fp4Tensors(module, found);
+    if (fp4) return describeFp4(module, fp4);
     const shapes = readCompressedShapes(module, compressedTensors(module, found), config);
     const { inFeatures, outFeatures, bits, groupSize } = shapes;
     return { scheme: "affine-zero", inFeatures, outFeatures, bits, groupSize };
@@ -57,6 +65,10 @@ export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
     const sparse = sparse24Tensors(module, found);
     // This writer holds the group size against half the inputs, those kept, so that two groups count as one.
     if (sparse) return decodeSparse24(module, sparse, (groups) => groups > 2);
+    const float8 = float8Tensors(module, found);
+    if (float8) return decodeFloat8(module, float8, declaredBlock(module, config));
+    const fp4 = fp4Tensors(module, found);
+    if (fp4) return decodeFp4(module, fp4);
     const tensors = compressedTensors(module, found);
     const { codes, scale, zeroPoint, shape, gIdx } = tensors;
     const shapes = readCompressedShapes(module, tensors, config, shape && readInFeatures(module, shape, codes));
@@ -94,6 +106,21 @@ function sparse24Tensors<Tensor extends TensorHead>(
     positions: requirePiece(module, "meta", found, "marlin-24"),
     scales,
   };
+}
+
+/** Undefined: the module's weight is no tensor of 8-bit floats. */
+function float8Tensors<Tensor extends TensorHead>(
+  module: string,
+  found: Pieces<Tensor>,
+): Float8Tensors<Tensor> | undefined {
+  const codes = found.get(`${module}.weight`);
+  if (codes === undefined || !isFloat8(codes)) return undefined;
+  return { codes, scale: requirePiece(module, "weight_scale", found, "float-quantized") };
+}
+
+function declaredBlock(module: string, config: CompressedTensorsConfig): DeclaredBlock {
+  const { block, groupSize } = declaredScheme(module, config) ?? {};
+  return block ?? (groupSize !== undefined && groupSize > 0 ? { columns: groupSize } : {});
 }
 
 /** The second number of `weight_shape`; the first must be the rows of the codes. */

@@ -5,6 +5,7 @@ import { isJsonObject, jsonType, type JsonObject, type JsonValue } from "../../u
 import { quote } from "../../util/quote.ts";
 import { StepBudget } from "../../util/step-budget.ts";
 import { ConfigFields } from "../config-fields.ts";
+import type { DeclaredBlock } from "../float8-weight.ts";
 import type { DeclaredGroups } from "../group-size.ts";
 import type { Evidence, FormatOverrides } from "../weight-format.ts";
 
@@ -21,6 +22,8 @@ export interface CompressedTensorsConfig {
 export interface DeclaredScheme extends DeclaredGroups {
   readonly names: ReadonlySet<string>;
   readonly patterns: readonly Regex[];
+  /** Of the strategy "block". */
+  readonly block?: DeclaredBlock;
 }
 
 /** Formats whose tensors read-shapes.ts knows. */
@@ -28,6 +31,10 @@ const readable: readonly string[] = [
   "pack-quantized",
   "int-quantized",
   "naive-quantized",
+  "float-quantized",
+  "mxfp8-quantized",
+  "nvfp4-pack-quantized",
+  "mxfp4-pack-quantized",
   "marlin-24",
   "dense",
   "mixed-precision",
@@ -101,11 +108,13 @@ function schemeOf(members: ConfigFields, where: string): DeclaredScheme {
   const bits = weights.integer(1, "num_bits");
   const strategy = weights.string("strategy");
   const groupSize = strategy === undefined || strategy === "group" ? weights.integer(-1, "group_size") : -1;
+  const [rows, columns] = weights.integers(1, 2, "block_structure") ?? [];
   const targets = stringsOf(members.get("targets"), `${where}, "targets"`);
   const isPattern = (target: string): boolean => target.startsWith("re:");
   return {
     ...(bits !== undefined && { bits }),
     ...(groupSize !== undefined && { groupSize }),
+    ...(rows !== undefined && { block: { rows, columns } }),
     names: new Set(targets.filter((target) => !isPattern(target))),
     patterns: targets.filter(isPattern).map((target) => compileRegex(target.slice("re:".length))),
   };
