@@ -1,9 +1,11 @@
 import { UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
 import { awq } from "./awq/awq.ts";
+import { bitsandbytes } from "./bitsandbytes/bitsandbytes.ts";
 import { compressedTensorsFormat } from "./compressed-tensors/compressed-tensors.ts";
 import { dense } from "./dense/dense.ts";
 import { exl2 } from "./exl2/exl2.ts";
+import { fp8 } from "./fp8/fp8.ts";
 import { gptq } from "./gptq/gptq.ts";
 import { marlin } from "./marlin/marlin.ts";
 import { marlin24 } from "./marlin/marlin-24.ts";
@@ -39,6 +41,8 @@ const formats: readonly KnownFormat[] = [
   known(gptq),
   known(awq),
   known(compressedTensorsFormat),
+  known(fp8),
+  known(bitsandbytes),
   known(dense),
 ];
 
