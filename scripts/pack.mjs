@@ -75,7 +75,8 @@ function stageProgram(stage) {
       recursive: true,
       filter: (path) => !basename(path).startsWith("."), // notes of the build
     });
-  for (const file of ["LICENSE", "NOTICE"]) cpSync(join(projectRoot, file), join(stage, file));
+  // `fewbit --help` names the page of variables.
+  for (const file of ["LICENSE", "NOTICE", "docs/env.md"]) cpSync(join(projectRoot, file), join(stage, file));
   writeFileSync(join(stage, "README.md"), readmeOfPackage());
   return undefined;
 }
