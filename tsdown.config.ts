@@ -20,8 +20,9 @@ export default defineConfig({
   entry: {
     node: "src/entry/node.ts",
     browser: "src/entry/browser.ts",
+    server: "src/entry/server.ts",
     "engine-child": "src/entry/engine-child.ts",
     cli: "src/cli/main.ts",
   },
-  dts: { entry: ["src/entry/node.ts", "src/entry/browser.ts"] },
+  dts: { entry: ["src/entry/node.ts", "src/entry/browser.ts", "src/entry/server.ts"] },
 });

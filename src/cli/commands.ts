@@ -20,6 +20,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./chat.ts")).defineChat,
   },
   {
+    name: "serve",
+    summary: "answer over HTTP, as the OpenAI API does",
+    load: async () => (await import("./serve.ts")).defineServe,
+  },
+  {
     name: "pull",
     summary: "fetch a model from the Hub into the cache",
     load: async () => (await import("./pull.ts")).definePull,

@@ -8,18 +8,19 @@ import { megabytes } from "./megabytes.ts";
 import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Loads the model that `run` and `chat` speak with, and says with `--verbose` what became of it. For one sequence at a time. */
+/** Loads the model that a command speaks with, and says with `--verbose` what became of it. For one sequence at a time unless told. */
 export async function loadModel(
   name: string | undefined,
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
+  { maxSequences = 1 }: { readonly maxSequences?: number } = {},
 ): Promise<LLM> {
   const llm = await withPathHint(name, () =>
     loadLLM(createNodeHost(), withRevision(name, flags), {
       ...engineOptions(flags),
       ...formatOverrides(flags),
-      maxSequences: 1,
+      maxSequences,
       signal,
       onWarning: terminal.warn,
       onProgress: loadingProgress(terminal),

@@ -6,6 +6,7 @@ import { PrefixTree } from "../kv-cache/prefix-tree.ts";
 import { checkReferences, SequenceCache } from "../kv-cache/sequence-cache.ts";
 import { RequestError } from "../util/errors.ts";
 import type { Batch, Chunk } from "./batch.ts";
+import { answerRoom } from "./answer-room.ts";
 import type { GenerationRequest } from "./engine.ts";
 import { Sequence } from "./sequence.ts";
 
@@ -87,14 +88,7 @@ export class Scheduler {
 
   /** Takes a valid request into the line. Throws RequestError for one that could not run even alone. */
   add(request: GenerationRequest): Sequence {
-    const promptLength = request.promptIds.length;
-    const room = this.contextLength - promptLength;
-    if (room < 1)
-      throw new RequestError(
-        `the prompt has ${promptLength} tokens, and the context of ${this.contextLength} holds prompt and answer together` +
-          `${room === 0 ? ", which leaves nothing for an answer" : ""}: ` +
-          "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
-      );
+    const room = answerRoom(request.promptIds.length, this.contextLength);
     const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize, this.#prefixes);
     const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache);
     this.#waiting.push(sequence);

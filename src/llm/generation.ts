@@ -11,6 +11,8 @@ import { EventQueue } from "../engine/event-queue.ts";
 import { StopStrings } from "../text/stop-strings.ts";
 import type { DecodeStream, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
+export type { FinishReason, TokenEvent, Usage } from "../engine/engine.ts";
+
 export type GenerationEvent = TextEvent | TokenEvent | GenerationFinishedEvent;
 
 /** More of the answer. Whole characters; put together they are the result's text. */
@@ -77,6 +79,8 @@ export interface GenerationJob {
  */
 export class Generation implements AsyncIterable<GenerationEvent> {
   readonly result: Promise<GenerationResult>;
+  /** Settles when the request has been checked and is with the engine: what is refused from here on is no fault of the caller's. */
+  readonly accepted: Promise<void>;
   readonly #events: EventQueue<GenerationEvent>;
 
   /** `prepare` makes the request; what it throws is the generation's error. */
@@ -86,7 +90,10 @@ export class Generation implements AsyncIterable<GenerationEvent> {
     if (signal?.aborted) cancel();
     signal?.addEventListener("abort", cancel);
     this.#events = new EventQueue(cancel);
-    this.result = this.#run(prepare, cancellation).finally(() => signal?.removeEventListener("abort", cancel));
+    const job = prepare();
+    this.accepted = job.then(() => undefined);
+    this.accepted.catch(() => undefined);
+    this.result = this.#run(job, cancellation).finally(() => signal?.removeEventListener("abort", cancel));
     // Whoever follows the events need not look at the result.
     this.result.catch(() => undefined);
   }
@@ -95,9 +102,9 @@ export class Generation implements AsyncIterable<GenerationEvent> {
     return this.#events;
   }
 
-  async #run(prepare: () => Promise<GenerationJob>, cancellation: AbortController): Promise<GenerationResult> {
+  async #run(preparing: Promise<GenerationJob>, cancellation: AbortController): Promise<GenerationResult> {
     try {
-      const job = await prepare();
+      const job = await preparing;
       const answer = new Answer(job, (event) => this.#events.push(event));
       for await (const event of job.engine.generate(job.request, cancellation.signal)) {
         answer.take(event);

@@ -1,4 +1,6 @@
-import type { Engine, EngineDevice, EngineStats } from "../engine/engine.ts";
+import { answerRoom } from "../engine/answer-room.ts";
+import type { Engine, EngineDevice, EngineStats, GenerationRequest } from "../engine/engine.ts";
+import { validateRequest } from "../engine/validate-request.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { RequestError } from "../util/errors.ts";
@@ -186,23 +188,19 @@ export class LLM implements AsyncDisposable {
       throw new RequestError("stop needs text, and the model has no tokenizer.json");
     }
     const stopTokens = specialTokensOf(stops, tokenizer);
-    return {
-      engine: this.#engine,
-      tokenizer,
-      stops,
-      stopTokens,
-      skipSpecial,
-      logprobs,
-      loadMs: this.info.loadMs,
-      request: {
-        promptIds,
-        maxTokens,
-        stopIds: [...(ignoreEos ? [] : this.info.endOfTurnIds), ...stopTokens.keys(), ...stopIds],
-        sampling: samplingParameters(options, this.#samplingDefaults),
-        ...(topLogprobs !== undefined && { topLogprobs }),
-        ...(cacheSalt !== undefined && { cacheSalt }),
-      },
+    const request: GenerationRequest = {
+      promptIds,
+      maxTokens,
+      stopIds: [...(ignoreEos ? [] : this.info.endOfTurnIds), ...stopTokens.keys(), ...stopIds],
+      sampling: samplingParameters(options, this.#samplingDefaults),
+      ...(topLogprobs !== undefined && { topLogprobs }),
+      ...(cacheSalt !== undefined && { cacheSalt }),
     };
+    // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
+    validateRequest(request, this.info.vocabSize);
+    answerRoom(promptIds.length, this.info.contextLength);
+    const { loadMs } = this.info;
+    return { engine: this.#engine, tokenizer, stops, stopTokens, skipSpecial, logprobs, loadMs, request };
   }
 }
 

@@ -1,0 +1,190 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { expected, textOf, tinyModel } from "../../test/support/tiny-model.ts";
+import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
+import { loadLLM } from "../llm/load-llm.ts";
+import { createServer, type ServerOptions } from "./create-server.ts";
+
+const host = { backends: [createReferenceBackend()], locate: () => Promise.resolve(undefined) };
+const llm = await loadLLM(host, tinyModel());
+afterAll(() => llm.close());
+
+const { prompt_ids: promptIds, greedy_ids: greedyIds } = expected;
+const greedy = { temperature: 0, ignore_eos: true };
+
+function serverOf(options: Partial<ServerOptions> = {}) {
+  const server = createServer({ models: new Map([["tiny", llm]]), ...options });
+  const post = (path: string, body: unknown, init: RequestInit = {}): Promise<Response> =>
+    server.fetch(
+      new Request(`http://test${path}`, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        ...init,
+      }),
+    );
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    server.fetch(new Request(`http://test${path}`, { headers }));
+  return { post, get };
+}
+
+interface Chunk {
+  readonly choices: readonly {
+    readonly index: number;
+    readonly text: string;
+    readonly finish_reason: string | null;
+  }[];
+  readonly usage?: object;
+}
+
+/** The values of a stream, which must end as OpenAI's do. */
+async function chunksOf(response: Response): Promise<readonly Chunk[]> {
+  expect(response.headers.get("content-type")).toMatch("text/event-stream");
+  const events = (await response.text()).split("\n\n").filter((event) => event.startsWith("data: "));
+  expect(events.pop()).toBe("data: [DONE]");
+  return events.map((event) => JSON.parse(event.slice("data: ".length)) as Chunk);
+}
+
+describe("/v1/completions", () => {
+  const { post } = serverOf();
+
+  test("continues token ids", async () => {
+    const response = await post("/v1/completions", { prompt: promptIds, max_tokens: 8, ...greedy });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      object: "text_completion",
+      model: "tiny",
+      choices: [{ index: 0, text: textOf(greedyIds.slice(0, 8)), finish_reason: "length", logprobs: null }],
+      usage: { prompt_tokens: promptIds.length, completion_tokens: 8, total_tokens: promptIds.length + 8 },
+    });
+  });
+
+  test("several prompts, several answers each, with what was asked before them", async () => {
+    const text = textOf(promptIds);
+    const response = await post("/v1/completions", {
+      prompt: [text, text],
+      n: 2,
+      echo: true,
+      max_tokens: 3,
+      ...greedy,
+    });
+    const { choices } = (await response.json()) as Chunk;
+    const answer = text + textOf(greedyIds.slice(0, 3));
+    expect(choices.map((choice) => choice.text)).toEqual([answer, answer, answer, answer]);
+  });
+
+  test("a stream says the same, in the end how much it was", async () => {
+    const body = { prompt: promptIds, max_tokens: 5, stream: true, stream_options: { include_usage: true }, ...greedy };
+    const chunks = await chunksOf(await post("/v1/completions", body));
+    const text = chunks.flatMap(({ choices }) => choices.map((choice) => choice.text)).join("");
+    expect(text).toBe(textOf(greedyIds.slice(0, 5)));
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe("length");
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 5 } });
+  });
+
+  test("log-probabilities in columns", async () => {
+    const response = await post("/v1/completions", { prompt: promptIds, max_tokens: 2, logprobs: 2, ...greedy });
+    const { choices } = (await response.json()) as { readonly choices: readonly { readonly logprobs: object }[] };
+    expect(choices[0]?.logprobs).toMatchObject({
+      tokens: greedyIds.slice(0, 2).map((id) => textOf([id])),
+      token_logprobs: [expect.any(Number), expect.any(Number)],
+      text_offset: [0, 1],
+    });
+  });
+
+  test("who hangs up ends the answer", async () => {
+    const response = await post("/v1/completions", { prompt: promptIds, max_tokens: 400, stream: true, ...greedy });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    await expect.poll(async () => (await llm.stats()).running).toBe(0);
+  });
+});
+
+test("a chat goes by the model's template", async () => {
+  const body = { messages: [{ role: "user", content: textOf(promptIds) }], max_completion_tokens: 4, ...greedy };
+  const response = await serverOf().post("/v1/chat/completions", { ...body, logprobs: true, top_logprobs: 1 });
+  const { result } = llm.chat(textOf(promptIds), { temperature: 0, ignoreEos: true, maxTokens: 4 });
+  expect(await response.json()).toMatchObject({
+    object: "chat.completion",
+    choices: [{ message: { role: "assistant", content: (await result).text }, finish_reason: "length" }],
+    usage: { prompt_tokens: promptIds.length + 1 },
+  });
+});
+
+test("a model without a template refuses a chat, with a status also where a stream was wanted", async () => {
+  await using bare = await loadLLM(host, tinyModel({ without: ["tokenizer_config.json"] }));
+  const { post } = serverOf({ models: new Map([["bare", bare]]) });
+  const response = await post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], stream: true });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error" } });
+});
+
+describe("what is wrong with a request is said in OpenAI's form", () => {
+  const { post, get } = serverOf({ maxBodyBytes: 2000 });
+  test.each<readonly [string, () => Promise<Response>, number, object]>([
+    ["no JSON", () => post("/v1/completions", "{"), 400, { message: "the body is not valid JSON" }],
+    ["a wrong field", () => post("/v1/completions", { prompt: "a", n: 0 }), 400, { param: "n" }],
+    ["a wrong value", () => post("/v1/completions", { prompt: "a", temperature: -1 }), 400, { code: null }],
+    ["an empty chat", () => post("/v1/chat/completions", { messages: [] }), 400, { param: "messages" }],
+    ["another model", () => post("/v1/completions", { prompt: "a", model: "x" }), 404, { code: "model_not_found" }],
+    [
+      "too long a prompt",
+      () => post("/v1/completions", { prompt: Array.from({ length: 600 }, () => 1) }),
+      400,
+      { code: "context_length_exceeded" },
+    ],
+    ["too large a body", () => post("/v1/completions", { prompt: "a".repeat(3000) }), 413, {}],
+    ["another path", () => get("/v1/nothing"), 404, { code: "unknown_url" }],
+    ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "json_object" } }), 400, { param: "response_format.type" }], // prettier-ignore
+  ])("%s", async (_, send, status, error) => {
+    const response = await send();
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { message: expect.any(String) as string, ...error } });
+  });
+});
+
+test("more requests than may be under way are turned away, and told to come back", async () => {
+  const { post } = serverOf({ maxRequests: 1 });
+  const body = { prompt: promptIds, max_tokens: 4, stream: true, ...greedy };
+  const first = await post("/v1/completions", body);
+  const second = await post("/v1/completions", body);
+  expect([second.status, second.headers.get("retry-after")]).toEqual([429, "1"]);
+  await chunksOf(first);
+  expect((await post("/v1/completions", { ...body, stream: false })).status).toBe(200);
+});
+
+test("models are listed", async () => {
+  const { get } = serverOf();
+  const model = { id: "tiny", object: "model", created: expect.any(Number) as number, owned_by: "fewbit" };
+  expect(await (await get("/v1/models")).json()).toEqual({ object: "list", data: [model] });
+  expect(await (await get("/v1/models/tiny")).json()).toEqual(model);
+  expect((await get("/v1/models/other")).status).toBe(404);
+});
+
+describe("with keys", () => {
+  const { get, post } = serverOf({ apiKeys: ["one", "two"] });
+  test.each([
+    [{ authorization: "Bearer one" }, 200],
+    [{ authorization: "bearer two" }, 200],
+    [{ "x-api-key": "two" }, 200],
+    [{ authorization: "Bearer onetwo" }, 401],
+    [{ authorization: "one" }, 401],
+    [{}, 401],
+  ])("%j gets %d", async (headers, status) => {
+    expect((await get("/v1/models", headers as Record<string, string>)).status).toBe(status);
+  });
+
+  test("nothing is read of a request without one, and health needs none", async () => {
+    expect((await post("/v1/completions", "{")).status).toBe(401);
+    expect((await get("/v1/nothing")).status).toBe(401);
+    expect(await (await get("/health")).json()).toEqual({ status: "ok" });
+  });
+});
+
+test("a bug of ours is told to us, not to the client", async () => {
+  const seen: unknown[] = [];
+  const broken = { chat: () => { throw new Error("a secret"); } } as never; // prettier-ignore
+  const { post } = serverOf({ models: new Map([["x", broken]]), onError: (error) => seen.push(error) });
+  const response = await post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }] });
+  expect([response.status, seen.length]).toEqual([500, 1]);
+  expect(await response.text()).not.toContain("secret");
+});

@@ -1,0 +1,108 @@
+import { z } from "zod";
+import type { ChatOptions } from "../../llm/generation-options.ts";
+import type { Generation } from "../../llm/generation.ts";
+import type { LLM } from "../../llm/llm.ts";
+import type { ChatMessage } from "../../text/chat-message.ts";
+import { eventStream } from "../event-stream.ts";
+import { mergeStreams } from "../merge-streams.ts";
+import { randomId } from "../random-id.ts";
+import { chatLogprob } from "./logprobs.ts";
+import { generateOptions, samplingFields } from "./sampling-fields.ts";
+import { finishReasonBody, usageBody } from "./usage.ts";
+
+const message = z.looseObject({
+  role: z.string(),
+  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
+});
+
+/** The body of POST /v1/chat/completions. Fields that are not known are left aside, as everybody does. */
+export const chatRequest = z.object({
+  ...samplingFields,
+  messages: z.array(message).min(1, "is empty; a chat needs at least one message"),
+  max_completion_tokens: z.int().min(1).nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  add_generation_prompt: z.boolean().nullish(),
+  response_format: z
+    .object({
+      type: z.literal("text", { error: 'only {"type":"text"} is supported: answers cannot be held to a form yet' }),
+    })
+    .nullish(),
+});
+
+export type ChatRequest = z.infer<typeof chatRequest>;
+
+/** Answers a conversation; `signal` fires when the client has gone. */
+export async function chatCompletions(
+  llm: LLM,
+  model: string,
+  request: ChatRequest,
+  signal: AbortSignal,
+): Promise<Response> {
+  const gone = new AbortController();
+  const options = chatOptions(request, AbortSignal.any([signal, gone.signal]));
+  const answers = options.map((each) => llm.chat(request.messages as readonly ChatMessage[], each));
+  const head = { id: `chatcmpl-${randomId()}`, created: Math.floor(Date.now() / 1000), model };
+  if (!request.stream) return Response.json(await whole(llm, request, answers, head));
+  // A request that is refused gets a status; afterwards it is too late for one.
+  await Promise.all(answers.map((answer) => answer.accepted));
+  return eventStream(chunks(llm, request, answers, head), () => gone.abort());
+}
+
+interface Head {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+}
+
+function chatOptions(request: ChatRequest, signal: AbortSignal): readonly ChatOptions[] {
+  const maxTokens = request.max_completion_tokens ?? request.max_tokens ?? undefined;
+  return Array.from({ length: request.n ?? 1 }, (_, index) => ({
+    ...generateOptions(request, index),
+    maxTokens,
+    ...(request.logprobs === true && { topLogprobs: request.top_logprobs ?? 0 }),
+    ...(request.tools != null && request.tools.length > 0 && { tools: request.tools }),
+    ...(request.chat_template_kwargs != null && { templateVariables: request.chat_template_kwargs }),
+    ...(request.add_generation_prompt != null && { addGenerationPrompt: request.add_generation_prompt }),
+    signal,
+  }));
+}
+
+async function whole(llm: LLM, { logprobs }: ChatRequest, answers: readonly Generation[], head: Head): Promise<object> {
+  const results = await Promise.all(answers.map(({ result }) => result));
+  return {
+    ...head,
+    object: "chat.completion",
+    choices: results.map((result, index) => ({
+      index,
+      message: { role: "assistant", content: result.text },
+      logprobs: logprobs ? { content: (result.logprobs ?? []).map((event) => chatLogprob(llm, event)) } : null,
+      finish_reason: finishReasonBody(result.finishReason),
+    })),
+    usage: usageBody(results.map(({ usage }) => usage)),
+  };
+}
+
+async function* chunks(
+  llm: LLM,
+  { logprobs, stream_options: streamOptions }: ChatRequest,
+  answers: readonly Generation[],
+  head: Head,
+): AsyncGenerator<object> {
+  const chunk = (choices: readonly object[]): object => ({ ...head, object: "chat.completion.chunk", choices });
+  const choice = (index: number, delta: object, rest: object = {}): object =>
+    chunk([{ index, delta, logprobs: null, finish_reason: null, ...rest }]);
+  for (const index of answers.keys()) yield choice(index, { role: "assistant", content: "" });
+  for await (const { index, value: event } of mergeStreams(answers)) {
+    if (event.type === "text") yield choice(index, { content: event.text });
+    else if (event.type === "token" && logprobs)
+      yield choice(index, {}, { logprobs: { content: [chatLogprob(llm, event)] } });
+    else if (event.type === "finished")
+      yield choice(index, {}, { finish_reason: finishReasonBody(event.finishReason) });
+  }
+  if (!streamOptions?.include_usage) return;
+  const results = await Promise.all(answers.map(({ result }) => result));
+  yield { ...chunk([]), usage: usageBody(results.map(({ usage }) => usage)) };
+}
