@@ -24,3 +24,6 @@ export function requireFloatType(tensor: TensorHead): FloatType {
   }
   return type;
 }
+
+/** What a float type is called in safetensors. */
+export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const satisfies Record<FloatType, string>;

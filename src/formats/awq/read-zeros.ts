@@ -6,7 +6,7 @@ import type { FloatType } from "../../weights/packed-weight.ts";
 import type { AwqShapes } from "./read-shapes.ts";
 
 /** Which of a word's eight outputs each of its nibbles is. */
-const outputOfNibble = [0, 2, 4, 6, 1, 3, 5, 7] as const;
+export const outputOfNibble = [0, 2, 4, 6, 1, 3, 5, 7] as const;
 
 /** Zero points of gemm, words [groups][outFeatures / 8], one a byte as [groups][outFeatures]. */
 export function readGemmZeros(bytes: Uint8Array): Uint8Array {
