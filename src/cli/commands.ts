@@ -45,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./inspect.ts")).defineInspect,
   },
   {
+    name: "convert",
+    summary: "write a checkpoint in another format, without loss where there is a way",
+    load: async () => (await import("./convert.ts")).defineConvert,
+  },
+  {
     name: "tokenize",
     summary: "text to token ids, and back",
     load: async () => (await import("./tokenize.ts")).defineTokenize,

@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { expectFailure, fewbit, fewbitJson, golden, isBuilt, scratchFolder } from "./fewbit.ts";
+
+const { path: symmetric } = golden("models/gptq-4b-g128-sym-lmhead");
+const { path: reordered } = golden("models/gptq-4b-g128-asym-actorder");
+
+interface Converted {
+  readonly to: string;
+  readonly isExact: boolean;
+  readonly modules: number;
+  readonly lossy: readonly { readonly name: string; readonly relativeSquaredError: number }[];
+  readonly files: readonly string[];
+}
+
+const read = (folder: string, name: string): unknown => JSON.parse(readFileSync(join(folder, name), "utf8"));
+
+describe.skipIf(!isBuilt)("convert", () => {
+  test("writes a model that has the same weights, and carries the rest along", async () => {
+    const out = join(scratchFolder(), "new");
+    const found = await fewbitJson<Converted>(["convert", symmetric, "--to", "compressed-tensors", "--out", out]);
+    expect(found).toMatchObject({ to: "compressed-tensors", isExact: true, lossy: [] });
+    expect(readdirSync(out).sort()).toEqual([...found.files].sort());
+    expect(read(out, "config.json")).toMatchObject({ quantization_config: { format: "pack-quantized" } });
+    const hashes = async (folder: string): Promise<unknown> =>
+      (await fewbitJson<{ weights: { name: string; sha256: string }[] }>(["inspect", folder, "--hashes"])).weights
+        .map(({ name, sha256 }) => `${name} ${sha256}`)
+        .sort();
+    expect(await hashes(out)).toEqual(await hashes(symmetric));
+  });
+
+  test("refuses to lose, and leaves nothing; says what is lost when it may", async () => {
+    const out = join(scratchFolder(), "new");
+    expectFailure(await fewbit(["convert", reordered, "--to", "awq", "--out", out]), 1, /act-order.*--requantize/);
+    expect(existsSync(out)).toBe(false);
+    const { code, stdout, stderr } = await fewbit(["convert", reordered, "--to", "awq", "--out", out, "--requantize"]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/relative squared error.*\n.*q_proj .*act-order/s);
+    expect(stdout).toMatch(/with a loss/);
+  });
+
+  test("overwrites only what it is told to, and never the model itself", async () => {
+    const out = scratchFolder();
+    const args = ["convert", symmetric, "--to", "gptq_v2", "--out", out];
+    writeFileSync(join(out, "notes.txt"), "mine");
+    expectFailure(await fewbit(args), 2, /is not empty/);
+    expect((await fewbit([...args, "--force"])).code).toBe(0);
+    expect(readFileSync(join(out, "notes.txt"), "utf8")).toBe("mine");
+    expectFailure(await fewbit(["convert", symmetric, "--to", "gptq", "--out", symmetric, "--force"]), 2, /itself/);
+    writeFileSync(join(out, "other.safetensors"), "");
+    expectFailure(await fewbit([...args, "--force"]), 1, /other\.safetensors/);
+  });
+
+  test("an unfinished conversion of something else is not gone on with", async () => {
+    const out = scratchFolder();
+    writeFileSync(join(out, ".fewbit-convert.json"), '{"id":"?","files":{"model.safetensors":4}}');
+    writeFileSync(join(out, "model.safetensors"), "half");
+    const args = ["convert", symmetric, "--to", "gptq_v2", "--out", out];
+    expectFailure(await fewbit(args), 2, /unfinished conversion of another/);
+    expect((await fewbit([...args, "--force"])).code).toBe(0);
+    expect(readdirSync(out)).not.toContain(".fewbit-convert.json");
+  });
+
+  test("wrong usage", async () => {
+    const out = join(scratchFolder(), "new");
+    expectFailure(await fewbit(["convert", symmetric, "--out", out]), 2, /--to/);
+    expectFailure(await fewbit(["convert", symmetric, "--to", "gguf9", "--out", out]), 2, /Allowed choices/);
+    expectFailure(await fewbit(["convert", symmetric, "--to", "awq"]), 2, /--out/);
+    mkdirSync(out);
+    writeFileSync(join(out, "file"), "");
+    expectFailure(await fewbit(["convert", symmetric, "--to", "awq", "--out", join(out, "file")]), 2, /is a file/);
+  });
+});
