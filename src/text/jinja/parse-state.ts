@@ -3,7 +3,10 @@ import type { TokenStream } from "./token-stream.ts";
 /** Levels of brackets, operators that stand before their operand, and blocks. Templates in use have twenty. */
 const mostLevels = 100;
 
-/** What the parsers of one template share: how deep they are, and which names the macros use. */
+/** Names that say what a macro takes when its body reads them. All others would be many: each is used by every macro around it. */
+const namesThatCount: ReadonlySet<string> = new Set(["caller", "varargs", "kwargs"]);
+
+/** What the parsers of one template share: how deep they are, and which of these names the macros use. */
 export class ParseState {
   #level = 0;
   /** Names used, innermost macro last. */
@@ -19,10 +22,11 @@ export class ParseState {
 
   /** Says that an expression reads a variable. */
   useName(name: string): void {
+    if (!namesThatCount.has(name)) return;
     for (const names of this.#macros) names.add(name);
   }
 
-  /** Runs `parse` over a macro; gives the names that it reads too. */
+  /** Runs `parse` over a macro; says too which of `caller`, `varargs` and `kwargs` it reads. */
   macro<T>(parse: () => T): { readonly result: T; readonly names: ReadonlySet<string> } {
     const names = new Set<string>();
     this.#macros.push(names);

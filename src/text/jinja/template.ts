@@ -15,7 +15,7 @@ export interface RenderOptions {
 }
 
 /** What a template may use whatever it is given, and more for what it is given: templates go over their input, some more than once. */
-const steps = { atLeast: 250_000, perValue: 200, perCharacter: 4 };
+const steps = { atLeast: 150_000, perValue: 200, perCharacter: 4 };
 /** Templates that put a text together piece by piece build every beginning of it. */
 const bytes = { atLeast: 2 ** 24, perCharacter: 256 };
 

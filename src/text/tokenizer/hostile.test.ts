@@ -20,6 +20,43 @@ const precompiled = (...units: readonly number[]): object => ({
   normalizer: { type: "Precompiled", precompiled_charsmap: btoa(String.fromCharCode(...units)) },
 });
 
+/** 2 ** blocks texts of one FNV-1a hash: from each state two blocks of six characters lead to the same next one. */
+function textsOfOneHash(blocks: number): string[] {
+  let texts = [""];
+  let state = 0x811c9dc5;
+  for (let block = 0; block < blocks; block++) {
+    const seen = new Map<number, string>();
+    for (let i = 0, other: string | undefined; other === undefined; i++) {
+      const text = i.toString(36).padStart(6, "0");
+      let next = state;
+      for (let j = 0; j < text.length; j++) next = Math.imul(next ^ text.charCodeAt(j), 0x01000193);
+      other = seen.get(next);
+      seen.set(next, text);
+      if (other === undefined) continue;
+      const two = [text, other];
+      texts = texts.flatMap((begin) => two.map((end) => begin + end));
+      state = next;
+    }
+  }
+  return texts;
+}
+
+/** A model whose merges join ids that all hash to a few places of a table of 2^15. */
+function mergesOfFewPlaces(): object {
+  const most = 1500;
+  const name = (id: number): string => id.toString(36).padStart(3, "0");
+  const vocab = Object.fromEntries(Array.from({ length: 2 * most }, (_, id) => [name(id), id]));
+  const merges: string[] = [];
+  for (let left = 0; left < most; left++) {
+    for (let right = most; right < 2 * most && merges.length < 16_000; right++) {
+      const hashed = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
+      if (((hashed ^ (hashed >>> 15)) & 0x7fff) >= 300) continue;
+      vocab[name(left) + name(right)] = 2 * most + merges.push(`${name(left)} ${name(right)}`) - 1;
+    }
+  }
+  return { type: "BPE", vocab, merges };
+}
+
 describe("files", () => {
   test.each<[string, RegExp, () => unknown]>([
     ["brackets, a million deep", /nested more than 64 levels/, () => `{"x":${"[".repeat(1e6)}`],
@@ -67,14 +104,26 @@ describe("files", () => {
     ],
     [
       "an added token of a megabyte",
-      /characters; at most/,
+      /added_tokens\[0\] has 1000021 bytes; at most/,
       () => ({ model, added_tokens: [{ id: 4, content: "x".repeat(1e6) }] }),
     ],
     [
-      "added tokens of four million characters",
-      /more than 4194304 characters/,
+      "added tokens of a million characters",
+      /more than 1048576 characters/,
       () =>
-        `{"model":${JSON.stringify(model)},"added_tokens":[${manyOf(5000, (i) => `{"id":${i + 4},"content":"${i}${"x".repeat(1000)}"}`)}]}`,
+        `{"model":${JSON.stringify(model)},"added_tokens":[${manyOf(1100, (i) => `{"id":${i + 4},"content":"${i}${"x".repeat(1000)}"}`)}]}`,
+    ],
+    [
+      "tokens of one hash",
+      /vocabulary: is made so that all of it has the same hash/,
+      () => ({
+        model: { type: "BPE", vocab: Object.fromEntries(textsOfOneHash(13).map((t, i) => [t, i])), merges: [] },
+      }),
+    ],
+    [
+      "merges of one hash",
+      /merges: is made so that all of it has the same hash/,
+      () => ({ model: mergesOfFewPlaces() }),
     ],
     ["a text that ends in the middle", /not valid JSON/, () => `{"model":{"vocab":{"a\\`],
     ["bytes that are no UTF-8", /not valid UTF-8/, () => new Uint8Array([0x7b, 0xff, 0x7d])],

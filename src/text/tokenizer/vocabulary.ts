@@ -1,3 +1,5 @@
+import { CollisionLimit } from "./collision-limit.ts";
+
 const utf8 = new TextEncoder();
 
 /** Sixteen times the largest vocabulary in use. */
@@ -24,7 +26,7 @@ export class Vocabulary {
 
   /**
    * Takes its arrays: token `id` is `bytes.subarray(starts[id], ends[id])`, and a start of -1 means that no token has this id. Where two
-   * ids have the same token, its id is the last one, as in the reference.
+   * ids have the same token, its id is the last one, as in the reference. Throws FormatError for tokens chosen to have one hash.
    */
   constructor(bytes: Uint8Array, starts: Int32Array, ends: Int32Array) {
     this.size = starts.length;
@@ -35,10 +37,15 @@ export class Vocabulary {
     while (slotCount < 2 * this.size) slotCount *= 2;
     this.#slots = new Int32Array(slotCount);
     let longest = 0;
+    const collisions = new CollisionLimit(slotCount + (bytes.length >> 3), "vocabulary");
     for (let id = 0; id < this.size; id++) {
       const start = starts[id];
       if (start < 0) continue;
-      this.#slots[this.#place(bytes, start, ends[id], hash(bytes, start, ends[id]))] = id + 1;
+      const hashed = hash(bytes, start, ends[id]);
+      const place = this.#place(bytes, start, ends[id], hashed);
+      // Tokens that are met on the way are compared byte by byte.
+      collisions.spend(((place - hashed) & (slotCount - 1)) * (1 + ((ends[id] - start) >> 3)));
+      this.#slots[place] = id + 1;
       if (ends[id] - start > longest) longest = Math.max(longest, utf16Length(bytes, start, ends[id]));
     }
     this.longestToken = longest;

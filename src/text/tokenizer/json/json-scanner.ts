@@ -3,6 +3,9 @@ import { FormatError } from "../../../util/errors.ts";
 /** Objects and arrays inside of each other; a tokenizer.json has seven levels. */
 const maxDepth = 64;
 
+const utf8Decoder = new TextDecoder();
+const utf8Encoder = new TextEncoder();
+
 const comma = 0x2c;
 const quotationMark = 0x22;
 const backslash = 0x5c;
@@ -66,7 +69,7 @@ export class JsonScanner {
   /** A key of an object, and passes the colon behind it. */
   readKey(): string {
     this.readTokenKey();
-    return new TextDecoder().decode(this.text.subarray(this.textStart, this.textEnd));
+    return utf8Decoder.decode(this.text.subarray(this.textStart, this.textEnd));
   }
 
   /** As readKey; what it reads stays bytes, as after readString. */
@@ -115,7 +118,7 @@ export class JsonScanner {
     this.peek();
     const start = this.position;
     this.skipValue();
-    const json = new TextDecoder().decode(this.bytes.subarray(start, this.position));
+    const json = utf8Decoder.decode(this.bytes.subarray(start, this.position));
     try {
       return JSON.parse(json);
     } catch (cause) {
@@ -166,7 +169,7 @@ export class JsonScanner {
   #readEscaped(): void {
     const start = this.position;
     this.#skipString();
-    const json = new TextDecoder().decode(this.bytes.subarray(start, this.position));
+    const json = utf8Decoder.decode(this.bytes.subarray(start, this.position));
     let text: string;
     try {
       text = JSON.parse(json) as string;
@@ -176,7 +179,7 @@ export class JsonScanner {
     if (this.#unescaped.length < 3 * text.length) this.#unescaped = new Uint8Array(3 * text.length);
     this.text = this.#unescaped;
     this.textStart = 0;
-    this.textEnd = new TextEncoder().encodeInto(text, this.#unescaped).written;
+    this.textEnd = utf8Encoder.encodeInto(text, this.#unescaped).written;
   }
 
   #fail(expected: string): never {

@@ -9,14 +9,16 @@ import { beginArray, endArray, type JsonScanner } from "./json-scanner.ts";
 const maxAddedTokens = 2 ** 17;
 /** In characters; real ones have some 50. Text is searched for them at every place. */
 const longestContent = 1024;
-const maxTotalLength = 2 ** 22;
+const maxTotalLength = 2 ** 20;
+/** Of one token's object: a content of escapes (`\u0120`) takes six bytes a character. */
+const maxTokenBytes = 2 ** 14;
 
 /**
  * The list of added tokens, with ids as the file states them. The reference takes the id of the vocabulary, or else the next free one, which
  * is what it has written. Throws FormatError for a token or an id that stands for another one already.
  */
 export function parseAddedTokens(scanner: JsonScanner, vocabulary: Vocabulary): readonly AddedToken[] {
-  requireFew(scanner);
+  requireFewAndSmall(scanner);
   const tokens: AddedToken[] = [];
   const byId = new Map<number, string>();
   let totalLength = 0;
@@ -42,13 +44,18 @@ export function parseAddedTokens(scanner: JsonScanner, vocabulary: Vocabulary): 
 }
 
 /** Before anything is built. */
-function requireFew(scanner: JsonScanner): void {
+function requireFewAndSmall(scanner: JsonScanner): void {
   const start = scanner.position;
   let count = 0;
   scanner.enter(beginArray);
   while (scanner.more(endArray)) {
     if (++count > maxAddedTokens) throw new FormatError(`added_tokens are more than ${maxAddedTokens}`);
+    scanner.peek();
+    const tokenStart = scanner.position;
     scanner.skipValue();
+    const byteLength = scanner.position - tokenStart;
+    if (byteLength > maxTokenBytes)
+      throw new FormatError(`added_tokens[${count - 1}] has ${byteLength} bytes; at most ${maxTokenBytes} are taken`);
   }
   scanner.position = start;
 }

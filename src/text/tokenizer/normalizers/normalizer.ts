@@ -1,4 +1,5 @@
 import type { StepBudget } from "../../../util/step-budget.ts";
+import { stepsToRewrite } from "../budget.ts";
 import { spell } from "../byte-alphabet.ts";
 import type { Pattern } from "../pattern.ts";
 import { createBertNormalizer, type BertNormalizer } from "./bert-normalizer.ts";
@@ -83,7 +84,7 @@ export function createNormalize(normalizer: Normalizer): Normalize {
       const steps = normalizer.normalizers.map(createNormalize);
       return (text, budget) =>
         steps.reduce((changed, step) => {
-          budget.spend(changed.length + 1); // whatever the steps are, and if each doubles the text
+          budget.spend(stepsToRewrite(changed.length)); // whatever the steps are, and if each doubles the text
           return step(changed, budget);
         }, text);
     }

@@ -1,3 +1,4 @@
+import { stepsToRewrite } from "../budget.ts";
 import { isNumeric, isPunctuation, isWhitespace } from "../characters.ts";
 import { CharacterFinder, createFinder, type Pattern } from "../pattern.ts";
 import { createByteLevel, type ByteLevelPreTokenizer } from "./byte-level.ts";
@@ -94,7 +95,7 @@ export function createPreTokenize(preTokenizer: PreTokenizer): PreTokenize {
 function chain(steps: readonly PreTokenize[]): PreTokenize {
   return (pieces, budget) =>
     steps.reduce((split, step) => {
-      budget.spend(split.texts.reduce((length, text) => length + text.length, split.texts.length + 1));
+      budget.spend(stepsToRewrite(split.texts.reduce((length, text) => length + text.length, split.texts.length)));
       return step(split, budget);
     }, pieces);
 }
