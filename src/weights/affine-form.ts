@@ -14,6 +14,7 @@ import { symmetricZero, unpackZeros } from "./zero-points.ts";
 export function affineForm(weight: PackedWeight): AffineZeroWeight | undefined {
   switch (weight.scheme) {
     case "affine-zero": {
+      if (weight.divisor !== undefined) return undefined; // a division rounds once more
       const middle = symmetricZero(weight.bits);
       if (weight.zeros === undefined || zeroPoints(weight).some((zero) => zero !== middle)) return weight;
       const { zeros: _, ...symmetric } = weight;
@@ -32,8 +33,11 @@ export function affineForm(weight: PackedWeight): AffineZeroWeight | undefined {
       const shape = { inFeatures, outFeatures, bits, groupSize };
       return { scheme: "affine-zero", ...shape, codes: packed, order, scales, scaleType };
     }
+    case "affine-mixed":
     case "dense":
     case "block":
+    case "float8":
+    case "codebook":
       return undefined;
   }
 }
