@@ -7,6 +7,7 @@
 // nothing. CPU time is that of all threads, so it includes the compilers and the collector of JavaScript and does not mind a
 // machine that is busy much: what is above is measured again, three times in all; memory is the peak of what was resident less what was before. Exits with 1 where a case is not
 // refused by an error of ours, or costs more.
+import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
