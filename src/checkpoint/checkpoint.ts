@@ -25,8 +25,10 @@ export interface OpenCheckpointOptions extends FormatOverrides {
 export interface Checkpoint extends WeightSource, AsyncDisposable {
   /** Path or URL, for messages. */
   readonly label: string;
-  /** config.json; undefined for bare weights. Unchecked: a stranger's. */
+  /** config.json, or what GGUF has instead in the words of one; undefined for bare weights. Unchecked: a stranger's. */
   readonly config: JsonObject | undefined;
+  /** Where `config` stands, for messages. */
+  readonly configLabel: string;
   /** generation_config.json, likewise. */
   readonly generationConfig: JsonObject | undefined;
   /** The format of the packed modules as found, "dense" when nothing is packed. */

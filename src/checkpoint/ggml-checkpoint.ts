@@ -48,6 +48,10 @@ export class GgmlCheckpoint implements Checkpoint {
     return this.#parts.format;
   }
 
+  get configLabel(): string {
+    return this.label;
+  }
+
   get config(): JsonObject | undefined {
     return this.#parts.model?.config;
   }

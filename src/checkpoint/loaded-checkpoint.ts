@@ -55,6 +55,10 @@ export class LoadedCheckpoint implements Checkpoint {
     return this.#parts.folder.label;
   }
 
+  get configLabel(): string {
+    return `${this.label}/config.json`;
+  }
+
   get config(): JsonObject | undefined {
     return this.#parts.config;
   }

@@ -20,16 +20,19 @@ export async function openFolder(path: string, options: OpenFileOptions = {}): P
 
 class DiskFolder implements Folder {
   readonly label: string;
+  readonly #path: string;
   readonly #options: OpenFileOptions;
 
   constructor(path: string, options: OpenFileOptions) {
-    this.label = path;
+    // Messages put a slash and a file's name behind it, and shells complete a folder's name with one.
+    this.label = path.replace(/(?<!^)\/+$/, "");
+    this.#path = path;
     this.#options = options;
   }
 
   async list(): Promise<readonly string[]> {
     try {
-      const entries = await readdir(this.label, { withFileTypes: true });
+      const entries = await readdir(this.#path, { withFileTypes: true });
       const files = await Promise.all(entries.map((entry) => this.#isFile(entry)));
       return entries
         .filter((_, i) => files[i])
@@ -43,7 +46,7 @@ class DiskFolder implements Folder {
   async #isFile(entry: Dirent): Promise<boolean> {
     if (!entry.isSymbolicLink()) return entry.isFile();
     try {
-      return (await stat(join(this.label, entry.name))).isFile();
+      return (await stat(join(this.#path, entry.name))).isFile();
     } catch {
       return false; // a link to nowhere: an interrupted download
     }
@@ -51,6 +54,6 @@ class DiskFolder implements Folder {
 
   async open(name: string): Promise<ByteSource> {
     checkFileName(name, this.label);
-    return openFile(join(this.label, name), this.#options);
+    return openFile(join(this.#path, name), this.#options);
   }
 }

@@ -72,3 +72,11 @@ test("a folder that is missing, or a file, is an IoError", async () => {
   await expect(openFolder(join(directory, "missing"))).rejects.toThrow("no such folder");
   await expect(openFolder(join(directory, "a.txt"))).rejects.toThrow("is a file, not a folder");
 });
+
+test("a directory's name may end with slashes, which messages leave out", async () => {
+  const folder = await openFolder(`${directory}//`);
+  expect(folder.label).toBe(directory);
+  await using source = await folder.open("a.txt");
+  expect(source.size).toBe(content.byteLength);
+  expect((await openFolder("/")).label).toBe("/");
+});

@@ -56,10 +56,12 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
   }
 }
 
-export function modelOf({ config, label }: Checkpoint): Model {
+export function modelOf({ config, configLabel, label }: Checkpoint): Model {
   if (config === undefined)
-    throw new FormatError(`${label}: has no config.json, so that nothing says what model its weights are`);
-  return createModel(config);
+    throw new FormatError(
+      `${label}: has no config.json, nor metadata of a model as GGUF has it: nothing says what model the weights are`,
+    );
+  return createModel(config, configLabel);
 }
 
 function describeDevice({ device, compiled: { weights }, executable }: LoadedExecutable): EngineDevice {

@@ -198,3 +198,8 @@ describe("createModel", () => {
     expect(() => createModel(config)).toThrow(FormatError);
   });
 });
+
+test("messages say where a config stands", () => {
+  expect(() => createModel({ architectures: ["x"] }, "m.gguf")).toThrow('m.gguf: architecture "x" is not supported');
+  expect(() => createModel([], "m.gguf")).toThrow("m.gguf: expected an object");
+});

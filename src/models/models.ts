@@ -48,11 +48,12 @@ export const architectures: readonly Architecture[] = [
 
 /**
  * The model that a parsed config.json describes, by `architectures[0]` or, where a config names none, by `model_type`.
+ * `label` says in messages where the config stands.
  *
  * Throws UnsupportedError for an architecture that is not in the list, FormatError for a config that makes no model.
  */
-export function createModel(config: unknown): Model {
-  const reader = new ConfigReader(config, "config.json");
+export function createModel(config: unknown, label = "config.json"): Model {
+  const reader = new ConfigReader(config, label);
   // A named class decides alone: a LlamaForSequenceClassification has Llama's model_type too, but no head over the vocabulary.
   const name = reader.optionalStrings("architectures")?.[0];
   const modelType = reader.optionalString("model_type");
@@ -60,9 +61,9 @@ export function createModel(config: unknown): Model {
     name === undefined ? architecture.modelType === modelType : architecture.names.includes(name),
   );
   if (found !== undefined) return found.createModel(reader);
-  const label = name ?? modelType;
+  const wanted = name ?? modelType;
   throw new UnsupportedError(
-    `config.json: architecture ${label === undefined ? "(none named)" : quote(label)} is not supported; ` +
+    `${label}: architecture ${wanted === undefined ? "(none named)" : quote(wanted)} is not supported; ` +
       `supported: ${architectures.map((architecture) => architecture.names[0]).join(", ")}`,
   );
 }
