@@ -16,13 +16,14 @@ import { addGenerationFlags, type GenerationFlags } from "./flags/generation-fla
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { addSystemFlag, type SystemFlag } from "./flags/system-flag.ts";
 import { loadModel } from "./load-model.ts";
+import { readableWidth } from "./readable-width.ts";
 import { Terminal } from "./terminal.ts";
 
 type ChatFlags = CommonFlags & GenerationFlags & ModelFlag & SystemFlag & { readonly history: boolean };
 
-const examples = `
+const examples = (): string => `
 In the conversation:
-${chatHelp}
+${chatHelp(readableWidth(process.stdout))}
 
 Examples:
   fewbit chat

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { commands } from "./commands.ts";
+import { readableWidth } from "./readable-width.ts";
 import { version } from "./version.ts";
 
 const examples = `
@@ -22,7 +23,7 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
     .helpCommand(true)
     .addHelpText("after", examples)
     .exitOverride()
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? widest, widest) })
+    .configureHelp({ helpWidth: readableWidth(process.stdout) })
     // Errors are reported once, in one form, by whoever runs it.
     .configureOutput({ outputError: () => undefined });
   // `fewbit help run` names the command second.
@@ -33,6 +34,3 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
   }
   return program;
 }
-
-/** Longer lines are hard to read. */
-const widest = 120;

@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import type { OutputFlags } from "./flags/output-flags.ts";
 import { progressLine } from "./progress-line.ts";
+import { readableWidth } from "./readable-width.ts";
 import { visibleControls } from "./visible-controls.ts";
 
 /** Draws how much of a whole is done; the whole may not be known. */
@@ -66,6 +67,11 @@ export class Terminal {
   /** What a user may want to know beside the result. */
   note(line: string): void {
     if (!this.#isQuiet) this.#say(line);
+  }
+
+  /** Characters of a line of notes. */
+  get noteWidth(): number {
+    return readableWidth(process.stderr);
   }
 
   /** A note that must not draw the eye from the result. */

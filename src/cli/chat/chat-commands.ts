@@ -1,3 +1,4 @@
+import { Help } from "commander";
 import { didYouMean } from "../closest.ts";
 import { RequestError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
@@ -16,7 +17,7 @@ export interface ChatCommand {
 }
 
 export const chatCommands: readonly ChatCommand[] = [
-  { names: ["/help", "/?"], summary: "this list", run: ({ terminal }) => terminal.note(chatHelp) },
+  { names: ["/help", "/?"], summary: "this list", run: ({ terminal }) => terminal.note(chatHelp(terminal.noteWidth)) },
   {
     names: ["/system"],
     argument: "TEXT",
@@ -83,12 +84,22 @@ export const chatCommands: readonly ChatCommand[] = [
   { names: ["/exit", "/quit", "/bye"], summary: "leave; so does Ctrl-D", run: () => "leave" },
 ];
 
-export const chatHelp = [
-  ...chatCommands.map(({ names, argument = "", summary }) => `${`${names[0]} ${argument}`.padEnd(18)} ${summary}`),
+const notes = [
   'A line that ends with \\ goes on with the next; """ begins and ends several lines; what is pasted keeps its lines.',
   "A blank before a line keeps it out of the history, and a slash at its beginning from being a command.",
   "Ctrl-C stops an answer; a second one leaves.",
-].join("\n");
+];
+
+/** All that can be typed, in lines of so many characters. */
+export function chatHelp(width: number): string {
+  const help = Object.assign(new Help(), { helpWidth: width, minWidthToWrap: 20 });
+  const terms = chatCommands.map(({ names, argument = "" }) => `${names[0]} ${argument}`.trimEnd());
+  const termWidth = Math.max(...terms.map((term) => term.length));
+  return [
+    ...terms.map((term, i) => help.formatItem(term, termWidth, chatCommands[i].summary, help)),
+    ...notes.map((note) => help.boxWrap(note, width)),
+  ].join("\n");
+}
 
 /** Does what a line says that begins with a slash. Throws RequestError where there is no such command. */
 export function runChatCommand(line: string, chat: ChatControls): ReturnType<ChatCommand["run"]> {
