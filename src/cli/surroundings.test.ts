@@ -13,8 +13,19 @@ test("a cache that is not there yet is judged by the folder it would be made in"
 });
 
 test("no secret is told", () => {
-  const env = { HF_TOKEN: "hf_secret", HF_HUB_OFFLINE: "1", FEWBIT_CPU_ISA: "avx2", HOME: "/root" };
-  expect(examineEnvironment(env)).toEqual({ FEWBIT_CPU_ISA: "avx2", HF_HUB_OFFLINE: "1", HF_TOKEN: "(set)" });
+  const env = {
+    HF_TOKEN: "hf_secret",
+    HUGGING_FACE_HUB_TOKEN: "hf_old",
+    HF_HUB_OFFLINE: "1",
+    FEWBIT_CPU_ISA: "avx2",
+    HOME: "/root",
+  };
+  expect(examineEnvironment(env)).toEqual({
+    FEWBIT_CPU_ISA: "avx2",
+    HF_HUB_OFFLINE: "1",
+    HF_TOKEN: "(set)",
+    HUGGING_FACE_HUB_TOKEN: "(set)",
+  });
 });
 
 test("a limit beyond the machine is none", () => {

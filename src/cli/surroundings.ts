@@ -47,7 +47,8 @@ export function examineTerminal(hasColors: boolean): TerminalFindings {
   };
 }
 
-const counted = /^(FEWBIT_.*|HF_.*|HUGGINGFACE_HUB_CACHE|NO_COLOR|XDG_CACHE_HOME|XDG_STATE_HOME)$/;
+const counted =
+  /^(FEWBIT_.*|HF_.*|HUGGINGFACE_HUB_CACHE|HUGGING_FACE_HUB_TOKEN|TRANSFORMERS_OFFLINE|NO_COLOR|XDG_(CACHE|STATE)_HOME)$/;
 
 /** The variables that fewbit goes by, as far as they are set; of a secret only that it is. */
 export function examineEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {

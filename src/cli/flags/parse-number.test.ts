@@ -18,6 +18,10 @@ describe("integer", () => {
   test("without an upper end, what is no safe integer is refused", () => {
     expect(() => integer({ from: 1 })("9007199254740993")).toThrow("at least 1");
   });
+
+  test("without any end, none is named", () => {
+    expect(() => integer({ from: Number.MIN_SAFE_INTEGER })("1.5")).toThrow("It must be an integer.");
+  });
 });
 
 describe("number", () => {

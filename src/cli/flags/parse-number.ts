@@ -11,9 +11,9 @@ export function integer({ from, to = Number.MAX_SAFE_INTEGER }: NumberRange): (t
     const value = /^[+-]?\d+(e\+?\d+)?$/i.test(text) ? Number(text) : NaN;
     if (Number.isSafeInteger(value) && value >= from && value <= to) return value;
     throw new InvalidArgumentError(
-      to === Number.MAX_SAFE_INTEGER
-        ? `It must be an integer, at least ${from}.`
-        : `It must be an integer from ${from} to ${to}.`,
+      to < Number.MAX_SAFE_INTEGER
+        ? `It must be an integer from ${from} to ${to}.`
+        : `It must be an integer${from > Number.MIN_SAFE_INTEGER ? `, at least ${from}` : ""}.`,
     );
   };
 }
