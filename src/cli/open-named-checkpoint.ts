@@ -1,11 +1,8 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Host } from "../llm/host.ts";
-import { locateModel } from "../llm/locate-model.ts";
 import { formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
-import { hubAccess, withRevision } from "./flags/hub-flags.ts";
-import { loadingProgress } from "./loading-progress.ts";
-import { withPathHint } from "./suggest-path.ts";
+import { locateNamedModel } from "./locate-named-model.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -20,14 +17,7 @@ export async function openNamedCheckpoint(
   signal: AbortSignal,
   acceptsUnreadable = false,
 ): Promise<Checkpoint> {
-  const { folder, file } = await withPathHint(name, () =>
-    locateModel(host, withRevision(name, flags), {
-      ...hubAccess(flags),
-      signal,
-      onWarning: terminal.warn,
-      onProgress: loadingProgress(terminal),
-    }),
-  );
+  const { folder, file } = await locateNamedModel(host, name, flags, terminal, signal);
   return openCheckpoint(folder, {
     ...formatOverrides(flags),
     ...(file !== undefined && { file }),

@@ -7,20 +7,18 @@ import { openFolder } from "../io/folder.node.ts";
 import { checkChat } from "../llm/check-options.ts";
 import { conversationOf } from "../llm/generation-options.ts";
 import { loadChatText, type ChatText } from "../llm/load-chat-text.ts";
-import { locateModel } from "../llm/locate-model.ts";
 import { openEmbeddedText } from "../llm/open-embedded-text.ts";
 import { ChatRenderer } from "../llm/model-text.ts";
 import type { Conversation } from "../text/chat-template.ts";
 import { FewbitError, RequestError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
-import { addHubFlags, hubAccess, withRevision, type HubFlags } from "./flags/hub-flags.ts";
+import { addHubFlags, type HubFlags } from "./flags/hub-flags.ts";
 import { modelAndPrompt } from "./flags/model-and-prompt.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { addOutputFlags, type OutputFlags } from "./flags/output-flags.ts";
 import { Interruption } from "./interruption.ts";
-import { loadingProgress } from "./loading-progress.ts";
+import { locateNamedModel } from "./locate-named-model.ts";
 import { readJsonFromStdin, readPromptFromStdin } from "./read-stdin.ts";
-import { withPathHint } from "./suggest-path.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import { visibleControls } from "./visible-controls.ts";
@@ -107,14 +105,7 @@ async function modelText(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ChatText> {
-  const location = await withPathHint(model, () =>
-    locateModel(createNodeHost(), withRevision(model, flags), {
-      ...hubAccess(flags),
-      signal,
-      onWarning: terminal.warn,
-      onProgress: loadingProgress(terminal),
-    }),
-  );
+  const location = await locateNamedModel(createNodeHost(), model, flags, terminal, signal);
   const { folder } = location;
   const embedded = await openEmbeddedText(location, { warn: terminal.warn, signal });
   const chatText = await loadChatText(folder, embedded, signal);

@@ -2,21 +2,19 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { createNodeHost } from "../entry/node.ts";
 import { loadTokenizer } from "../llm/load-tokenizer.ts";
-import { locateModel } from "../llm/locate-model.ts";
 import { openEmbeddedText } from "../llm/open-embedded-text.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { RequestError } from "../util/errors.ts";
 import type { JsonValue } from "../util/json.ts";
-import { addHubFlags, hubAccess, withRevision, type HubFlags } from "./flags/hub-flags.ts";
+import { addHubFlags, type HubFlags } from "./flags/hub-flags.ts";
 import { modelAndPrompt } from "./flags/model-and-prompt.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { addOutputFlags, type OutputFlags } from "./flags/output-flags.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
 import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
-import { loadingProgress } from "./loading-progress.ts";
+import { locateNamedModel } from "./locate-named-model.ts";
 import { readJsonFromStdin, readPromptFromStdin } from "./read-stdin.ts";
-import { withPathHint } from "./suggest-path.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import { visibleControls } from "./visible-controls.ts";
@@ -89,14 +87,7 @@ async function openTokenizer(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Tokenizer> {
-  const location = await withPathHint(model, () =>
-    locateModel(createNodeHost(), withRevision(model, flags), {
-      ...hubAccess(flags),
-      signal,
-      onWarning: terminal.warn,
-      onProgress: loadingProgress(terminal),
-    }),
-  );
+  const location = await locateNamedModel(createNodeHost(), model, flags, terminal, signal);
   const { folder } = location;
   const embedded = await openEmbeddedText(location, { warn: terminal.warn, signal });
   const tokenizer = await loadTokenizer(folder, embedded, signal);
