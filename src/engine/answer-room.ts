@@ -5,7 +5,7 @@ export function answerRoom(promptLength: number, contextLength: number): number 
   const room = contextLength - promptLength;
   if (room >= 1) return room;
   throw new RequestError(
-    `the prompt has ${promptLength} tokens, and the context of ${contextLength} holds prompt and answer together` +
+    `the prompt has ${promptLength} ${promptLength === 1 ? "token" : "tokens"}, and the context of ${contextLength} holds prompt and answer together` +
       `${room === 0 ? ", which leaves nothing for an answer" : ""}: ` +
       "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
   );
