@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 5
+#define FB_ABI 6
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -27,7 +27,7 @@ enum {
   FB_CODES_SPARSE_24 = 8,  // of Sparse24Weight
 };
 enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2, FB_ZEROS_BYTES = 3 };
-enum { FB_DENSE = 0, FB_AFFINE = 1, FB_BLOCKS = 2 };
+enum { FB_DENSE = 0, FB_AFFINE = 1, FB_BLOCKS = 2, FB_MIXED = 3 };
 // BlockType of weights/blocks/block-type.ts, in its order.
 enum {
   FB_Q1_0, FB_Q2_0, FB_Q4_0, FB_Q4_1, FB_Q5_0, FB_Q5_1, FB_Q8_0, FB_TQ1_0, FB_TQ2_0,
@@ -53,12 +53,16 @@ typedef struct fb_weight {
   int32_t group_size;   // affine; may be any size up to `in`
   int32_t groups;       // blocks: the file's blocks of a row
   int32_t tiles, blocks;
-  int32_t span;         // affine, blocks: inputs whose 8-bit activations share a scale; 0: activations stay f32
+  int32_t span;         // all but dense: inputs whose 8-bit activations share a scale; 0: activations stay f32
   uint8_t *values;      // dense: [out][in]; borrowed unless `owned` holds it
   uint8_t *codes;       // affine: tiles * blocks * bits * 64 bytes, 64-byte aligned
-  uint8_t *scales;      // affine: [tile][group][16] of `type`
+  uint8_t *scales;      // affine: [tile][group][16] of `type`; mixed: of bytes whose squares are multiplied by the group's maximum
   uint8_t *zeros;       // affine: [tile][group][16] bytes; NULL: symmetric
-  uint32_t *row_order;  // affine: [in]; row r of the tiles is input feature row_order[r]; NULL: r
+  int32_t *group_ends;  // mixed: the row behind each group, in memory of its own with the widths
+  uint8_t *group_widths, *widths;  // mixed: bits of each group, and of each block
+  size_t tile_bytes;    // mixed: of a tile's codes
+  float *maxima;        // mixed: [tile][group], the 256th part
+  uint32_t *row_order;  // affine, mixed: [in]; row r of the tiles is input feature row_order[r]; NULL: r
   uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes
   float *factors;       // blocks: of each tile, for weights that have one; NULL: 1
   void *owned;
@@ -112,6 +116,28 @@ FB_EXPORT fb_weight *fb_weight_blocks(const fb_block_shape *shape);
 // Transcodes the outputs `column` to `column + out`, rows of blocks as a file has them, into the weight's tiles, on all threads. column is a
 // multiple of FB_TILE.
 FB_EXPORT void fb_weight_put_blocks(fb_device *device, fb_weight *weight, int32_t column, int32_t out, const uint8_t *blocks, float factor);
+// What an affine weight is whose width changes along k. Groups follow one another, `sizes` of them make up `in`; all have at most 8 bits.
+// `span`: as for affine weights; then every group but the last has whole spans.
+typedef struct {
+  const uint32_t *row_order;  // copied; NULL: none
+  const uint8_t *widths;      // bits of each group
+  const int32_t *sizes;       // inputs of each group
+  int32_t in, out, groups, span;
+} fb_mixed_shape;
+_Static_assert(offsetof(fb_mixed_shape, span) == 3 * sizeof(void *) + 3 * sizeof(int32_t), "fb_mixed_shape is what native-library.node.ts declares");
+
+// The columns `column` to `column + out` as a file has them (MixedAffineWeight). It stores `columns` of them, padding behind `out`.
+typedef struct {
+  const uint8_t *codes;         // of each group, words [ceil(size * bits / 32)][columns]
+  const uint8_t *scale_codes;   // words [group][columns / 8]
+  const uint8_t *scale_maxima;  // fp16 [group]
+  int32_t columns, column, out;
+} fb_mixed_part;
+_Static_assert(offsetof(fb_mixed_part, out) == 3 * sizeof(void *) + 2 * sizeof(int32_t), "fb_mixed_part is what native-library.node.ts declares");
+
+// As fb_weight_affine.
+FB_EXPORT fb_weight *fb_weight_mixed(const fb_mixed_shape *shape);
+FB_EXPORT void fb_weight_put_mixed(fb_device *device, fb_weight *weight, const fb_mixed_part *part);
 // A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
 FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
 // Asks the system to bring memory into large pages, copying it; 1: done. Only speed depends on it.

@@ -48,6 +48,9 @@ typedef struct fb_kernels {
   // A tile as f32, [in][16], in the order of the tile's rows.
   void (*affine_dequantize)(const fb_weight *weight, int32_t tile, float *to);
   void (*tile_f32)(const float *tile, int32_t in, const float *x, int32_t stride, int32_t rows, float *y);
+  // As affine_int8 and affine_dequantize, of weights whose width changes.
+  void (*mixed_int8)(const fb_weight *weight, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y);
+  void (*mixed_dequantize)(const fb_weight *weight, int32_t tile, float *to);
   // y[r][16] of one tile, as affine_int8, for up to FB_BLOCK_ROWS rows.
   void (*blocks_int8)(const fb_weight *weight, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y);
   // As affine_dequantize.

@@ -5,6 +5,7 @@
 #include "loops_blocks.h"
 #include "loops_dense.h"
 #include "loops_measure.h"
+#include "loops_mixed.h"
 #include "loops_rows.h"
 
 #define JOIN(a, b) a##b
@@ -20,6 +21,8 @@ const fb_kernels NAMED(fb_kernels_, V16_NAME) = {
     .affine_int8 = affine_int8,
     .affine_dequantize = affine_dequantize,
     .tile_f32 = tile_f32,
+    .mixed_int8 = mixed_int8,
+    .mixed_dequantize = mixed_dequantize,
     .blocks_int8 = blocks_int8,
     .blocks_dequantize = blocks_dequantize,
     .dense = dense,

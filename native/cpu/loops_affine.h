@@ -95,6 +95,22 @@ INLINE tile_pointers tile_of(const fb_weight *w, int32_t tile) {
   };
 }
 
+// Adds the products of a span's codes: of blocks of one width, each unpacked in registers and used for all rows.
+INLINE void span_int8(const uint8_t *codes, int32_t blocks, const int8_t *inputs, int32_t stride, const int rows, const int bits, v16i *sum, v16i *other) {
+  for (; blocks > 0; blocks--, codes += 64 * bits, inputs += FB_BLOCK) {
+    v64b quads[8];
+    if (rows <= 4) UNROLL for (int i = 0; i < bits; i++) __builtin_prefetch(codes + 64 * i + PREFETCH_BYTES);
+    unpack_block(codes, bits, quads);
+    UNROLL for (int q = 0; q < 8; q++) {
+      UNROLL for (int r = 0; r < rows; r++) {
+        const v64b four = v64b_repeat4(inputs + (size_t)r * (size_t)stride + 4 * q);
+        v16i *to = rows <= 2 && (q & 1) ? &other[r] : &sum[r];
+        *to = bits == 8 ? v16i_dot4(*to, quads[q], four) : v16i_dot4_small(*to, quads[q], four);
+      }
+    }
+  }
+}
+
 // affine_int8_rows: y[r][n] = sum over spans of scale_x[r] * scale_w[n] * (sum of code_w * code_x - zero[n] * sum of code_x).
 // Split    none: one tile, up to V16_ROWS_INT8 rows, all inputs. Weights pass through registers once per call.
 // Needs    group_size a multiple of the span, or one group.
@@ -116,19 +132,9 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
       sum[r] = v16i_mul16(zero, v16i_set1(sums[(size_t)r * (size_t)x->spans + (size_t)span]));
       if (rows <= 2) other[r] = v16i_zero();
     }
-    for (int32_t last = block + span_blocks < w->blocks ? block + span_blocks : w->blocks; block < last; block++) {
-      v64b quads[8];
-      if (rows <= 4) UNROLL for (int i = 0; i < bits; i++) __builtin_prefetch(at.codes + ((size_t)block * (size_t)bits + (size_t)i) * 64 + PREFETCH_BYTES);
-      unpack_block(at.codes + (size_t)block * (size_t)bits * 64, bits, quads);
-      const int8_t *inputs = codes + (size_t)block * FB_BLOCK;
-      UNROLL for (int q = 0; q < 8; q++) {
-        UNROLL for (int r = 0; r < rows; r++) {
-          const v64b four = v64b_repeat4(inputs + (size_t)r * (size_t)x->stride + 4 * q);
-          v16i *to = rows <= 2 && (q & 1) ? &other[r] : &sum[r];
-          *to = bits == 8 ? v16i_dot4(*to, quads[q], four) : v16i_dot4_small(*to, quads[q], four);
-        }
-      }
-    }
+    const int32_t count = block + span_blocks < w->blocks ? span_blocks : w->blocks - block;
+    span_int8(at.codes + (size_t)block * (size_t)bits * 64, count, codes + (size_t)block * FB_BLOCK, x->stride, rows, bits, sum, other);
+    block += count;
     const v16f scale = load_as(at.scales + (size_t)group * scale_stride, w->type);
     UNROLL for (int r = 0; r < rows; r++) {
       if (rows <= 2) sum[r] = v16i_add(sum[r], other[r]);

@@ -34,3 +34,12 @@ static inline void pack_quads(quads_of_block quads, int32_t bits, block_rows to)
     default: memcpy(to, quads, sizeof(quads_of_block));
   }
 }
+
+// -- Streams along k: a column's words lie apart, [in * bits / 32][out] -----------------------------------------------------------------
+
+// The words of `count` columns; where all 16 are there it is a few vectors, no call.
+void fb_copy_columns(uint32_t to[FB_TILE], const uint8_t *from, int32_t count);
+// Code k of the streams of `count` columns, `out` words from row to row.
+void fb_load_stream_codes(const uint8_t *words, size_t out, int32_t bits, size_t k, int32_t count, uint32_t to[FB_TILE]);
+// As many words of a stream as the codes have bits become the rows of a block; codes may cross from word to word.
+void fb_arrange_stream(int32_t bits, block_rows rows);

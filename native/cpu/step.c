@@ -19,6 +19,7 @@ static int32_t share(int32_t rows, int32_t thread, int32_t threads) { return (in
 
 static void dequantize(const fb_kernels *kernels, const fb_weight *w, int32_t tile, float *to) {
   if (w->kind == FB_AFFINE) kernels->affine_dequantize(w, tile, to);
+  else if (w->kind == FB_MIXED) kernels->mixed_dequantize(w, tile, to);
   else kernels->blocks_dequantize(w, tile, to);
 }
 
@@ -101,7 +102,7 @@ static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t
   const float *x = !int8 && w->row_order ? e->gathered : row_of(e, op->a, 0);
   const int32_t stride = !int8 && w->row_order ? w->in : width_of(e, op->a);
   const int dequantized = !int8 && w->kind != FB_DENSE;
-  const int32_t block = dequantized ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_AFFINE ? kernels->rows_int8 : FB_BLOCK_ROWS;
+  const int32_t block = dequantized ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_BLOCKS ? FB_BLOCK_ROWS : kernels->rows_int8;
   float *y = e->scratch[thread], *up = y + FB_BLOCK_ROWS * FB_TILE, *tile_weights = up + FB_BLOCK_ROWS * FB_TILE;
 
   // Many rows: small chunks, so that no thread waits long for the last. Few rows: one stretch a thread, read from memory as one stream.
@@ -119,6 +120,7 @@ static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t
           if (dequantized) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x + (size_t)row * (size_t)stride, stride, taken, to);
           else if (w->kind == FB_DENSE) kernels->dense(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
           else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, &e->activations, row, taken, to);
+          else if (w->kind == FB_MIXED) kernels->mixed_int8(w, tile, &e->activations, row, taken, to);
           else kernels->blocks_int8(w, tile, &e->activations, row, taken, to);
           if (op->vector >= 0) add_bias(to, taken, e->vectors[op->vector] + (size_t)tile * FB_TILE, count);
         }

@@ -72,21 +72,19 @@ static size_t code_bit(const packing *work, size_t k, size_t n) {
   }
 }
 
-// The words of `count` columns; a length that is a literal is a few vectors, no call.
-static void copy_columns(uint32_t to[FB_TILE], const uint8_t *from, int32_t count) {
+void fb_copy_columns(uint32_t to[FB_TILE], const uint8_t *from, int32_t count) {
   if (count == FB_TILE) memcpy(to, from, 4 * FB_TILE);
   else memcpy(to, from, 4 * (size_t)count);
 }
 
-// A column's words lie apart: [in * bits / 32][out]. Code k of its stream, for `count` columns at once.
-static void load_stream_codes(const uint8_t *words, size_t out, int32_t bits, size_t k, int32_t count, uint32_t to[FB_TILE]) {
+void fb_load_stream_codes(const uint8_t *words, size_t out, int32_t bits, size_t k, int32_t count, uint32_t to[FB_TILE]) {
   const size_t bit = k * (size_t)bits, offset = bit % 32;
   const uint32_t mask = (1u << bits) - 1;
   const uint8_t *row = words + 4 * (bit / 32 * out);
   uint32_t word[FB_TILE] = {0}, next[FB_TILE] = {0};
-  copy_columns(word, row, count);
+  fb_copy_columns(word, row, count);
   if (offset + (size_t)bits > 32) {
-    copy_columns(next, row + 4 * out, count);
+    fb_copy_columns(next, row + 4 * out, count);
     for (int32_t c = 0; c < FB_TILE; c++) to[c] = (word[c] >> offset | next[c] << (32 - offset)) & mask;
   } else {
     for (int32_t c = 0; c < FB_TILE; c++) to[c] = word[c] >> offset & mask;
@@ -98,7 +96,7 @@ static void load_codes(const packing *work, int32_t k, int32_t column, int32_t c
   const fb_affine_part *part = work->part;
   const size_t out = (size_t)part->out;
   if (part->code_order == FB_CODES_LSB_K) {
-    load_stream_codes(part->codes + 4 * (size_t)column, out, bits, (size_t)k, count, to);
+    fb_load_stream_codes(part->codes + 4 * (size_t)column, out, bits, (size_t)k, count, to);
   } else if (part->code_order == FB_CODES_PLANAR_K) {
     // 32 codes are `bits` words: planes of 4, 2 and 1 bit from the lowest bits, each a stream of its own.
     size_t row = (size_t)(k / 32 * bits);
@@ -107,7 +105,7 @@ static void load_codes(const packing *work, int32_t k, int32_t column, int32_t c
     for (int32_t width = 4; width > 0; width /= 2) {
       if (!(bits & width)) continue;
       uint32_t fields[FB_TILE];
-      load_stream_codes(part->codes + 4 * (row * out + (size_t)column), out, width, (size_t)(k % 32), count, fields);
+      fb_load_stream_codes(part->codes + 4 * (row * out + (size_t)column), out, width, (size_t)(k % 32), count, fields);
       for (int32_t c = 0; c < FB_TILE; c++) to[c] |= fields[c] << low;
       row += (size_t)width;
       low += width;
@@ -176,8 +174,7 @@ static void arrange_plane(int32_t width, uint32_t rows[][FB_TILE]) {
       for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = transpose_bits(rows[row][c]);
   }
 }
-// As many words of a stream along k as the codes have bits become the rows of a block; codes may cross from word to word.
-static void arrange_stream(int32_t bits, block_rows rows) {
+void fb_arrange_stream(int32_t bits, block_rows rows) {
   if (bits == 2 || bits == 4 || bits == 8) {
     arrange_plane(bits, rows);
     return;
@@ -198,14 +195,14 @@ static void arrange_stream(int32_t bits, block_rows rows) {
 static void pack_lsb_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const int32_t bits = work->weight->bits;
   for (int32_t row = 0; row < bits; row++)
-    copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
-  arrange_stream(bits, to);
+    fb_copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
+  fb_arrange_stream(bits, to);
 }
 
 static void pack_planar_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const int32_t bits = work->weight->bits;
   for (int32_t row = 0; row < bits; row++)
-    copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
+    fb_copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
   for (int32_t width = 4, row = 0; width > 0; width /= 2) {
     if (!(bits & width)) continue;
     arrange_plane(width, to + row);
@@ -220,7 +217,7 @@ static void pack_lsb_rows(const packing *work, int32_t block, int32_t column, in
     const uint8_t *from = work->part->codes + 4 * ((size_t)(column + c) * words + (size_t)block * (size_t)bits);
     for (int32_t row = 0; row < bits; row++) to[row][c] = load_word(from, (size_t)row);
   }
-  arrange_stream(bits, to);
+  fb_arrange_stream(bits, to);
 }
 
 static void pack_word_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
@@ -461,5 +458,6 @@ double fb_weight_bytes(const fb_weight *weight) {
 
 void fb_weight_free(fb_weight *weight) {
   fb_memory_give(weight->owned);
+  free(weight->group_ends);
   free(weight);
 }

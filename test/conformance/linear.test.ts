@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
 import { blockLayouts } from "../../src/weights/blocks/block-type.ts";
 import { codeOrderLimits } from "../../src/weights/code-order-limits.ts";
+import { mixedBits } from "../../src/weights/mixed-groups.ts";
 import { affineBits, codeOrders, zeroOrders, type PackedWeight } from "../../src/weights/packed-weight.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
 import { blockTypes, randomBlocks } from "./random-blocks.ts";
-import { randomAffine, randomDense, randomSparse24 } from "./random-weight.ts";
+import { randomAffine, randomDense, randomMixed, randomSparse24 } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { linearTolerances } from "./tolerances.ts";
 
@@ -99,6 +100,44 @@ function* sparseCases(random: Random): Generator<LinearCase> {
         };
   const shape = { inFeatures: 128, outFeatures: 64, bits: 4, groupSize: 128 } as const;
   yield { label: "two 2:4 parts", parts: [randomSparse24(random, shape), randomSparse24(random, shape)], rows: 3 };
+}
+
+/** All widths, in groups of one size and of several, that begin on a block and within one, ragged at the end. */
+function* mixedCases(random: Random): Generator<LinearCase> {
+  const falling = [...mixedBits].reverse();
+  const grouped = (...sizes: readonly number[]) =>
+    sizes.map((inputs, i) => ({ bits: falling[Math.min(i, falling.length - 1)], inputs }));
+  const layouts = [
+    ["groups of 32", grouped(32, 32, 32, 32, 32, 32)],
+    ["groups of 128", grouped(128, 128, 128, 128, 128, 128, 40)],
+    ["groups of 32, 64 and 96", grouped(32, 64, 96, 32, 64, 32, 32, 9)],
+    ["groups of 192", grouped(192, 192, 192)],
+    ["groups of 16", grouped(16, 48, 16, 32, 16, 16, 7)],
+    ["groups of 1 to 39", grouped(39, 1, 30, 2, 33, 5, 31)],
+    ["rising widths", grouped(32, 32, 64, 64, 32, 32).reverse()],
+    ...mixedBits.map((bits) => [`one group of ${bits} bit`, [{ bits, inputs: 200 }]] as const),
+    ["less than a block", [{ bits: 3, inputs: 5 }]],
+  ] as const;
+  for (const [label, groups] of layouts)
+    for (const [outFeatures, rows, reordered] of [
+      [48, 1, true],
+      [40, 2, false],
+      [17, 3, true],
+      [64, 13, true],
+      [96, 31, false],
+    ] as const)
+      yield {
+        label: `${label} → ${outFeatures}${reordered ? ", reordered" : ""}, ${rows} rows`,
+        parts: [randomMixed(random, groups, { outFeatures, reordered })],
+        rows,
+      };
+  const groups = grouped(64, 64, 64, 32);
+  yield { label: "padded outputs", parts: [randomMixed(random, groups, { outFeatures: 33, columns: 64 })], rows: 4 };
+  const parts = [64, 64].map((outFeatures) => randomMixed(random, groups, { outFeatures }));
+  const rowOrder = random.permutation(224);
+  yield { label: "two parts, glu and bias", parts: parts.map((part) => ({ ...part, rowOrder })), rows: 6, glu: true, bias: true }; // prettier-ignore
+  const others = randomMixed(random, grouped(32, 96, 32, 64), { outFeatures: 32 });
+  yield { label: "two parts of other groups", parts: [parts[0], others], rows: 2 };
 }
 
 /** Where a kernel for more rows takes over, and one past it. */
@@ -237,6 +276,7 @@ function* blockCases(random: Random): Generator<LinearCase> {
 const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
   ["codes and groups", [...codeCases(new Random(1))]],
   ["zero points", [...zeroCases(new Random(6))]],
+  ["mixed widths", [...mixedCases(new Random(10))]],
   ["2:4", [...sparseCases(new Random(9))]],
   ["edges", [...edgeCases(new Random(8))]],
   ["rows", [...rowCases(new Random(2))]],

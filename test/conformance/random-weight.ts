@@ -8,9 +8,11 @@ import type {
   CodeOrder,
   DenseWeight,
   FloatType,
+  MixedAffineWeight,
   Sparse24Weight,
   ZeroOrder,
 } from "../../src/weights/packed-weight.ts";
+import type { MixedGroup } from "../../src/weights/mixed-groups.ts";
 import { legalPositions, packSparse24 } from "../../src/weights/sparse-24.ts";
 import { packZeros } from "../../src/weights/zero-points.ts";
 import type { Random } from "./random.ts";
@@ -91,4 +93,31 @@ export function randomSparse24(
   );
   const packed = packSparse24(kept, nibbles, shape);
   return { scheme: "sparse-24", inFeatures, outFeatures, bits, groupSize, ...packed, scales: storeFloats(scales, "f16"), scaleType: "f16" }; // prettier-ignore
+}
+
+/** Codes and scales from their whole ranges; groups of any widths in any order. */
+export function randomMixed(
+  random: Random,
+  groups: readonly MixedGroup[],
+  shape: { readonly outFeatures: number; readonly columns?: number; readonly reordered?: boolean },
+): MixedAffineWeight {
+  const { outFeatures, columns = Math.ceil(outFeatures / 8) * 8, reordered = false } = shape;
+  const inFeatures = groups.reduce((sum, { inputs }) => sum + inputs, 0);
+  const codes = groups.map(({ bits, inputs }) => {
+    const fields = Uint8Array.from({ length: inputs * columns }, () => random.below(2 ** bits));
+    return packCodes(fields, bits, inputs, columns, "lsb-k");
+  });
+  // c is some 9 on average, and a narrower group has the larger steps.
+  const maxima = Float32Array.from(groups, ({ bits }) => (6 * (0.5 + random.uniform())) / (2 ** bits * Math.sqrt(inFeatures))); // prettier-ignore
+  return {
+    scheme: "affine-mixed",
+    inFeatures,
+    outFeatures,
+    groups,
+    columns,
+    codes: Buffer.concat(codes),
+    scaleCodes: Uint8Array.from({ length: (groups.length * columns) / 2 }, () => random.below(256)),
+    scaleMaxima: storeFloats(maxima, "f16"),
+    ...(reordered && { rowOrder: random.permutation(inFeatures) }),
+  };
 }

@@ -38,6 +38,8 @@ const int8Errors: Readonly<Record<string, number>> = {
   "awq-gemm-g64": 4.6e-4,
   "marlin-g128": 6.6e-4,
   "marlin-gm1": 6.3e-4,
+  "exl2-3.0-h6": 1e-3,
+  "exl2-4.25-h6": 1e-3,
   "ct-marlin24-w4-g128": 6.4e-4,
   "ct-w4a16-g128-asym": 6.0e-4,
   "ct-w4a16-g128-sym": 6.9e-4,

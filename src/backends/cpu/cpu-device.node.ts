@@ -12,12 +12,14 @@ import type { KernelChoice } from "../../device/kernel-choice.ts";
 import type { CacheSpec } from "../../device/program.ts";
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
+import { commonGroupSize } from "../../weights/mixed-groups.ts";
 import {
   summarize,
   type AffineZeroWeight,
   type BlockWeight,
   type CodeOrder,
   type DenseWeight,
+  type MixedAffineWeight,
   type PackedWeight,
   type Sparse24Weight,
   type WeightSummary,
@@ -100,6 +102,8 @@ export class CpuDevice implements Device {
       for (const key of ["inFeatures", "scheme", "bits", "groupSize", "symmetric", "type"] as const)
         if (other[key] !== first[key]) return `${key} differs: ${String(first[key])} and ${String(other[key])}`;
     if (parts.some((part) => !haveSameRowOrder(part, parts[0]))) return "the parts permute their inputs differently";
+    if (parts.some((part) => !haveSameGroups(part, parts[0])))
+      return "the parts change their width at different inputs";
     return undefined;
   }
 
@@ -119,7 +123,7 @@ export class CpuDevice implements Device {
       case "block":
         return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel);
       case "affine-mixed":
-        throw new UnsupportedError("cpu: no kernel takes affine weights of mixed widths");
+        return this.#prepareMixed(ofScheme(parts, "affine-mixed"), outFeatures, kernel);
       case "float8":
       case "codebook":
         throw new RequestError(`prepare: no kernel takes ${parts[0].scheme}`);
@@ -214,6 +218,30 @@ export class CpuDevice implements Device {
     );
   }
 
+  async #prepareMixed(
+    parts: readonly MixedAffineWeight[],
+    outFeatures: number,
+    kernel: LinearKernelName,
+  ): Promise<PreparedWeight> {
+    const [{ inFeatures, groups, rowOrder }] = parts;
+    const pointer = this.#library.weightMixed({
+      rowOrder: rowOrder ?? null,
+      widths: Uint8Array.from(groups, ({ bits }) => bits),
+      sizes: Int32Array.from(groups, ({ inputs }) => inputs),
+      inFeatures,
+      outFeatures,
+      groups: groups.length,
+      span: kernel === "linear_mixed_int8" ? activationSpan(commonGroupSize(parts[0]), inFeatures) : 0,
+    });
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
+    return fill(
+      weight,
+      parts,
+      ({ codes, scaleCodes, scaleMaxima, columns, outFeatures: out }, column) =>
+      this.#library.weightPutMixed(this.#pointer, pointer, { codes, scaleCodes, scaleMaxima, columns, column, outFeatures: out }), // prettier-ignore
+    );
+  }
+
   async #prepareBlocks(
     parts: readonly BlockWeight[],
     outFeatures: number,
@@ -304,7 +332,16 @@ function ofScheme<Scheme extends PackedWeight["scheme"]>(
 }
 
 function haveSameRowOrder(a: PackedWeight, b: PackedWeight): boolean {
-  const [x, y] = [a, b].map((weight) => (weight.scheme === "affine-zero" ? weight.rowOrder : undefined));
+  const [x, y] = [a, b].map((weight) => ("rowOrder" in weight ? weight.rowOrder : undefined));
   if (x === undefined || y === undefined) return x === y;
   return x.length === y.length && x.every((row, i) => row === y[i]);
+}
+
+/** Of parts of one scheme: whether their groups are alike, which summaries do not tell where widths are mixed. */
+function haveSameGroups(a: PackedWeight, b: PackedWeight): boolean {
+  if (a.scheme !== "affine-mixed" || b.scheme !== "affine-mixed") return true;
+  return (
+    a.groups.length === b.groups.length &&
+    a.groups.every(({ bits, inputs }, g) => bits === b.groups[g].bits && inputs === b.groups[g].inputs)
+  );
 }

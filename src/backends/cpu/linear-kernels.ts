@@ -3,7 +3,13 @@ import { chooseKernel, type Kernel, type KernelChoice } from "../../device/kerne
 import { describeSummary, type WeightSummary } from "../../weights/packed-weight.ts";
 
 export type LinearKernelName =
-  "linear_affine_int8" | "linear_affine_f32" | "linear_blocks_int8" | "linear_blocks_f32" | "linear_dense_f32";
+  | "linear_affine_int8"
+  | "linear_affine_f32"
+  | "linear_mixed_int8"
+  | "linear_mixed_f32"
+  | "linear_blocks_int8"
+  | "linear_blocks_f32"
+  | "linear_dense_f32";
 
 /** A linear whose parts have the same scheme, and how its input may be taken. */
 interface LinearRequest {
@@ -21,15 +27,23 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
     refuses: ({ parts, activations }) => {
       if (activations !== "int8") return `takes activations as int8, they are to be ${activations}`;
       const [{ scheme, groupSize = 0, inFeatures }] = parts;
-      if (!isAffine(scheme)) return refusalOf(scheme);
-      if (groupSize < inFeatures && groupSize % blockInputs !== 0)
-        return `takes groups of a multiple of ${blockInputs}, or one group, got groups of ${groupSize}`;
-      return undefined;
+      return isAffine(scheme) ? refusesGroups(groupSize, inFeatures) : refusalOf(scheme);
     },
   },
   {
     name: "linear_affine_f32",
     refuses: ({ parts: [{ scheme }] }) => (isAffine(scheme) ? undefined : refusalOf(scheme)),
+  },
+  {
+    name: "linear_mixed_int8",
+    refuses: ({ parts: [{ scheme, groupSize = 0, inFeatures }], activations }) => {
+      if (activations !== "int8") return `takes activations as int8, they are to be ${activations}`;
+      return scheme === "affine-mixed" ? refusesGroups(groupSize, inFeatures) : `takes affine-mixed, got ${scheme}`;
+    },
+  },
+  {
+    name: "linear_mixed_f32",
+    refuses: ({ parts: [{ scheme }] }) => (scheme === "affine-mixed" ? undefined : `takes affine-mixed, got ${scheme}`),
   },
   {
     name: "linear_blocks_int8",
@@ -55,6 +69,11 @@ function isAffine(scheme: WeightSummary["scheme"]): boolean {
 
 function refusalOf(scheme: WeightSummary["scheme"]): string {
   return `takes affine-zero and sparse-24, got ${scheme}`;
+}
+
+function refusesGroups(groupSize: number, inFeatures: number): string | undefined {
+  if (groupSize >= inFeatures || groupSize % blockInputs === 0) return undefined;
+  return `takes groups of a multiple of ${blockInputs}, or one group, got groups of ${groupSize}`;
 }
 
 export function chooseLinearKernel(parts: readonly WeightSummary[], activations: ActivationType): KernelChoice {

@@ -47,6 +47,27 @@ const blockShape = {
   span: "int32",
 } as const;
 
+/** fb_mixed_shape of native/cpu/fewbit_cpu.h, in its order. */
+const mixedShape = {
+  rowOrder: "void *",
+  widths: "void *",
+  sizes: "void *",
+  inFeatures: "int32",
+  outFeatures: "int32",
+  groups: "int32",
+  span: "int32",
+} as const;
+
+/** fb_mixed_part of native/cpu/fewbit_cpu.h, in its order. */
+const mixedPart = {
+  codes: "void *",
+  scaleCodes: "void *",
+  scaleMaxima: "void *",
+  columns: "int32",
+  column: "int32",
+  outFeatures: "int32",
+} as const;
+
 /** What such a structure takes: numbers, and memory that stays until the call has ended. */
 type RecordOf<Members extends Readonly<Record<string, "void *" | "int32">>> = {
   readonly [Name in keyof Members]: Members[Name] extends "int32" ? number : Memory;
@@ -64,6 +85,8 @@ export interface NativeLibrary {
   deviceClose(device: Pointer): void;
   weightAffine(shape: RecordOf<typeof affineShape>): Pointer;
   weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], void>;
+  weightMixed(shape: RecordOf<typeof mixedShape>): Pointer;
+  weightPutMixed: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof mixedPart>], void>;
   weightBlocks(shape: RecordOf<typeof blockShape>): Pointer;
   weightPutBlocks: Async<
     [device: Pointer, weight: Pointer, column: number, outFeatures: number, blocks: Memory, factor: number],
@@ -84,7 +107,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 5;
+const abi = 6;
 
 let loaded: NativeLibrary | undefined;
 
@@ -144,6 +167,8 @@ function load(path: string): NativeLibrary {
     deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
     weightAffine: bind("fb_weight_affine", pointer, record(affineShape)) as NativeLibrary["weightAffine"],
     weightPutAffine: bindAsync("fb_weight_put_affine", "void", pointer, pointer, record(affinePart)),
+    weightMixed: bind("fb_weight_mixed", pointer, record(mixedShape)) as NativeLibrary["weightMixed"],
+    weightPutMixed: bindAsync("fb_weight_put_mixed", "void", pointer, pointer, record(mixedPart)),
     weightBlocks: bind("fb_weight_blocks", pointer, record(blockShape)) as NativeLibrary["weightBlocks"],
     weightPutBlocks: bindAsync("fb_weight_put_blocks", "void", pointer, pointer, "int32", "int32", pointer, "float"),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
