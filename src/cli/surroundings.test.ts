@@ -17,10 +17,12 @@ test("no secret is told", () => {
     HF_TOKEN: "hf_secret",
     HUGGING_FACE_HUB_TOKEN: "hf_old",
     HF_HUB_OFFLINE: "1",
+    FEWBIT_API_KEY: "(set)",
     FEWBIT_CPU_ISA: "avx2",
     HOME: "/root",
   };
   expect(examineEnvironment(env)).toEqual({
+    FEWBIT_API_KEY: "(set)",
     FEWBIT_CPU_ISA: "avx2",
     HF_HUB_OFFLINE: "1",
     HF_TOKEN: "(set)",

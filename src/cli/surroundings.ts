@@ -53,7 +53,7 @@ const counted =
 /** The variables that fewbit goes by, as far as they are set; of a secret only that it is. */
 export function examineEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
   const found = Object.entries(env).filter(([name, value]) => counted.test(name) && value !== undefined);
-  return Object.fromEntries(found.sort().map(([name, value = ""]) => [name, name.includes("TOKEN") ? "(set)" : value]));
+  return Object.fromEntries(found.sort().map(([name, value = ""]) => [name, /TOKEN|KEY/.test(name) ? "(set)" : value]));
 }
 
 /** What a control group leaves the process of the machine's memory; null: all of it. */
