@@ -101,11 +101,11 @@ export class ConversionFolder implements OutputFolder, AsyncDisposable {
   }
 
   async #resume(): Promise<void> {
+    if (this.#force) return; // it begins anew
     const bytes = await readFile(join(this.#path, markerName)).catch(() => undefined);
     if (bytes === undefined) return;
     const { id, files } = parseJsonObject(bytes, join(this.#path, markerName));
     if (id !== this.#id) {
-      if (this.#force) return;
       throw new UsageError(
         `--out: ${this.#path} holds an unfinished conversion of another model, or to another format; --force replaces it`,
       );
