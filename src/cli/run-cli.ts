@@ -5,6 +5,7 @@ import { exitStatus } from "./exit-status.ts";
 import { SignalWatch } from "./signal-watch.ts";
 import { clearProgress } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
+import { visibleControls } from "./visible-controls.ts";
 
 /** Runs one command line, without the program's name, and gives the exit status. Never throws. */
 export async function runCli(args: readonly string[]): Promise<number> {
@@ -40,7 +41,7 @@ function oneLine(message: string): string {
 }
 
 function writeError(line: string): void {
-  process.stderr.write(`fewbit: ${line}\n`);
+  process.stderr.write(`fewbit: ${visibleControls(line)}\n`);
 }
 
 /** `fewbit run … | head -1`: whoever reads has had enough, and so there is nobody to tell. Any other failure (a full disk) is one. */

@@ -76,7 +76,7 @@ export class Terminal {
 
   /** A note that must not draw the eye from the result. */
   remark(line: string): void {
-    this.note(this.#errorColors.dim(line));
+    if (!this.#isQuiet) this.#say(line, this.#errorColors.dim);
   }
 
   /** For `--verbose`. */
@@ -118,9 +118,10 @@ export class Terminal {
     };
   }
 
-  #say(line: string): void {
+  /** Paths and variables of the environment, which messages name, are not to rule the terminal either. */
+  #say(line: string, paint = (text: string) => text): void {
     clearProgress();
-    process.stderr.write(`${line}\n`);
+    process.stderr.write(`${paint(visibleControls(line))}\n`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { maxTopLogprobs } from "../device/check-step.ts";
 import type { SamplingParameters } from "../device/sampling.ts";
 import { RequestError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
 import type { GenerationRequest } from "./engine.ts";
 
 const longestSalt = 256;
@@ -49,7 +50,9 @@ function requireId(name: string, id: number, vocabSize: number): void {
 }
 
 function check(name: string, found: unknown, isAccepted: boolean, accepted: string): void {
-  if (!isAccepted) throw new RequestError(`${name} is ${String(found)}; it must be ${accepted}`);
+  if (isAccepted) return;
+  const shown = typeof found === "string" ? quote(found) : String(found);
+  throw new RequestError(`${name} is ${shown}; it must be ${accepted}`);
 }
 
 /** Devices read these numbers as f32. */

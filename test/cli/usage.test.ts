@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { expectFailure, fewbit, golden, isBuilt, launcher } from "./fewbit.ts";
 
@@ -115,6 +117,14 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
     closeSync(full);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^fewbit: standard output cannot be written: ENOSPC[^\n]*\n$/);
+  });
+
+  test.skipIf(process.platform === "win32")("a folder's name does not rule the terminal", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fewbit-\x1b]0;title\x07-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { code, stderr } = await fewbit(["inspect", folder]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("fewbit-␛]0;title␇-");
   });
 
   test("a stack trace comes with --verbose only", async () => {
