@@ -13,7 +13,7 @@
 #include "half.h"
 
 // Largest difference from what is expected, over the root mean square of what is expected. 0: every bit is the same.
-enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, BLOCKS_INT8, BLOCKS_DEQUANTIZE, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
+enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, MIXED_INT8, MIXED_DEQUANTIZE, BLOCKS_INT8, BLOCKS_DEQUANTIZE, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
 static const struct {
   const char *name;
   double tolerance;
@@ -24,6 +24,8 @@ static const struct {
     [AFFINE_INT8] = {"affine_int8", 2e-6, "integers are exact; one sum in f32 a span, fused or not"},
     [DEQUANTIZE] = {"affine_dequantize", 0, "a difference of whole numbers and one multiplication"},
     [TILE_F32] = {"tile_f32", 3e-6, "f32 sums in the same order, fused or not"},
+    [MIXED_INT8] = {"mixed_int8", 2e-6, "as affine_int8"},
+    [MIXED_DEQUANTIZE] = {"mixed_dequantize", 0, "exact scales, a difference of whole numbers and one multiplication"},
     [BLOCKS_INT8] = {"blocks_int8", 2e-6, "as affine_int8"},
     [BLOCKS_DEQUANTIZE] = {"blocks_dequantize", 0, "exact products, one addition of a minimum, one multiplication by a factor"},
     [DENSE] = {"dense", 2e-6, "f32 sums in the same order but for the last 16 lanes, fused or not"},
@@ -174,6 +176,10 @@ typedef struct {
 static void call_affine_int8(const fb_kernels *kernels, const void *context, int32_t row, int32_t rows, float *y) {
   const linear_context *c = context;
   kernels->affine_int8(c->weight, c->tile, c->codes, row, rows, y);
+}
+static void call_mixed_int8(const fb_kernels *kernels, const void *context, int32_t row, int32_t rows, float *y) {
+  const linear_context *c = context;
+  kernels->mixed_int8(c->weight, c->tile, c->codes, row, rows, y);
 }
 static void call_tile_f32(const fb_kernels *kernels, const void *context, int32_t row, int32_t rows, float *y) {
   const linear_context *c = context;
@@ -346,6 +352,60 @@ static void check_sparse_24(int32_t bits, int32_t in, int32_t out) {
   }
   fb_weight_free(w);
   free(codes), free(positions), free(scales), free(tile);
+}
+
+// Groups of mixed widths: from exactly the file's bytes to f32, held against the formula, and their 8-bit rows.
+static void check_mixed(const char *label, const uint8_t *widths, const int32_t *sizes, int32_t groups, int32_t out, int32_t columns, int32_t span) {
+  size_t words = 0;
+  int32_t in = 0;
+  for (int32_t g = 0; g < groups; g++) in += sizes[g], words += (size_t)((sizes[g] * widths[g] + 31) / 32);
+  uint8_t *codes = random_bytes(4 * words * (size_t)columns), *scale_codes = random_bytes((size_t)(groups * columns / 2)), *maxima = random_stored((size_t)groups, FB_F16, 1);
+  uint32_t *order = shuffled(in);
+  fb_weight *w = fb_weight_mixed(&(fb_mixed_shape){order, widths, sizes, in, out, groups, span});
+  if (!w) exit(3);
+  fb_weight_put_mixed(device, w, &(fb_mixed_part){codes, scale_codes, maxima, columns, 0, out});
+  expect_same(PACK, label, w->row_order, order, (size_t)in * sizeof *order);
+  linear_context context = {.weight = w};
+  fb_activations x = {0};
+  if (span) {
+    float *floats = random_floats((size_t)ROW_COUNT * (size_t)in);
+    x = activations_of(w, span);
+    quantize_rows(portable, w, floats, &x);
+    context.codes = &x;
+    free(floats);
+  }
+  for (int32_t tile = 0; tile < w->tiles; tile++) {
+    float *found = zeroed_floats((size_t)in * FB_TILE), *expected = zeroed_floats((size_t)in * FB_TILE);
+    tested->mixed_dequantize(w, tile, found);
+    const uint8_t *group_codes = codes;
+    for (int32_t g = 0, k = 0; g < groups; g++) {
+      for (int32_t i = 0; i < sizes[g]; i++, k++)
+        for (int32_t c = 0; c < FB_TILE; c++) {
+          const size_t n = (size_t)(tile * FB_TILE + c), at = (size_t)k * FB_TILE + (size_t)c;
+          expected[at] = found[at];  // of no consequence past the last output
+          if (n >= (size_t)out) continue;
+          const float root = (float)(field(scale_codes + (size_t)(g * columns / 2), 1, 0, n, 4) + 1), maximum = get_float(maxima + 2 * g, FB_F16);
+          expected[at] = ((float)field(group_codes, (size_t)columns, n, (size_t)i, widths[g]) - (float)(1 << (widths[g] - 1))) * (root * root * (maximum / 256));
+        }
+      group_codes += 4 * (size_t)((sizes[g] * widths[g] + 31) / 32) * (size_t)columns;
+    }
+    expect_close(MIXED_DEQUANTIZE, label, found, expected, (size_t)in * FB_TILE);
+    free(found), free(expected);
+    context.tile = tile;
+    if (span) check_rows(MIXED_INT8, label, call_mixed_int8, &context, tested->rows_int8);
+  }
+  if (span) free_activations(&x);
+  fb_weight_free(w);
+  free(codes), free(scale_codes), free(maxima), free(order);
+}
+
+static void check_all_mixed(void) {
+  static const uint8_t widths[] = {8, 6, 5, 4, 3, 2, 2};
+  static const int32_t blocks[] = {32, 64, 32, 96, 32, 32, 9}, spans[] = {128, 128, 256, 128, 128, 128, 100}, anywhere[] = {1, 39, 5, 40, 33, 2, 13};
+  check_mixed("mixed, groups of blocks", widths, blocks, 7, 40, 64, FB_BLOCK);
+  check_mixed("mixed, groups of spans", widths, spans, 7, 17, 24, 128);
+  check_mixed("mixed, groups anywhere", widths, anywhere, 7, 33, 40, 0);
+  for (int32_t g = 0; g < 6; g++) check_mixed("mixed, one short group", widths + g, (const int32_t[]){7}, 1, 8, 8, 128);
 }
 
 static void check_orders(void) {
@@ -566,6 +626,7 @@ static void check_all(void) {
   }
   check_affine((affine_case){96, 32, 3, 32, FB_F16, 1 + FB_ZEROS_MINUS_ONE, 0});
   check_orders();
+  check_all_mixed();
   for (int32_t type = 0; type < FB_BLOCK_TYPES; type++) {
     const int32_t values = fb_block_forms[type].values;
     check_blocks(type, values, 1, 0);
