@@ -32,8 +32,8 @@ fb_weight *fb_weight_blocks(const fb_block_shape *shape) {
   w->scales = w->codes + codes;
   if (shape->grid) {
     w->grid = w->scales + scales;
-    // Codes of ternary grids count eighths, from -1 on.
-    for (int32_t i = 0; i < shape->grid_bytes; i++) w->grid[i] = (uint8_t)(form->form == FB_FORM_TERNARY ? 8 * (shape->grid[i] + 1) : shape->grid[i]);
+    // Ternary codes count eighths, from -9 on for those that are shifted down.
+    for (int32_t i = 0; i < shape->grid_bytes; i++) w->grid[i] = (uint8_t)(form->form == FB_FORM_TERNARY ? 8 * (shape->grid[i] + 1) : form->zero + shape->grid[i]);
   }
   if (shape->has_factor) w->factors = (float *)(void *)(w->scales + scales + grid);
   return w;

@@ -9,7 +9,7 @@ enum {
   FB_FORM_TABLE,     // planes of 4 bits: places in a table
   FB_FORM_EIGHTS,    // runs of 8 inputs are rows of a grid; a plane of signs
   FB_FORM_FOURS,     // runs of 4 inputs, likewise
-  FB_FORM_TERNARY,   // runs of 8, each shifted up or down by an eighth; codes count eighths
+  FB_FORM_TERNARY,   // runs of 8 without signs, each shifted up or down by an eighth, as the uppermost of its 4 higher bits says; codes count eighths
 };
 
 // How the scales of a file's block (and minima) are stored, after its factors: rows of 16 bytes, one for every output.

@@ -63,7 +63,7 @@ typedef struct fb_weight {
   size_t tile_bytes;    // mixed: of a tile's codes
   float *maxima;        // mixed: [tile][group], the 256th part
   uint32_t *row_order;  // affine, mixed: [in]; row r of the tiles is input feature row_order[r]; NULL: r
-  uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes
+  uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes, as the dot product takes them
   float *factors;       // blocks: of each tile, for weights that have one; NULL: 1
   void *owned;
   size_t byte_length;   // of what the library allocated

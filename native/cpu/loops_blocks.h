@@ -22,51 +22,53 @@ static const uint8_t code_tables[2][16] = {
     [FB_TABLE_E2M1] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0},
 };
 
-// The higher bits of the numbers of a column's rows, all runs after one another.
-INLINE uint32_t higher_bits(const uint8_t *high, const int bits, int c) {
-  return bits == 0 ? 0 : bits == 4 ? high[c / 2] >> 4 * (c % 2) & 15u : bits == 8 ? high[c] : fb_load_u16(high + 2 * c);
+// The higher bits of the numbers of an output's rows, all runs after one another.
+INLINE void unpack_higher_bits(const int bits, const uint8_t *high, uint16_t to[FB_TILE]) {
+  for (int c = 0; c < FB_TILE; c++) to[c] = (uint16_t)(bits == 4 ? high[c / 2] >> 4 * (c % 2) : bits == 8 ? high[c] : bits == 16 ? fb_load_u16(high + 2 * c) : 0);
 }
 
-INLINE void unpack_grid(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, uint8_t quads[8][64]) {
-  const int ternary = form->form == FB_FORM_TERNARY, runs = form->form == FB_FORM_FOURS ? 8 : 4, width = form->bits / runs;
-  const uint8_t *high = codes + FB_TILE * runs, *signs = high + 2 * form->bits;
-  const uint32_t mask = (1u << (ternary ? 3 : width)) - 1;
-  for (int c = 0; c < FB_TILE; c++) {
-    const uint32_t field = higher_bits(high, form->bits, c);
-    UNROLL for (int l = 0; l < runs; l++) {
-      const uint32_t row = codes[FB_TILE * l + c] | (field >> width * l & mask) << 8;
-      if (runs == 8) {
-        memcpy(quads[l] + 4 * c, grid + 4 * row, 4);
-      } else {
-        uint64_t eight;
-        memcpy(&eight, grid + 8 * row, 8);
-        if (ternary) eight += 0x0202020202020202u * (field >> (4 * l + 3) & 1);  // up: two eighths more than down
-        memcpy(quads[2 * l] + 4 * c, &eight, 4);
-        eight >>= 32;
-        memcpy(quads[2 * l + 1] + 4 * c, &eight, 4);
-      }
+#define SIGNED_QUAD(q) quads[q] = v64b_choose(signs, 1 << (q), v64b_sub(twice, quads[q]), quads[q])
+
+// Rows of signed grids are 64 + magnitude; where an input is negative, that becomes 64 - magnitude.
+INLINE void unpack_grid(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, v64b quads[8]) {
+  const int runs = form->form == FB_FORM_FOURS ? 8 : 4;
+  const int ternary = form->form == FB_FORM_TERNARY, width = form->bits / runs, mask = (1 << (ternary ? 3 : width)) - 1;
+  uint16_t higher[FB_TILE], numbers[8 * FB_TILE];
+  unpack_higher_bits(form->bits, codes + FB_TILE * runs, higher);
+  for (int l = 0; l < runs; l++)
+    for (int c = 0; c < FB_TILE; c++) numbers[FB_TILE * l + c] = (uint16_t)(codes[FB_TILE * l + c] | (higher[c] >> width * l & mask) << 8);
+  // Through memory: compilers take such numbers out of vector registers one by one, which costs more than the rows that they name.
+  if (runs == 4 && form->bits) __asm__("" : "+m"(numbers));
+  if (runs == 8) {
+    UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_gather4(grid, numbers + FB_TILE * q);
+  } else {
+    UNROLL for (int l = 0; l < 4; l++) {
+      const v64b first = v64b_gather8(grid, numbers + FB_TILE * l), second = v64b_gather8(grid, numbers + FB_TILE * l + FB_TILE / 2);
+      quads[2 * l] = v64b_even_words(first, second);
+      quads[2 * l + 1] = v64b_odd_words(first, second);
     }
   }
-  if (ternary) return;
-  // 64 + magnitude or 64 - magnitude: -m is (m ^ 255) + 1.
-  const v64b plane = v64b_load(signs), one = v64b_set1(1), zero = v64b_set1(0), middle = v64b_set1(64);
-#define SIGN_QUAD(q)                                                                                             \
-  {                                                                                                              \
-    const v64b sign = v64b_and(v64b_shift_right(plane, q), one);                                                 \
-    v64b_store(quads[q], v64b_add(v64b_xor(v64b_load(quads[q]), v64b_sub(zero, sign)), v64b_add(sign, middle))); \
-  }
-  SIGN_QUAD(0) SIGN_QUAD(1) SIGN_QUAD(2) SIGN_QUAD(3) SIGN_QUAD(4) SIGN_QUAD(5) SIGN_QUAD(6) SIGN_QUAD(7)
-#undef SIGN_QUAD
-}
-
-INLINE void unpack_codes(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, uint8_t to[8][64]) {
-  if (fb_has_grid(form)) {
-    unpack_grid(form, grid, codes, to);
+  if (ternary) {
+    // Up is two eighths more than down.
+    uint32_t up[4][FB_TILE];
+    for (int l = 0; l < 4; l++)
+      for (int c = 0; c < FB_TILE; c++) up[l][c] = (higher[c] >> (4 * l + 3) & 1u) * 0x02020202u;
+    UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_or(quads[q], v64b_load(up[q / 2]));
     return;
   }
-  v64b quads[8];
+  const v64b signs = v64b_load(codes + FB_TILE * runs + 2 * form->bits), twice = v64b_set1(128);
+  SIGNED_QUAD(0), SIGNED_QUAD(1), SIGNED_QUAD(2), SIGNED_QUAD(3), SIGNED_QUAD(4), SIGNED_QUAD(5), SIGNED_QUAD(6), SIGNED_QUAD(7);
+}
+#undef SIGNED_QUAD
+
+// The codes of 32 inputs: eight vectors as unpack_block makes them.
+INLINE void unpack_codes(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, v64b quads[8]) {
+  if (fb_has_grid(form)) {
+    unpack_grid(form, grid, codes, quads);
+    return;
+  }
   unpack_block(codes, form->bits, quads);
-  UNROLL for (int q = 0; q < 8; q++) v64b_store(to[q], form->form == FB_FORM_TABLE ? v64b_look_up(code_tables[form->table], quads[q]) : quads[q]);
+  if (form->form == FB_FORM_TABLE) UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_look_up(code_tables[form->table], quads[q]);
 }
 
 // ---- Scales ----
@@ -144,78 +146,151 @@ INLINE void unpack_scales(const fb_block_form *form, const uint8_t *from, float 
 
 // ---- Panels ----
 
+// Where the tile's block `first` begins, which begins a block of the file.
+INLINE const uint8_t *codes_from(const fb_weight *w, const fb_block_form *form, int32_t tile, int32_t first) {
+  return w->codes + ((size_t)tile * (size_t)w->blocks + (size_t)first) * fb_block_code_bytes(form);
+}
+INLINE void unpack_panel_scales(const fb_weight *w, const fb_block_form *form, int32_t tile, int32_t first, int32_t count, float (*scales)[2][FB_TILE], float (*minima)[2][FB_TILE]) {
+  const int file_block = form->values / FB_BLOCK;
+  const size_t bytes = fb_block_scale_bytes(form);
+  const uint8_t *from = w->scales + ((size_t)tile * (size_t)w->groups + (size_t)(first / file_block)) * bytes;
+  for (int32_t block = 0; block < count; block += file_block, from += bytes) {
+    __builtin_prefetch(from + PREFETCH_BYTES / 4);
+    unpack_scales(form, from, scales + block, minima + block);
+  }
+}
+
 // Blocks first … first + count - 1 of a tile; `first` is a multiple of PANEL_BLOCKS.
 INLINE void unpack_panel(const fb_weight *w, const int type, int32_t tile, int32_t first, int32_t count, panel *to) {
   const fb_block_form *form = &fb_block_forms[type];
-  const int file_block = form->values / FB_BLOCK;
-  const size_t code_bytes = fb_block_code_bytes(form), scale_bytes = fb_block_scale_bytes(form);
-  const uint8_t *codes = w->codes + ((size_t)tile * (size_t)w->blocks + (size_t)first) * code_bytes;
-  const uint8_t *scales = w->scales + ((size_t)tile * (size_t)w->groups + (size_t)(first / file_block)) * scale_bytes;
+  const size_t bytes = fb_block_code_bytes(form);
+  const uint8_t *codes = codes_from(w, form, tile, first);
   for (int32_t block = 0; block < count; block++) {
-    for (size_t i = 0; i < code_bytes; i += 64) __builtin_prefetch(codes + i + PREFETCH_BYTES);
-    unpack_codes(form, w->grid, codes, to->codes[block]);
-    codes += code_bytes;
+    v64b quads[8];
+    unpack_codes(form, w->grid, codes + (size_t)block * bytes, quads);
+    UNROLL for (int q = 0; q < 8; q++) v64b_store(to->codes[block][q], quads[q]);
   }
-  for (int32_t block = 0; block < count; block += file_block, scales += scale_bytes) unpack_scales(form, scales, to->scales + block, to->minima + block);
+  unpack_panel_scales(w, form, tile, first, count, to->scales, to->minima);
 }
-
-typedef void (*panel_unpacker)(const fb_weight *w, int32_t tile, int32_t first, int32_t count, panel *to);
-#define EACH_BLOCK_TYPE(each)                                                                                                                          \
-  each(Q1_0) each(Q2_0) each(Q4_0) each(Q4_1) each(Q5_0) each(Q5_1) each(Q8_0) each(TQ1_0) each(TQ2_0) each(Q2_K) each(Q3_K) each(Q4_K) each(Q5_K)     \
-      each(Q6_K) each(IQ4_NL) each(IQ4_XS) each(MXFP4) each(NVFP4) each(IQ1_S) each(IQ1_M) each(IQ2_XXS) each(IQ2_XS) each(IQ2_S) each(IQ3_XXS)        \
-          each(IQ3_S) each(Q4_0_V1) each(Q4_1_V1) each(Q5_0_V1) each(Q5_1_V1) each(Q4_0_V2) each(Q4_1_V2) each(Q8_0_V2)
-#define UNPACKER(type) \
-  static void unpack_##type(const fb_weight *w, int32_t tile, int32_t first, int32_t count, panel *to) { unpack_panel(w, FB_##type, tile, first, count, to); }
-EACH_BLOCK_TYPE(UNPACKER)
-#define UNPACKER_ENTRY(type) [FB_##type] = unpack_##type,
-static const panel_unpacker panel_unpackers[FB_BLOCK_TYPES] = {EACH_BLOCK_TYPE(UNPACKER_ENTRY)};
-#undef UNPACKER_ENTRY
-#undef UNPACKER
-#undef EACH_BLOCK_TYPE
 
 // ---- 8-bit activations ----
 
-// panel_int8_rows: y[r][n] += sum over the panel's scales of scale_x[r] * scale_w[n] * (sum of code_w * code_x - zero * sum of code_x) + total_x[r] * minimum[n].
-// Needs    a span of 32 / halves inputs.
-// Why      as affine_int8_rows.
-INLINE void panel_int8_rows(const panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, const int rows, const int halves, const int wide, const int has_minimum, int zero, float *y) {
-  const int8_t *codes = x->codes + (size_t)row * (size_t)x->stride + (size_t)first * FB_BLOCK;
+// The input of a kernel's rows, from the next block on.
+typedef struct {
+  const int8_t *codes;
+  const float *scales, *totals;
+  const int32_t *sums;
+  size_t stride, spans;
+} panel_input;
+
+INLINE panel_input input_from(const fb_activations *x, int32_t row, int32_t first, const int halves) {
   const size_t spans = (size_t)x->spans, at = (size_t)row * spans + (size_t)(first * halves);
-  const float *scales = x->scales + at, *totals = x->totals + at;
-  const int32_t *sums = x->sums + at;
+  return (panel_input){x->codes + (size_t)row * (size_t)x->stride + (size_t)first * FB_BLOCK, x->scales + at, x->totals + at, x->sums + at, (size_t)x->stride, spans};
+}
+
+// out[r][n] += sum over the scales of a block of scale_x[r] * scale_w[n] * (sum of code_w * code_x - zero * sum of code_x) + total_x[r] * minimum[n].
+// Needs    a span of 32 / halves inputs.
+// Then x stands at the next block.
+// Why      as affine_int8_rows. Codes come in registers, or are loaded as they are needed where many rows leave no room.
+INLINE void block_int8(const v64b quads[8], uint8_t (*stored)[64], float (*weight_scales)[FB_TILE], float (*minima)[FB_TILE], panel_input *x, const int rows, const int halves, const int wide, const int has_minimum, v16i zeros, v16f *out) {
+  UNROLL for (int half = 0; half < halves; half++) {
+    v16i sum[V16_ROWS_INT8], other[V16_ROWS_INT8];
+    UNROLL for (int r = 0; r < rows; r++) {
+      sum[r] = has_minimum ? v16i_zero() : v16i_mul16(zeros, v16i_set1(x->sums[(size_t)r * x->spans]));
+      if (rows <= 2) other[r] = v16i_zero();
+    }
+    UNROLL for (int i = 0; i < 8 / halves; i++) {
+      const int q = half * (8 / halves) + i;
+      const v64b weights = stored ? v64b_load(stored[q]) : quads[q];
+      UNROLL for (int r = 0; r < rows; r++) {
+        const v64b four = v64b_repeat4(x->codes + (size_t)r * x->stride + 4 * q);
+        v16i *to = rows <= 2 && (i & 1) ? &other[r] : &sum[r];
+        *to = wide ? v16i_dot4(*to, weights, four) : v16i_dot4_small(*to, weights, four);
+      }
+    }
+    const v16f scale = v16f_load(weight_scales[half]);
+    UNROLL for (int r = 0; r < rows; r++) {
+      if (rows <= 2) sum[r] = v16i_add(sum[r], other[r]);
+      out[r] = v16f_fma(v16f_from_i(sum[r]), v16f_mul(scale, v16f_set1(x->scales[(size_t)r * x->spans])), out[r]);
+      if (has_minimum) out[r] = v16f_fma(v16f_load(minima[half]), v16f_set1(x->totals[(size_t)r * x->spans]), out[r]);
+    }
+    x->scales++, x->totals++, x->sums++;
+  }
+  x->codes += FB_BLOCK;
+}
+
+// Many rows: y[r] += the rows' products with a panel.
+INLINE void panel_int8_rows(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, const int rows, const int halves, const int wide, const int has_minimum, int zero, float *y) {
+  panel_input input = input_from(x, row, first, halves);
   const v16i zeros = v16i_set1(zero);
   v16f out[V16_ROWS_INT8];
   UNROLL for (int r = 0; r < rows; r++) out[r] = v16f_load(y + FB_TILE * r);
-  for (int32_t block = 0; block < count; block++, codes += FB_BLOCK) {
-    UNROLL for (int half = 0; half < halves; half++) {
-      v16i sum[V16_ROWS_INT8], other[V16_ROWS_INT8];
-      UNROLL for (int r = 0; r < rows; r++) {
-        sum[r] = has_minimum ? v16i_zero() : v16i_mul16(zeros, v16i_set1(sums[(size_t)r * spans]));
-        if (rows <= 2) other[r] = v16i_zero();
-      }
-      UNROLL for (int i = 0; i < 8 / halves; i++) {
-        const int q = half * (8 / halves) + i;
-        const v64b weights = v64b_load(p->codes[block][q]);
-        UNROLL for (int r = 0; r < rows; r++) {
-          const v64b four = v64b_repeat4(codes + (size_t)r * (size_t)x->stride + 4 * q);
-          v16i *to = rows <= 2 && (i & 1) ? &other[r] : &sum[r];
-          *to = wide ? v16i_dot4(*to, weights, four) : v16i_dot4_small(*to, weights, four);
-        }
-      }
-      const v16f scale = v16f_load(p->scales[block][half]);
-      UNROLL for (int r = 0; r < rows; r++) {
-        if (rows <= 2) sum[r] = v16i_add(sum[r], other[r]);
-        out[r] = v16f_fma(v16f_from_i(sum[r]), v16f_mul(scale, v16f_set1(scales[(size_t)r * spans])), out[r]);
-        if (has_minimum) out[r] = v16f_fma(v16f_load(p->minima[block][half]), v16f_set1(totals[(size_t)r * spans]), out[r]);
-      }
-      scales++, totals++, sums++;
-    }
-  }
+  for (int32_t block = 0; block < count; block++)
+    block_int8(NULL, p->codes[block], p->scales[block], p->minima[block], &input, rows, halves, wide, has_minimum, zeros, out);
   UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, out[r]);
 }
 
+#ifndef V16_IN_MEMORY
+// One row: codes go from memory through registers, so that loads never wait for products.
+INLINE void blocks_int8_one(const fb_weight *w, const int type, int32_t tile, const fb_activations *x, int32_t row, float *y) {
+  const fb_block_form *form = &fb_block_forms[type];
+  const size_t bytes = fb_block_code_bytes(form);
+  const v16i zeros = v16i_set1(form->zero);
+  _Alignas(64) float scales[PANEL_BLOCKS][2][FB_TILE], minima[PANEL_BLOCKS][2][FB_TILE];
+  v16f out[V16_ROWS_INT8] = {v16f_set1(0)};
+  for (int32_t first = 0; first < w->blocks; first += PANEL_BLOCKS) {
+    const int32_t count = w->blocks - first < PANEL_BLOCKS ? w->blocks - first : PANEL_BLOCKS;
+    panel_input input = input_from(x, row, first, form->halves);
+    const uint8_t *codes = codes_from(w, form, tile, first);
+    unpack_panel_scales(w, form, tile, first, count, scales, minima);
+    for (int32_t block = 0; block < count; block++, codes += bytes) {
+      v64b quads[8];
+      for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(codes + i + PREFETCH_BYTES);
+      unpack_codes(form, w->grid, codes, quads);
+      block_int8(quads, NULL, scales[block], minima[block], &input, 1, form->halves, form->zero > 64, form->has_minimum, zeros, out);
+    }
+  }
+  v16f_store(y, out[0]);
+}
+#endif
+
+// What is compiled for each type. Types that differ only in the file share it.
+typedef struct {
+  void (*panel)(const fb_weight *w, int32_t tile, int32_t first, int32_t count, panel *to);
+  void (*one)(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, float *y);
+} block_functions;
+#define EACH_TILE_TYPE(each)                                                                                                                  \
+  each(Q1_0) each(Q2_0) each(Q4_0) each(Q4_1) each(Q5_0) each(Q5_1) each(Q8_0) each(TQ2_0) each(Q2_K) each(Q3_K) each(Q4_K) each(Q5_K)        \
+      each(Q6_K) each(IQ4_NL) each(IQ4_XS) each(MXFP4) each(NVFP4) each(IQ1_S) each(IQ1_M) each(IQ2_XXS) each(IQ2_XS) each(IQ2_S)             \
+          each(IQ3_XXS) each(IQ3_S) each(Q4_0_V2) each(Q4_1_V2) each(Q8_0_V2)
+#define PANEL_FUNCTION(type) \
+  static void panel_##type(const fb_weight *w, int32_t tile, int32_t first, int32_t count, panel *to) { unpack_panel(w, FB_##type, tile, first, count, to); }
+EACH_TILE_TYPE(PANEL_FUNCTION)
+#ifdef V16_IN_MEMORY
+#define TYPE_FUNCTIONS(type) {panel_##type, NULL}
+#else
+#define ONE_FUNCTION(type) \
+  static void one_##type(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, float *y) { blocks_int8_one(w, FB_##type, tile, x, row, y); }
+EACH_TILE_TYPE(ONE_FUNCTION)
+#define TYPE_FUNCTIONS(type) {panel_##type, one_##type}
+#undef ONE_FUNCTION
+#endif
+#define TYPE_ENTRY(type) [FB_##type] = TYPE_FUNCTIONS(type),
+static const block_functions functions_of_blocks[FB_BLOCK_TYPES] = {
+    EACH_TILE_TYPE(TYPE_ENTRY)
+    [FB_TQ1_0] = TYPE_FUNCTIONS(TQ2_0),
+    [FB_Q4_0_V1] = TYPE_FUNCTIONS(Q4_0_V2),
+    [FB_Q4_1_V1] = TYPE_FUNCTIONS(Q4_1_V2),
+    [FB_Q5_0_V1] = TYPE_FUNCTIONS(Q5_0),
+    [FB_Q5_1_V1] = TYPE_FUNCTIONS(Q5_1),
+};
+#undef TYPE_ENTRY
+#undef TYPE_FUNCTIONS
+#undef PANEL_FUNCTION
+#undef EACH_TILE_TYPE
+
 #define PANEL_INT8(name)                                                                                                                           \
-  static void panel_int8_##name(const panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, int32_t rows, int zero, float *y) { \
+  static void panel_int8_##name(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, int32_t rows, int zero, float *y) { \
     IN_ROWS(V16_ROWS_INT8, rows, PANEL_INT8_CALL_##name)                                                                                             \
   }
 #define PANEL_INT8_CALL_narrow(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 0, 0, zero, y + FB_TILE * done)
@@ -229,20 +304,25 @@ PANEL_INT8(minimum)
 PANEL_INT8(halves)
 PANEL_INT8(halves_minimum)
 
-static void blocks_int8(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
+static void multiply_panels(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
   const fb_block_form *form = &fb_block_forms[w->type];
-  const int zero = form->zero, wide = zero > 64;
+  const int zero = form->zero;
   memset(y, 0, (size_t)rows * FB_TILE * sizeof *y);
   panel p;
   for (int32_t first = 0; first < w->blocks; first += PANEL_BLOCKS) {
     const int32_t count = w->blocks - first < PANEL_BLOCKS ? w->blocks - first : PANEL_BLOCKS;
-    panel_unpackers[w->type](w, tile, first, count, &p);
+    functions_of_blocks[w->type].panel(w, tile, first, count, &p);
     if (form->halves == 2 && form->has_minimum) panel_int8_halves_minimum(&p, first, count, x, row, rows, zero, y);
     else if (form->halves == 2) panel_int8_halves(&p, first, count, x, row, rows, zero, y);
     else if (form->has_minimum) panel_int8_minimum(&p, first, count, x, row, rows, zero, y);
-    else if (wide) panel_int8_wide(&p, first, count, x, row, rows, zero, y);
+    else if (zero > 64) panel_int8_wide(&p, first, count, x, row, rows, zero, y);
     else panel_int8_narrow(&p, first, count, x, row, rows, zero, y);
   }
+}
+
+static void blocks_int8(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
+  if (rows == 1 && functions_of_blocks[w->type].one) functions_of_blocks[w->type].one(w, tile, x, row, y);
+  else multiply_panels(w, tile, x, row, rows, y);
   if (!w->factors) return;
   for (int32_t r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, v16f_mul(v16f_load(y + FB_TILE * r), v16f_set1(w->factors[tile])));
 }
@@ -255,7 +335,7 @@ static void blocks_dequantize(const fb_weight *w, int32_t tile, float *to) {
   panel p;
   for (int32_t first = 0; first < w->blocks; first += PANEL_BLOCKS) {
     const int32_t count = w->blocks - first < PANEL_BLOCKS ? w->blocks - first : PANEL_BLOCKS;
-    panel_unpackers[w->type](w, tile, first, count, &p);
+    functions_of_blocks[w->type].panel(w, tile, first, count, &p);
     for (int32_t block = 0; block < count; block++)
       for (int32_t q = 0; q < 8; q++) {
         const v64b codes = v64b_load(p.codes[block][q]);

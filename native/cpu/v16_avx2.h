@@ -86,14 +86,43 @@ static inline void v64b_store(void *p, v64b x) { __m256i *q = (__m256i *)p; _mm2
 static inline v64b v64b_set1(uint8_t x) { __m256i v = _mm256_set1_epi8((char)x); return (v64b){v, v}; }
 static inline v64b v64b_and(v64b x, v64b y) { return (v64b){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
 static inline v64b v64b_or(v64b x, v64b y) { return (v64b){_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
-static inline v64b v64b_xor(v64b x, v64b y) { return (v64b){_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
-static inline v64b v64b_add(v64b x, v64b y) { return (v64b){_mm256_add_epi8(x.a, y.a), _mm256_add_epi8(x.b, y.b)}; }
 static inline v64b v64b_sub(v64b x, v64b y) { return (v64b){_mm256_sub_epi8(x.a, y.a), _mm256_sub_epi8(x.b, y.b)}; }
+// Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
+static inline __m256i v16_choose_half(__m256i plane, __m256i bit, __m256i set, __m256i clear) {
+  return _mm256_blendv_epi8(clear, set, _mm256_cmpeq_epi8(_mm256_and_si256(plane, bit), bit));
+}
+static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) {
+  __m256i bit = _mm256_set1_epi8((char)mask);
+  return (v64b){v16_choose_half(plane.a, bit, set.a, clear.a), v16_choose_half(plane.b, bit, set.b, clear.b)};
+}
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b i) {
   __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
   return (v64b){_mm256_shuffle_epi8(values, i.a), _mm256_shuffle_epi8(values, i.b)};
 }
+// Rows of 4 or 8 bytes of a table, by number. Loads and insertions: gathers are slower on many processors.
+static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
+  int32_t w[16];
+  _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) __builtin_memcpy(&w[i], table + 4 * numbers[i], 4);
+  return (v64b){_mm256_setr_epi32(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]), _mm256_setr_epi32(w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15])};
+}
+static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) {
+  int64_t w[8];
+  _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) __builtin_memcpy(&w[i], table + 8 * numbers[i], 8);
+  return (v64b){_mm256_setr_epi64x(w[0], w[1], w[2], w[3]), _mm256_setr_epi64x(w[4], w[5], w[6], w[7])};
+}
+// Words 0, 2, 4, … (1, 3, 5, …) of 4 bytes of both.
+static inline __m256i v16_alternate(__m256i a, __m256i b, __m256i order, int high) {
+  a = _mm256_permutevar8x32_epi32(a, order);
+  b = _mm256_permutevar8x32_epi32(b, order);
+  return high ? _mm256_permute2x128_si256(a, b, 0x31) : _mm256_permute2x128_si256(a, b, 0x20);
+}
+static inline v64b v16_alternate_words(v64b x, v64b y, int odd) {
+  __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+  return (v64b){v16_alternate(x.a, x.b, order, odd), v16_alternate(y.a, y.b, order, odd)};
+}
+static inline v64b v64b_even_words(v64b x, v64b y) { return v16_alternate_words(x, y, 0); }
+static inline v64b v64b_odd_words(v64b x, v64b y) { return v16_alternate_words(x, y, 1); }
 #define v64b_shift_right(x, n) ((v64b){_mm256_srli_epi16((x).a, n), _mm256_srli_epi16((x).b, n)})
 #define v64b_shift_left(x, n) ((v64b){_mm256_slli_epi16((x).a, n), _mm256_slli_epi16((x).b, n)})
 static inline v64b v64b_repeat4(const int8_t *p) {

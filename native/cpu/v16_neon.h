@@ -67,11 +67,39 @@ static inline void v64b_store(void *p, v64b x) { for (int i = 0; i < 4; i++) vst
 static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, vdupq_n_u8(x)); }
 static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, vandq_u8(x.v[i], y.v[i])); }
 static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, vorrq_u8(x.v[i], y.v[i])); }
-static inline v64b v64b_xor(v64b x, v64b y) { V16_EACH(v64b, veorq_u8(x.v[i], y.v[i])); }
-static inline v64b v64b_add(v64b x, v64b y) { V16_EACH(v64b, vaddq_u8(x.v[i], y.v[i])); }
 static inline v64b v64b_sub(v64b x, v64b y) { V16_EACH(v64b, vsubq_u8(x.v[i], y.v[i])); }
+// Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
+static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) { V16_EACH(v64b, vbslq_u8(vtstq_u8(plane.v[i], vdupq_n_u8((uint8_t)mask)), set.v[i], clear.v[i])); }
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, vqtbl1q_u8(vld1q_u8(table), x.v[i])); }
+// Rows of 4 or 8 bytes of a table, by number.
+static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
+  uint8_t rows[64];
+  for (int i = 0; i < 16; i++) __builtin_memcpy(rows + 4 * i, table + 4 * numbers[i], 4);
+  return v64b_load(rows);
+}
+static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) {
+  uint8_t rows[64];
+  for (int i = 0; i < 8; i++) __builtin_memcpy(rows + 8 * i, table + 8 * numbers[i], 8);
+  return v64b_load(rows);
+}
+// Words 0, 2, 4, … (1, 3, 5, …) of 4 bytes of both.
+static inline v64b v64b_even_words(v64b x, v64b y) {
+  v64b r;
+  for (int i = 0; i < 2; i++) {
+    r.v[i] = vreinterpretq_u8_u32(vuzp1q_u32(vreinterpretq_u32_u8(x.v[2 * i]), vreinterpretq_u32_u8(x.v[2 * i + 1])));
+    r.v[2 + i] = vreinterpretq_u8_u32(vuzp1q_u32(vreinterpretq_u32_u8(y.v[2 * i]), vreinterpretq_u32_u8(y.v[2 * i + 1])));
+  }
+  return r;
+}
+static inline v64b v64b_odd_words(v64b x, v64b y) {
+  v64b r;
+  for (int i = 0; i < 2; i++) {
+    r.v[i] = vreinterpretq_u8_u32(vuzp2q_u32(vreinterpretq_u32_u8(x.v[2 * i]), vreinterpretq_u32_u8(x.v[2 * i + 1])));
+    r.v[2 + i] = vreinterpretq_u8_u32(vuzp2q_u32(vreinterpretq_u32_u8(y.v[2 * i]), vreinterpretq_u32_u8(y.v[2 * i + 1])));
+  }
+  return r;
+}
 static inline v64b v64b_shift_right(v64b x, int n) { V16_EACH(v64b, vshlq_u8(x.v[i], vdupq_n_s8((int8_t)-n))); }
 static inline v64b v64b_shift_left(v64b x, int n) { V16_EACH(v64b, vshlq_u8(x.v[i], vdupq_n_s8((int8_t)n))); }
 static inline v64b v64b_repeat4(const int8_t *p) {

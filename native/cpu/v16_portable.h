@@ -11,6 +11,7 @@
 #define V16_ROWS_F32 2
 #define V16_ROWS_DENSE 1
 #define V16_ROWS_ATTENTION 1
+#define V16_IN_MEMORY  // vectors are arrays: loops that are compiled once more to keep them in registers gain nothing
 
 typedef struct { float v[16]; } v16f;
 typedef struct { int32_t v[16]; } v16i;
@@ -70,11 +71,17 @@ static inline void v64b_store(void *p, v64b x) { memcpy(p, x.v, 64); }
 static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, 64, x); }
 static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] & y.v[i]); }
 static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] | y.v[i]); }
-static inline v64b v64b_xor(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] ^ y.v[i]); }
-static inline v64b v64b_add(v64b x, v64b y) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] + y.v[i])); }
 static inline v64b v64b_sub(v64b x, v64b y) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] - y.v[i])); }
+// Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
+static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) { V16_EACH(v64b, 64, plane.v[i] & mask ? set.v[i] : clear.v[i]); }
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, 64, table[x.v[i]]); }
+// Rows of 4 or 8 bytes of a table, by number.
+static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) { V16_EACH(v64b, 64, table[4 * numbers[i / 4] + i % 4]); }
+static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) { V16_EACH(v64b, 64, table[8 * numbers[i / 8] + i % 8]); }
+// Words 0, 2, 4, … (1, 3, 5, …) of 4 bytes of both.
+static inline v64b v64b_even_words(v64b x, v64b y) { V16_EACH(v64b, 64, (i < 32 ? x : y).v[i % 32 / 4 * 8 + i % 4]); }
+static inline v64b v64b_odd_words(v64b x, v64b y) { V16_EACH(v64b, 64, (i < 32 ? x : y).v[i % 32 / 4 * 8 + 4 + i % 4]); }
 static inline v64b v64b_shift_right(v64b x, int n) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] >> n)); }
 static inline v64b v64b_shift_left(v64b x, int n) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] << n)); }
 static inline v64b v64b_repeat4(const int8_t *p) { V16_EACH(v64b, 64, (uint8_t)p[i & 3]); }

@@ -3,6 +3,7 @@ import type { Device } from "../../src/device/backend.ts";
 import { asUint16 } from "../../src/util/bytes.ts";
 import { availableImplementations } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
+import { randomBlocks } from "./random-blocks.ts";
 import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
 
@@ -17,7 +18,14 @@ const halfNaN = 0x7e00;
 
 const random = new Random(5);
 const affine = randomAffine(random, { inFeatures, outFeatures, bits: 4, groupSize: 32, zeros: "lsb-n" });
-const weights = { "4-bit": affine, dense: randomDense(random, { inFeatures, outFeatures }, "f16") };
+const blocks = (["Q4_0", "Q4_K", "Q6_K", "IQ2_XS"] as const).map((type) =>
+  randomBlocks(random, type, { inFeatures: 256, outFeatures }),
+);
+const weights = {
+  "4-bit": affine,
+  dense: randomDense(random, { inFeatures, outFeatures }, "f16"),
+  ...Object.fromEntries(blocks.map((weight) => [weight.type, weight])),
+};
 
 function inputs(width: number, damage: number): Float32Array {
   const values = random.normals(rows * width, 1);
@@ -46,7 +54,7 @@ for (const implementation of await availableImplementations())
         async (damage) => {
           const found = await run((program) => {
             const out = program.buffer(outFeatures);
-            const input = program.input(inputs(inFeatures, damage), inFeatures);
+            const input = program.input(inputs(weight.inFeatures, damage), weight.inFeatures);
             program.op({ op: "linear", input, weight: program.weight(weight), out });
             return out;
           });
@@ -61,6 +69,20 @@ for (const implementation of await availableImplementations())
         const out = program.buffer(outFeatures);
         const input = program.input(inputs(inFeatures, 1), inFeatures);
         program.op({ op: "linear", input, weight: program.weight({ ...affine, scales }), out });
+        return out;
+      });
+      const spoiled = [...found.keys()].filter((i) => !Number.isFinite(found[i]));
+      expect(spoiled).toEqual(Array.from({ length: rows }, (_, r) => r * outFeatures + 7));
+    });
+
+    test("NaN as a block's factor spoils its output in every row", async () => {
+      const [{ blocks: sound, ...weight }] = blocks;
+      const damaged = sound.slice();
+      asUint16(damaged)[(7 * damaged.length) / outFeatures / 2] = halfNaN; // the first block of output 7
+      const found = await run((program) => {
+        const out = program.buffer(outFeatures);
+        const input = program.input(inputs(weight.inFeatures, 1), weight.inFeatures);
+        program.op({ op: "linear", input, weight: program.weight({ ...weight, blocks: damaged }), out });
         return out;
       });
       const spoiled = [...found.keys()].filter((i) => !Number.isFinite(found[i]));
