@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 6
+#define FB_ABI 7
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -27,7 +27,9 @@ enum {
   FB_CODES_SPARSE_24 = 8,  // of Sparse24Weight
 };
 enum { FB_ZEROS_LSB = 0, FB_ZEROS_MINUS_ONE = 1, FB_ZEROS_MINUS_LEGACY = 2, FB_ZEROS_BYTES = 3 };
-enum { FB_DENSE = 0, FB_AFFINE = 1, FB_BLOCKS = 2, FB_MIXED = 3 };
+enum { FB_DENSE = 0, FB_AFFINE = 1, FB_BLOCKS = 2, FB_MIXED = 3, FB_CODED = 4 };
+// What a code is: 8-bit floats that instructions widen, others that a table of 256 has, or nibbles of a codebook.
+enum { FB_CODED_E4M3, FB_CODED_E5M2, FB_CODED_BYTES, FB_CODED_NIBBLES };
 // BlockType of weights/blocks/block-type.ts, in its order.
 enum {
   FB_Q1_0, FB_Q2_0, FB_Q4_0, FB_Q4_1, FB_Q5_0, FB_Q5_1, FB_Q8_0, FB_TQ1_0, FB_TQ2_0,
@@ -64,6 +66,10 @@ typedef struct fb_weight {
   float *maxima;        // mixed: [tile][group], the 256th part
   uint32_t *row_order;  // affine, mixed: [in]; row r of the tiles is input feature row_order[r]; NULL: r
   uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes, as the dot product takes them
+  float *table;         // coded: what the codes stand for, 256 values, or 16 of nibbles
+  float *scale_table;   // coded: what bytes of scales stand for; NULL: scales are f32
+  int32_t divides;      // coded: values are divided by the scales
+  float divisor;        // affine: what every product is divided by; 1: nothing
   float *factors;       // blocks: of each tile, for weights that have one; NULL: 1
   void *owned;
   size_t byte_length;   // of what the library allocated
@@ -88,8 +94,9 @@ FB_EXPORT void fb_device_close(fb_device *device);
 typedef struct {
   const uint32_t *row_order;  // copied; NULL: none
   int32_t in, out, bits, group_size, scale_type, has_zeros, span;
+  float divisor;
 } fb_affine_shape;
-_Static_assert(offsetof(fb_affine_shape, span) == sizeof(void *) + 6 * sizeof(int32_t), "fb_affine_shape is what native-library.node.ts declares");
+_Static_assert(offsetof(fb_affine_shape, divisor) == sizeof(void *) + 7 * sizeof(int32_t), "fb_affine_shape is what native-library.node.ts declares");
 
 // The columns `column` to `column + out` of an affine weight as a file has them: codes and zeros as their orders say, scales [group][out].
 typedef struct {
@@ -138,6 +145,25 @@ _Static_assert(offsetof(fb_mixed_part, out) == 3 * sizeof(void *) + 2 * sizeof(i
 // As fb_weight_affine.
 FB_EXPORT fb_weight *fb_weight_mixed(const fb_mixed_shape *shape);
 FB_EXPORT void fb_weight_put_mixed(fb_device *device, fb_weight *weight, const fb_mixed_part *part);
+// What a weight of codes and scales is. Groups of nibbles are even, and so is `in`.
+typedef struct {
+  const float *table;        // copied: 256 values, or 16 of nibbles
+  const float *scale_table;  // copied: 256 values; NULL: scales are f32
+  int32_t in, out, form, group_size, divides;
+} fb_coded_shape;
+_Static_assert(offsetof(fb_coded_shape, divides) == 2 * sizeof(void *) + 4 * sizeof(int32_t), "fb_coded_shape is what native-library.node.ts declares");
+
+// The outputs `column` to `column + out`: codes [out][in] or [out][in / 2], scales [out][groups].
+typedef struct {
+  const uint8_t *codes, *scales;
+  int32_t swaps;        // 1: the even input of a byte is the high nibble
+  int32_t column, out;  // column: a multiple of FB_TILE
+} fb_coded_part;
+_Static_assert(offsetof(fb_coded_part, out) == 2 * sizeof(void *) + 2 * sizeof(int32_t), "fb_coded_part is what native-library.node.ts declares");
+
+// As fb_weight_affine.
+FB_EXPORT fb_weight *fb_weight_coded(const fb_coded_shape *shape);
+FB_EXPORT void fb_weight_put_coded(fb_device *device, fb_weight *weight, const fb_coded_part *part);
 // A dense weight: with `values` it borrows them (the caller keeps them alive), else it allocates and parts are put in.
 FB_EXPORT fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values);
 // Asks the system to bring memory into large pages, copying it; 1: done. Only speed depends on it.

@@ -55,6 +55,10 @@ typedef struct fb_kernels {
   void (*blocks_int8)(const fb_weight *weight, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y);
   // As affine_dequantize.
   void (*blocks_dequantize)(const fb_weight *weight, int32_t tile, float *to);
+  // y[r][16] of one tile, weights rounded as coded_dequantize does, summed as tile_f32 does.
+  void (*coded_f32)(const fb_weight *weight, int32_t tile, const float *x, int32_t stride, int32_t rows, float *y);
+  // As affine_dequantize.
+  void (*coded_dequantize)(const fb_weight *weight, int32_t tile, float *to);
   // y[r][16] for outputs 16 * tile …; columns past `out` are left alone.
   void (*dense)(const fb_weight *weight, int32_t tile, const float *x, int32_t stride, int32_t rows, float *y);
   // out = act(gate) * up + residual, over n values that may be fewer than 16 at the end; residual may be NULL and may be out.

@@ -3,6 +3,7 @@
 #include "loops_affine.h"
 #include "loops_attention.h"
 #include "loops_blocks.h"
+#include "loops_coded.h"
 #include "loops_dense.h"
 #include "loops_measure.h"
 #include "loops_mixed.h"
@@ -25,6 +26,8 @@ const fb_kernels NAMED(fb_kernels_, V16_NAME) = {
     .mixed_dequantize = mixed_dequantize,
     .blocks_int8 = blocks_int8,
     .blocks_dequantize = blocks_dequantize,
+    .coded_f32 = coded_f32,
+    .coded_dequantize = coded_dequantize,
     .dense = dense,
     .silu_mul = silu_mul,
     .widen = widen,

@@ -142,7 +142,7 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
     }
     if (++in_group == group_spans) in_group = 0, group++;
   }
-  UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, out[r]);
+  UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, w->divisor == 1 ? out[r] : v16f_div(out[r], v16f_set1(w->divisor)));
 }
 
 #define AFFINE_INT8(bits)                                                                                                        \
@@ -196,7 +196,8 @@ INLINE void dequantize_bits(const fb_weight *w, int32_t tile, const int bits, fl
         group_left = w->group_size;
       }
       group_left--;
-      v16f_store(to + (size_t)k * FB_TILE, v16f_mul(v16f_sub(v16f_from_quad(quads[i / 4], i % 4), zero), scale));
+      const v16f product = v16f_mul(v16f_sub(v16f_from_quad(quads[i / 4], i % 4), zero), scale);
+      v16f_store(to + (size_t)k * FB_TILE, w->divisor == 1 ? product : v16f_div(product, v16f_set1(w->divisor)));
     }
   }
 }

@@ -20,6 +20,7 @@ static int32_t share(int32_t rows, int32_t thread, int32_t threads) { return (in
 static void dequantize(const fb_kernels *kernels, const fb_weight *w, int32_t tile, float *to) {
   if (w->kind == FB_AFFINE) kernels->affine_dequantize(w, tile, to);
   else if (w->kind == FB_MIXED) kernels->mixed_dequantize(w, tile, to);
+  else if (w->kind == FB_CODED) kernels->coded_dequantize(w, tile, to);
   else kernels->blocks_dequantize(w, tile, to);
 }
 
@@ -101,8 +102,9 @@ static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t
   }
   const float *x = !int8 && w->row_order ? e->gathered : row_of(e, op->a, 0);
   const int32_t stride = !int8 && w->row_order ? w->in : width_of(e, op->a);
-  const int dequantized = !int8 && w->kind != FB_DENSE;
-  const int32_t block = dequantized ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_BLOCKS ? FB_BLOCK_ROWS : kernels->rows_int8;
+  // Coded weights that few rows take go through registers; more rows share a tile of f32.
+  const int dequantized = !int8 && w->kind != FB_DENSE && !(w->kind == FB_CODED && rows <= kernels->rows_f32);
+  const int32_t block = dequantized || w->kind == FB_CODED ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_BLOCKS ? FB_BLOCK_ROWS : kernels->rows_int8;
   float *y = e->scratch[thread], *up = y + FB_BLOCK_ROWS * FB_TILE, *tile_weights = up + FB_BLOCK_ROWS * FB_TILE;
 
   // Many rows: small chunks, so that no thread waits long for the last. Few rows: one stretch a thread, read from memory as one stream.
@@ -118,6 +120,7 @@ static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t
           const int32_t tile = unit + half * units;
           float *to = half ? up : y;
           if (dequantized) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x + (size_t)row * (size_t)stride, stride, taken, to);
+          else if (w->kind == FB_CODED) kernels->coded_f32(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
           else if (w->kind == FB_DENSE) kernels->dense(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
           else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, &e->activations, row, taken, to);
           else if (w->kind == FB_MIXED) kernels->mixed_int8(w, tile, &e->activations, row, taken, to);

@@ -24,6 +24,28 @@ static inline v16f v16f_load_bf16(const void *p) {
   const __m128i *q = (const __m128i *)p;
   return (v16f){_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(q)), 16)), _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(q + 1)), 16))};
 }
+// 16 bytes of e4m3fn: as the upper bits of fp16 they lack 2^8, and NaN, which that has elsewhere.
+static inline v16f v16f_load_e4m3(const void *p) {
+  const __m256i half = _mm256_and_si256(_mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)), 7), _mm256_set1_epi16((short)0xbfff));
+  const __m256i magnitude = _mm256_set1_epi16(0x3f80);
+  const __m256i nan = _mm256_and_si256(_mm256_cmpeq_epi16(_mm256_and_si256(half, magnitude), magnitude), _mm256_set1_epi16(0x7fff));
+  const __m256i bits = _mm256_or_si256(half, nan);
+  const __m256 factor = _mm256_set1_ps(256);
+  return (v16f){_mm256_mul_ps(_mm256_cvtph_ps(_mm256_castsi256_si128(bits)), factor), _mm256_mul_ps(_mm256_cvtph_ps(_mm256_extracti128_si256(bits, 1)), factor)};
+}
+static inline v16f v16f_load_e5m2(const void *p) {
+  const __m256i bits = _mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)), 8);
+  return (v16f){_mm256_cvtph_ps(_mm256_castsi256_si128(bits)), _mm256_cvtph_ps(_mm256_extracti128_si256(bits, 1))};
+}
+// Of 16 values those that the low or the high nibbles of 16 bytes name.
+static inline __m256 v16_pick_half(const float *table, __m256i codes) {
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), codes), high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), codes);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)));  // the permutation looks at three bits, the blend at the fourth
+}
+static inline v16f v16f_pick(const float *table, const uint8_t *p, const int shift) {
+  const __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)), b = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)));
+  return (v16f){v16_pick_half(table, shift ? _mm256_srli_epi32(a, 4) : a), v16_pick_half(table, shift ? _mm256_srli_epi32(b, 4) : b)};
+}
 static inline void v16f_store_f16(void *p, v16f x) {
   __m128i *q = (__m128i *)p;
   _mm_storeu_si128(q, _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

@@ -18,6 +18,19 @@ static inline v16f v16f_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void v16f_store(float *p, v16f x) { _mm512_storeu_ps(p, x); }
 static inline v16f v16f_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline v16f v16f_load_bf16(const void *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16)); }
+// 16 bytes of e4m3fn: as the upper bits of fp16 they lack 2^8, and NaN, which that has elsewhere.
+static inline v16f v16f_load_e4m3(const void *p) {
+  const __m256i half = _mm256_and_si256(_mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)), 7), _mm256_set1_epi16((short)0xbfff));
+  const __m256i magnitude = _mm256_set1_epi16(0x3f80);
+  const __m256i nan = _mm256_and_si256(_mm256_cmpeq_epi16(_mm256_and_si256(half, magnitude), magnitude), _mm256_set1_epi16(0x7fff));
+  return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_or_si256(half, nan)), _mm512_set1_ps(256));
+}
+static inline v16f v16f_load_e5m2(const void *p) { return _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)), 8)); }
+// Of 16 values those that the low or the high nibbles of 16 bytes name.
+static inline v16f v16f_pick(const float *table, const uint8_t *p, const int shift) {
+  const __m512i codes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+  return _mm512_permutexvar_ps(shift ? _mm512_srli_epi32(codes, 4) : codes, _mm512_loadu_ps(table));  // looks at four bits
+}
 static inline void v16f_store_f16(void *p, v16f x) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)); }
 static inline v16f v16f_add(v16f a, v16f b) { return _mm512_add_ps(a, b); }
 static inline v16f v16f_sub(v16f a, v16f b) { return _mm512_sub_ps(a, b); }

@@ -27,6 +27,31 @@ static inline void v16f_store_f16(void *p, v16f x) { for (int i = 0; i < 4; i++)
 static inline v16f v16f_add(v16f x, v16f y) { V16_EACH(v16f, vaddq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_sub(v16f x, v16f y) { V16_EACH(v16f, vsubq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_mul(v16f x, v16f y) { V16_EACH(v16f, vmulq_f32(x.v[i], y.v[i])); }
+// 16 bytes of e4m3fn: as the upper bits of fp16 they lack 2^8, and NaN, which that has elsewhere.
+static inline v16f v16f_load_e4m3(const void *p) {
+  uint8_t halves[32];
+  const int8x16_t bytes = vld1q_s8((const int8_t *)p);
+  for (int i = 0; i < 2; i++) {
+    const int8x8_t eight = i ? vget_high_s8(bytes) : vget_low_s8(bytes);
+    const uint16x8_t half = vandq_u16(vreinterpretq_u16_s16(vshlq_n_s16(vmovl_s8(eight), 7)), vdupq_n_u16(0xbfff)), magnitude = vdupq_n_u16(0x3f80);
+    const uint16x8_t nan = vandq_u16(vceqq_u16(vandq_u16(half, magnitude), magnitude), vdupq_n_u16(0x7fff));
+    vst1q_u8(halves + 16 * i, vreinterpretq_u8_u16(vorrq_u16(half, nan)));
+  }
+  return v16f_mul(v16f_load_f16(halves), v16f_set1(256));
+}
+static inline v16f v16f_load_e5m2(const void *p) {
+  uint8_t halves[32];
+  const uint8x16_t bytes = vld1q_u8((const uint8_t *)p);
+  vst1q_u8(halves, vreinterpretq_u8_u16(vshll_n_u8(vget_low_u8(bytes), 8)));
+  vst1q_u8(halves + 16, vreinterpretq_u8_u16(vshll_n_u8(vget_high_u8(bytes), 8)));
+  return v16f_load_f16(halves);
+}
+// Of 16 values those that the low or the high nibbles of 16 bytes name.
+static inline v16f v16f_pick(const float *table, const uint8_t *p, const int shift) {
+  float picked[16];
+  for (int i = 0; i < 16; i++) picked[i] = table[p[i] >> shift & 15];
+  return v16f_load(picked);
+}
 static inline v16f v16f_div(v16f x, v16f y) { V16_EACH(v16f, vdivq_f32(x.v[i], y.v[i])); }
 static inline v16f v16f_fma(v16f x, v16f y, v16f z) { V16_EACH(v16f, vfmaq_f32(z.v[i], x.v[i], y.v[i])); }
 // Of max and min: the second operand where it is NaN.

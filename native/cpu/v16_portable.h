@@ -28,6 +28,15 @@ static inline void v16f_store(float *p, v16f x) { memcpy(p, x.v, 64); }
 static inline uint16_t v16_u16(const void *p, int i) { uint16_t h; memcpy(&h, (const uint8_t *)p + 2 * i, 2); return h; }
 static inline v16f v16f_load_f16(const void *p) { V16_EACH(v16f, 16, fb_half_to_float(v16_u16(p, i))); }
 static inline v16f v16f_load_bf16(const void *p) { V16_EACH(v16f, 16, fb_bfloat16_to_float(v16_u16(p, i))); }
+// 16 bytes of e4m3fn: as the upper bits of fp16 they lack 2^8, and NaN, which that has elsewhere.
+static inline float v16_e4m3(uint8_t b) {
+  const uint32_t magnitude = b & 0x7fu;
+  return magnitude == 0x7f ? fb_bits_to_float(0x7fc00000) : 256 * fb_half_to_float((uint16_t)((b & 0x80u) << 8 | magnitude << 7));
+}
+static inline v16f v16f_load_e4m3(const void *p) { V16_EACH(v16f, 16, v16_e4m3(((const uint8_t *)p)[i])); }
+static inline v16f v16f_load_e5m2(const void *p) { V16_EACH(v16f, 16, fb_half_to_float((uint16_t)(((const uint8_t *)p)[i] << 8))); }
+// Of 16 values those that the low or the high nibbles of 16 bytes name.
+static inline v16f v16f_pick(const float *table, const uint8_t *p, const int shift) { V16_EACH(v16f, 16, table[p[i] >> shift & 15]); }
 static inline void v16f_store_f16(void *p, v16f x) { for (int i = 0; i < 16; i++) { uint16_t h = fb_float_to_half(x.v[i]); memcpy((uint8_t *)p + 2 * i, &h, 2); } }
 static inline v16f v16f_add(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] + y.v[i]); }
 static inline v16f v16f_sub(v16f x, v16f y) { V16_EACH(v16f, 16, x.v[i] - y.v[i]); }

@@ -14,7 +14,7 @@ fb_weight *fb_weight_affine(const fb_affine_shape *shape) {
   fb_weight *w = calloc(1, sizeof *w);
   if (!w) return NULL;
   const int32_t in = shape->in, out = shape->out, bits = shape->bits, group_size = shape->group_size;
-  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = shape->scale_type, .bits = bits, .group_size = group_size, .span = shape->span};
+  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = shape->scale_type, .bits = bits, .group_size = group_size, .span = shape->span, .divisor = shape->divisor};
   w->groups = (int32_t)(((int64_t)in + group_size - 1) / group_size);
   w->tiles = (out + FB_TILE - 1) / FB_TILE;
   w->blocks = (in + FB_BLOCK - 1) / FB_BLOCK;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
+import { float8Table } from "../../src/util/float8.ts";
 import { blockLayouts } from "../../src/weights/blocks/block-type.ts";
 import { codeOrderLimits } from "../../src/weights/code-order-limits.ts";
 import { mixedBits } from "../../src/weights/mixed-groups.ts";
@@ -8,6 +9,7 @@ import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
 import { blockTypes, randomBlocks } from "./random-blocks.ts";
+import { randomCodebook, randomFloat8 } from "./random-coded.ts";
 import { randomAffine, randomDense, randomMixed, randomSparse24 } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { linearTolerances } from "./tolerances.ts";
@@ -272,6 +274,70 @@ function* blockCases(random: Random): Generator<LinearCase> {
       };
 }
 
+/** Scales of the weight, of outputs, of groups and of blocks, whole and ragged; rows on both sides of where tiles are dequantized first. */
+function* codedCases(random: Random): Generator<LinearCase> {
+  const types = ["e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz"] as const;
+  for (const [inFeatures, outFeatures] of [
+    [1, 1],
+    [33, 17],
+    [256, 48],
+    [300, 130],
+  ] as const)
+    for (const [scaleRows, groupSize] of [
+      [Infinity, Infinity],
+      [1, Infinity],
+      [1, 32],
+      [1, 7],
+      [128, 128],
+      [3, 48],
+    ] as const) {
+      const type = types[random.below(4)];
+      const divides = random.below(3) === 0;
+      const rows = [1, 2, 3, 5, 8, 13, 30][random.below(7)];
+      yield {
+        label: `${type} ${inFeatures} → ${outFeatures}, scales ${divides ? "that divide " : ""}of ${scaleRows} × ${groupSize}, ${rows} rows`,
+        parts: [randomFloat8(random, { inFeatures, outFeatures, type, scaleRows, groupSize, divides })],
+        rows,
+      };
+    }
+  for (const rows of [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 24])
+    for (const type of types)
+      yield { label: `${type}, ${rows} rows`, parts: [randomFloat8(random, { inFeatures: 192, outFeatures: 48, type, groupSize: 128 })], rows }; // prettier-ignore
+  const nvfp4Scales = float8Table("e4m3fn").map((scale) => scale / 448 / 3);
+  for (const [inFeatures, outFeatures] of [
+    [64, 16],
+    [96, 50], // groups of 64 cross rows
+    [320, 130],
+  ] as const)
+    for (const [name, groupSize, evenNibble, scaleTable] of [
+      ["nf4", 64, "high", undefined],
+      ["fp4", 128, "high", undefined],
+      ["e2m1", 32, "low", float8Table("e8m0")],
+      ["e2m1", 16, "low", nvfp4Scales],
+    ] as const)
+      for (const rows of [1, 2, 9, 20])
+        yield {
+          label: `${name} ${inFeatures} → ${outFeatures}, groups of ${groupSize}, ${rows} rows`,
+          parts: [randomCodebook(random, { inFeatures, outFeatures, name, groupSize, evenNibble, ...(scaleTable && { scaleTable }) })],
+          rows,
+        }; // prettier-ignore
+  for (const rows of [1, 6, 19]) {
+    const shape = { inFeatures: 128, outFeatures: 48 };
+    const epilogue = { rows, bias: true, glu: true, residual: "in place" } as const;
+    const e8m0 = float8Table("e8m0");
+    yield { label: `two float8 parts, glu, ${rows} rows`, parts: [Infinity, 16].map((scaleRows) => randomFloat8(random, { ...shape, scaleRows })), ...epilogue }; // prettier-ignore
+    yield { label: `two float8 parts, of which one divides, ${rows} rows`, parts: [false, true].map((divides) => randomFloat8(random, { ...shape, divides })), ...epilogue }; // prettier-ignore
+    yield { label: `two e2m1 parts, glu, ${rows} rows`, parts: [0, 1].map(() => randomCodebook(random, { ...shape, name: "e2m1", groupSize: 32, scaleTable: e8m0 })), ...epilogue }; // prettier-ignore
+    yield { label: `two parts of other codebooks, ${rows} rows`, parts: [0, 1].map(() => randomCodebook(random, { ...shape, name: "nf4", groupSize: 64 })), ...epilogue }; // prettier-ignore
+  }
+  for (const rows of [1, 7])
+    yield {
+      label: `8 bit affine with a divisor, ${rows} rows`,
+      parts: [{ ...randomAffine(random, { inFeatures: 160, outFeatures: 50, bits: 8, groupSize: Infinity, order: "byte-rows", scaleType: "f32" }), divisor: 127 }],
+      rows,
+    }; // prettier-ignore
+}
+
 // Each list draws from a seed of its own, so that a case more in one changes nothing in the others.
 const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[] = [
   ["codes and groups", [...codeCases(new Random(1))]],
@@ -284,6 +350,7 @@ const suites: readonly (readonly [name: string, cases: readonly LinearCase[]])[]
   ["epilogues", [...epilogueCases(new Random(4))]],
   ["fused parts", [...fusedCases(new Random(5))]],
   ["blocks", [...blockCases(new Random(9))]],
+  ["coded", [...codedCases(new Random(10))]],
 ];
 
 function build({ parts, rows, bias, glu, residual }: LinearCase): Build {

@@ -18,8 +18,10 @@ import {
   type AffineZeroWeight,
   type BlockWeight,
   type CodeOrder,
+  type CodebookWeight,
   type DenseWeight,
   type MixedAffineWeight,
+  type Float8Weight,
   type PackedWeight,
   type Sparse24Weight,
   type WeightSummary,
@@ -29,6 +31,7 @@ import { blockGrid, blockSpan, blockTypeCode } from "./block-types.ts";
 import { CpuExecutable } from "./cpu-executable.node.ts";
 import { CpuWeight } from "./cpu-weight.node.ts";
 import { encodeProgram, floatTypeCodes, refusesProgram } from "./encode-program.ts";
+import { codedForm, haveSameTables, rowScales } from "./coded-weight.ts";
 import { activationSpan, chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
 import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 
@@ -101,6 +104,8 @@ export class CpuDevice implements Device {
     for (const other of others)
       for (const key of ["inFeatures", "scheme", "bits", "groupSize", "symmetric", "type"] as const)
         if (other[key] !== first[key]) return `${key} differs: ${String(first[key])} and ${String(other[key])}`;
+    if (parts.some((part) => !haveSameTables(part, parts[0])))
+      return "the parts' codes or scales stand for other values";
     if (parts.some((part) => !haveSameRowOrder(part, parts[0]))) return "the parts permute their inputs differently";
     if (parts.some((part) => !haveSameGroups(part, parts[0])))
       return "the parts change their width at different inputs";
@@ -126,7 +131,7 @@ export class CpuDevice implements Device {
         return this.#prepareMixed(ofScheme(parts, "affine-mixed"), outFeatures, kernel);
       case "float8":
       case "codebook":
-        throw new RequestError(`prepare: no kernel takes ${parts[0].scheme}`);
+        return this.#prepareCoded(ofScheme(parts, "float8", "codebook"), outFeatures, kernel);
     }
   }
 
@@ -200,7 +205,6 @@ export class CpuDevice implements Device {
     const [first] = parts;
     const { inFeatures, bits, groupSize, scaleType } = first;
     const { zeros, rowOrder, divisor } = first.scheme === "affine-zero" ? first : {};
-    if (divisor !== undefined) throw new RequestError("prepare: no kernel divides");
     const span = kernel === "linear_affine_int8" ? activationSpan(groupSize, inFeatures) : 0;
     const pointer = this.#library.weightAffine({
       rowOrder: rowOrder ?? null,
@@ -211,6 +215,7 @@ export class CpuDevice implements Device {
       scaleType: floatTypeCodes[scaleType],
       hasZeros: zeros === undefined ? 0 : 1,
       span,
+      divisor: divisor ?? 1,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
     return fill(weight, parts, (part, column) =>
@@ -261,6 +266,33 @@ export class CpuDevice implements Device {
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
     return fill(weight, parts, (part, column) =>
       this.#library.weightPutBlocks(this.#pointer, pointer, column, part.outFeatures, part.blocks, part.factor ?? 1),
+    );
+  }
+
+  async #prepareCoded(
+    parts: readonly (Float8Weight | CodebookWeight)[],
+    outFeatures: number,
+    kernel: LinearKernelName,
+  ): Promise<PreparedWeight> {
+    const { inFeatures, form, table, scaleTable, groupSize, divides } = codedForm(parts[0]);
+    const pointer = this.#library.weightCoded({
+      table,
+      scaleTable: scaleTable ?? null,
+      inFeatures,
+      outFeatures,
+      form,
+      groupSize,
+      divides: divides ? 1 : 0,
+    });
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
+    return fill(weight, parts, (part, column) =>
+      this.#library.weightPutCoded(this.#pointer, pointer, {
+        codes: part.codes,
+        scales: rowScales(part),
+        swaps: part.scheme === "codebook" && part.evenNibble === "high" ? 1 : 0,
+        column,
+        outFeatures: part.outFeatures,
+      }),
     );
   }
 

@@ -9,6 +9,7 @@ export type LinearKernelName =
   | "linear_mixed_f32"
   | "linear_blocks_int8"
   | "linear_blocks_f32"
+  | "linear_coded_f32"
   | "linear_dense_f32";
 
 /** A linear whose parts have the same scheme, and how its input may be taken. */
@@ -55,6 +56,15 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
   {
     name: "linear_blocks_f32",
     refuses: ({ parts: [{ scheme }] }) => (scheme === "block" ? undefined : `takes blocks, got ${scheme}`),
+  },
+  {
+    name: "linear_coded_f32",
+    refuses: ({ parts: [{ scheme, groupSize = 0 }] }) => {
+      if (scheme !== "float8" && scheme !== "codebook") return `takes float8 and codebook, got ${scheme}`;
+      if (scheme === "codebook" && groupSize % 2 !== 0)
+        return `takes even groups of 4-bit codes, got groups of ${groupSize}`;
+      return undefined;
+    },
   },
   {
     name: "linear_dense_f32",

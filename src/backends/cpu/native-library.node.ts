@@ -22,6 +22,7 @@ const affineShape = {
   scaleType: "int32",
   hasZeros: "int32",
   span: "int32",
+  divisor: "float",
 } as const;
 
 /** fb_affine_part of native/cpu/fewbit_cpu.h, in its order. */
@@ -68,9 +69,29 @@ const mixedPart = {
   outFeatures: "int32",
 } as const;
 
+/** fb_coded_shape of native/cpu/fewbit_cpu.h, in its order. */
+const codedShape = {
+  table: "void *",
+  scaleTable: "void *",
+  inFeatures: "int32",
+  outFeatures: "int32",
+  form: "int32",
+  groupSize: "int32",
+  divides: "int32",
+} as const;
+
+/** fb_coded_part of native/cpu/fewbit_cpu.h, in its order. */
+const codedPart = {
+  codes: "void *",
+  scales: "void *",
+  swaps: "int32",
+  column: "int32",
+  outFeatures: "int32",
+} as const;
+
 /** What such a structure takes: numbers, and memory that stays until the call has ended. */
-type RecordOf<Members extends Readonly<Record<string, "void *" | "int32">>> = {
-  readonly [Name in keyof Members]: Members[Name] extends "int32" ? number : Memory;
+type RecordOf<Members extends Readonly<Record<string, "void *" | "int32" | "float">>> = {
+  readonly [Name in keyof Members]: Members[Name] extends "void *" ? Memory : number;
 };
 
 /** A type as koffi takes it: its name, or an object. */
@@ -92,6 +113,8 @@ export interface NativeLibrary {
     [device: Pointer, weight: Pointer, column: number, outFeatures: number, blocks: Memory, factor: number],
     void
   >;
+  weightCoded(shape: RecordOf<typeof codedShape>): Pointer;
+  weightPutCoded: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof codedPart>], void>;
   weightDense(inFeatures: number, outFeatures: number, type: number, values: Memory): Pointer;
   weightPutDense: Async<[weight: Pointer, column: number, outFeatures: number, values: Memory], void>;
   enlargePages: Async<[bytes: Memory, length: number], number>;
@@ -107,7 +130,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 6;
+const abi = 7;
 
 let loaded: NativeLibrary | undefined;
 
@@ -171,6 +194,8 @@ function load(path: string): NativeLibrary {
     weightPutMixed: bindAsync("fb_weight_put_mixed", "void", pointer, pointer, record(mixedPart)),
     weightBlocks: bind("fb_weight_blocks", pointer, record(blockShape)) as NativeLibrary["weightBlocks"],
     weightPutBlocks: bindAsync("fb_weight_put_blocks", "void", pointer, pointer, "int32", "int32", pointer, "float"),
+    weightCoded: bind("fb_weight_coded", pointer, record(codedShape)) as NativeLibrary["weightCoded"],
+    weightPutCoded: bindAsync("fb_weight_put_coded", "void", pointer, pointer, record(codedPart)),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
     weightPutDense: bindAsync("fb_weight_put_dense", "void", pointer, "int32", "int32", pointer),
     enlargePages: bindAsync("fb_enlarge_pages", "int32", pointer, "double"),
