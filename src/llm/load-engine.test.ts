@@ -2,19 +2,25 @@ import { expect, test } from "vitest";
 import { tinyModel } from "../../test/support/tiny-model.ts";
 import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
-import type { Backend, Device, Executable } from "../device/backend.ts";
-import { OutOfMemoryError, RequestError } from "../util/errors.ts";
+import type { Backend, BackendName, Device, Executable } from "../device/backend.ts";
+import { OutOfMemoryError, RequestError, UnsupportedError } from "../util/errors.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import { loadEngine } from "./load-engine.ts";
 
 /** The reference backend, with `load` replaced; what is disposed of goes into `disposed`. */
-function watchedBackend(disposed: string[], load: (executable: Executable) => Executable): Backend {
+function watchedBackend(
+  disposed: string[],
+  load: (executable: Executable) => Executable,
+  name: BackendName = "reference",
+): Backend {
   const backend = createReferenceBackend();
   return {
-    name: backend.name,
+    name,
     probe: () => backend.probe(),
     open: async (options) => {
       const device = await backend.open(options);
       const watched: Partial<Device> = {
+        backend: name,
         load: async (...args) => load(await device.load(...args)),
         [Symbol.asyncDispose]: async () => {
           disposed.push("device");
@@ -23,8 +29,8 @@ function watchedBackend(disposed: string[], load: (executable: Executable) => Ex
       };
       // The reference device's own members stay reachable, with their `this`.
       return new Proxy(device, {
-        get: (target, name) => {
-          const value: unknown = Reflect.get(name in watched ? watched : target, name, target);
+        get: (target, key) => {
+          const value: unknown = Reflect.get(key in watched ? watched : target, key, target);
           return typeof value === "function" ? (value.bind(target) as unknown) : value;
         },
       });
@@ -59,4 +65,25 @@ test("a device without room for the step is closed", async () => {
   });
   await expect(load(backend)).rejects.toThrow(OutOfMemoryError);
   expect(disposed).toEqual(["device"]);
+});
+
+test("where the choice is ours, a backend that lacks something makes way for the next, with a warning", async () => {
+  const disposed: string[] = [];
+  const lack = (): never => {
+    throw new UnsupportedError("there is no such kernel");
+  };
+  const backends = [watchedBackend(disposed, lack, "cpu"), createReferenceBackend()];
+  const warnings: string[] = [];
+  const start = async (engine: EngineOptions) => {
+    await using checkpoint = await openCheckpoint(tinyModel(), { warn: () => undefined });
+    return await loadEngine({ backends, checkpoint, engine, warn: (message) => void warnings.push(message) });
+  };
+  await expect(start({ backend: "cpu" })).rejects.toThrow(UnsupportedError);
+  expect(warnings).toEqual([]);
+  await using engine = await start({});
+  expect(engine.info.device.backend).toBe("reference");
+  expect(warnings).toEqual([
+    expect.stringContaining("cannot run this model, and the next one is tried: there is no such kernel"),
+  ]);
+  expect(disposed).toEqual(["device", "device"]);
 });

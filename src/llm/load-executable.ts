@@ -2,6 +2,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
 import type { Backend, Device, Executable } from "../device/backend.ts";
 import type { Model } from "../models/model.ts";
+import { UnsupportedError } from "../util/errors.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { Warn } from "../util/warn-once.ts";
 import { deviceOptions } from "./device-options.ts";
@@ -30,10 +31,30 @@ export interface LoadedExecutable extends AsyncDisposable {
   readonly executable: Executable;
 }
 
-/** Opens a device and brings a model to it. Throws as openDevice, compileModel and Device.load; nothing stays open then. */
+/**
+ * Opens a device and brings a model to it. Where the choice is ours, a backend that lacks something which the model needs makes way for the
+ * next one, with a warning that has its reason. Throws as openDevice, compileModel and Device.load; nothing stays open then.
+ */
 export async function loadExecutable(options: LoadExecutableOptions): Promise<LoadedExecutable> {
-  const { backends, checkpoint, model, engine, plan, warn, onProgress, signal } = options;
-  const device = await openDevice(backends, engine.backend ?? "auto", deviceOptions(engine), warn);
+  const { backends, engine, warn } = options;
+  const wanted = engine.backend ?? "auto";
+  for (let candidates = backends; ;) {
+    const device = await openDevice(candidates, wanted, deviceOptions(engine), warn);
+    const { backend } = device;
+    const others = candidates.slice(1 + candidates.findIndex(({ name }) => name === backend));
+    try {
+      return await bringTo(device, options);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError) || wanted !== "auto" || others.length === 0) throw error;
+      warn(`the ${backend} backend cannot run this model, and the next one is tried: ${error.message}`);
+      candidates = others;
+    }
+  }
+}
+
+/** Takes the device: it is closed when this throws. */
+async function bringTo(device: Device, options: LoadExecutableOptions): Promise<LoadedExecutable> {
+  const { checkpoint, model, plan, onProgress, signal } = options;
   let compiled: CompiledModel | undefined;
   try {
     compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
