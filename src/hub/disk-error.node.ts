@@ -7,6 +7,7 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
   EROFS: "the disk is read-only",
+  ENOENT: "a folder of the path does not exist",
   ENOTDIR: "a part of the path is not a folder",
   EMFILE: "too many open files; raise the limit (ulimit -n)",
 };

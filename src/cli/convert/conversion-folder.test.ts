@@ -77,3 +77,9 @@ test("more than the disk holds is not begun", async () => {
   await using folder = await ConversionFolder.open(where.out, where.source, { force: false });
   await expect(folder.begin({}, 2 ** 60)).rejects.toThrow(IoError);
 });
+
+test("a folder that cannot be made is an error, not a wait", async () => {
+  const { source, out } = folders();
+  const folder = await ConversionFolder.open(join(out, "in", "nothing"), source, { force: false });
+  await expect(folder.begin({}, 100)).rejects.toThrow(/a folder of the path does not exist/);
+});

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, statfs } from "nod
 import { join } from "node:path";
 import type { Sink } from "../../containers/safetensors/write-safetensors.ts";
 import type { OutputFolder } from "../../quantize/write-conversion.ts";
+import { diskError } from "../../hub/disk-error.node.ts";
 import { IoError } from "../../util/errors.ts";
 import { parseJsonObject, type JsonObject } from "../../util/json.ts";
 import { megabytes } from "../megabytes.ts";
@@ -57,7 +58,8 @@ export class ConversionFolder implements OutputFolder, AsyncDisposable {
     this.#id = createHash("sha256")
       .update(JSON.stringify([this.#source, description]))
       .digest("hex");
-    await this.#disk(mkdir(this.#path, { recursive: true }));
+    // Not recursive: on a file system that makes no folders (/proc) Node would try for ever.
+    if (this.#isNew) await this.#disk(mkdir(this.#path));
     await this.#resume();
     const old = await this.#disk(readdir(this.#path));
     for (const name of old) {
@@ -125,7 +127,7 @@ export class ConversionFolder implements OutputFolder, AsyncDisposable {
     try {
       return await work;
     } catch (cause) {
-      throw new IoError(`${this.#path}: cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
+      throw diskError(this.#path, cause);
     }
   }
 }
