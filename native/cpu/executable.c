@@ -23,22 +23,28 @@ static void release(void *memory) {
 static int32_t rows_limit(const fb_executable *e, int32_t buffer_id) { return e->buffers[buffer_id].rows ? e->header.max_outputs : e->header.max_tokens; }
 
 static int open_scratch(fb_executable *e) {
-  size_t thread_floats = 0, codes = 0, spans = 0, gathered = 0;
+  size_t thread_floats = 0, codes = 0, spans = 0, gathered = 0, pairs = 0, experts = 0;
   const size_t y = 2 * FB_BLOCK_ROWS * FB_TILE;
   for (int32_t i = 0; i < e->header.ops; i++) {
     const fb_op *op = &e->ops[i];
     size_t need = 0;
-    if (op->kind == FB_OP_LINEAR) {
-      const fb_weight *w = e->weights[op->weight];
-      const size_t rows = (size_t)rows_limit(e, op->a.buffer);
+    if (op->kind == FB_OP_LINEAR || op->kind == FB_OP_EXPERT_LINEAR) {
+      const int expert = op->kind == FB_OP_EXPERT_LINEAR;
+      const fb_weight *w = e->weights[expert ? e->ids[op->list] : op->weight];
+      const size_t rows = (size_t)rows_limit(e, op->a.buffer) * (size_t)(expert ? op->b.width / 2 : 1);
+      if (expert) {
+        pairs = rows > pairs ? rows : pairs;
+        experts = (size_t)op->count > experts ? (size_t)op->count : experts;
+      }
       if (w->span > 0) {
         const size_t row_codes = rows * (size_t)w->blocks * FB_BLOCK, row_spans = rows * (size_t)((w->blocks * FB_BLOCK + w->span - 1) / w->span);
         codes = row_codes > codes ? row_codes : codes;
         spans = row_spans > spans ? row_spans : spans;
       } else if (w->kind != FB_DENSE) {
         need = (size_t)w->in * FB_TILE * 2;
-        if (w->row_order && rows * (size_t)w->in > gathered) gathered = rows * (size_t)w->in;
       }
+      // Experts' inputs are gathered in any case.
+      if (w->span == 0 && (w->row_order || expert) && rows * (size_t)w->in > gathered) gathered = rows * (size_t)w->in;
     } else if (op->kind == FB_OP_EMBED) {
       need = (size_t)e->weights[op->weight]->in * FB_TILE;
     } else if (op->kind == FB_OP_ATTENTION) {
@@ -55,7 +61,9 @@ static int open_scratch(fb_executable *e) {
   e->activations.sums = allot(e, spans, sizeof(int32_t));
   e->activations.totals = allot(e, spans, sizeof(float));
   e->gathered = allot(e, gathered, sizeof(float));
-  if (!e->scratch || !e->sampling || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->activations.totals || !e->gathered) return 0;
+  e->pairs = allot(e, pairs, sizeof *e->pairs);
+  e->starts = allot(e, experts + 1, sizeof *e->starts);
+  if (!e->scratch || !e->sampling || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->activations.totals || !e->gathered || !e->pairs || !e->starts) return 0;
   for (int32_t t = 0; t < threads; t++) {
     e->scratch[t] = allot(e, thread_floats + y, sizeof(float));
     e->sampling[t].adjusted = allot(e, (size_t)e->header.vocab, sizeof(float));
@@ -77,8 +85,9 @@ static int open_parts(fb_executable *e, const int32_t *words, const float *float
   e->cache_kinds = allot(e, (size_t)h->caches, sizeof *e->cache_kinds);
   e->last_samples = allot(e, (size_t)h->max_sequences, sizeof *e->last_samples);
   e->token_sequence = allot(e, (size_t)h->max_tokens, sizeof *e->token_sequence);
+  e->ids = allot(e, (size_t)h->ids, sizeof *e->ids);
   e->floats = allot(e, (size_t)h->floats, sizeof *e->floats);
-  if (!e->ops || !e->next || !e->buffers || !e->weights || !e->vectors || !e->ropes || !e->caches || !e->cache_kinds || !e->last_samples || !e->token_sequence || !e->floats) return 0;
+  if (!e->ops || !e->next || !e->buffers || !e->weights || !e->vectors || !e->ropes || !e->caches || !e->cache_kinds || !e->last_samples || !e->token_sequence || !e->ids || !e->floats) return 0;
   memcpy(e->floats, floats, (size_t)h->floats * sizeof *floats);
   if (h->weights) memcpy(e->weights, weights, (size_t)h->weights * sizeof *weights);
 
@@ -104,6 +113,8 @@ static int open_parts(fb_executable *e, const int32_t *words, const float *float
     cache->values = allot(e, slots * (size_t)cache->value_stride, width);
     if (!cache->keys || !cache->values) return 0;
   }
+  if (h->ids) memcpy(e->ids, at, (size_t)h->ids * sizeof *e->ids);
+  at += h->ids;
   memcpy(e->ops, at, (size_t)h->ops * sizeof *e->ops);
   return open_scratch(e);
 }
@@ -131,7 +142,7 @@ void fb_executable_close(fb_executable *e) {
     release(e->sampling[t].adjusted);
     release(e->sampling[t].candidates);
   }
-  void *parts[] = {e->ops, e->next, e->buffers, e->weights, e->vectors, e->ropes, e->caches, e->cache_kinds, e->last_samples, e->token_sequence, e->floats,
+  void *parts[] = {e->ops, e->next, e->buffers, e->weights, e->vectors, e->ropes, e->caches, e->cache_kinds, e->last_samples, e->token_sequence, e->ids, e->floats, e->pairs, e->starts,
                    e->scratch, e->sampling, e->activations.codes, e->activations.scales, e->activations.sums, e->activations.totals, e->gathered};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) release(parts[i]);
   free(e);

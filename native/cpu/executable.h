@@ -18,6 +18,7 @@ struct fb_executable {
   fb_rope *ropes;
   fb_cache *caches;
   int32_t *cache_kinds;
+  int32_t *ids;             // lists of weights and vectors that ops refer to
   float *floats;            // vectors and rope tables
   fb_activations activations;
   float *gathered;          // f32 inputs in the row order of a weight
@@ -25,6 +26,8 @@ struct fb_executable {
   fb_sample_scratch *sampling;
   int32_t *last_samples;    // by slot
   atomic_int *next;         // one work counter for every op
+  // Choices of the expert linear that runs, sorted by expert: slot s is choice pairs[s], counted through all rows; expert x has slots starts[x] to starts[x + 1].
+  int32_t *pairs, *starts;
   // The step that runs.
   int32_t *block;
   float *logits;

@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 7
+#define FB_ABI 8
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -174,28 +174,35 @@ FB_EXPORT void fb_weight_free(fb_weight *weight);
 
 // Op records: FB_OP_WORDS int32 each. Views are (buffer, offset, width); -1 stands for "none".
 #define FB_OP_WORDS 24
-enum { FB_OP_EMBED, FB_OP_RMS_NORM, FB_OP_LINEAR, FB_OP_GLU, FB_OP_ROPE_WRITE, FB_OP_ATTENTION, FB_OP_GATHER, FB_OP_SAMPLE };
-enum { FB_ACTIVATION_SILU = 1 };
+enum { FB_OP_EMBED, FB_OP_RMS_NORM, FB_OP_LINEAR, FB_OP_GLU, FB_OP_ROPE_WRITE, FB_OP_ATTENTION, FB_OP_GATHER, FB_OP_SAMPLE,
+       FB_OP_LAYER_NORM, FB_OP_ACTIVATE, FB_OP_SOFT_CAP, FB_OP_ADD, FB_OP_REGROUP, FB_OP_ROUTE, FB_OP_EXPERT_LINEAR, FB_OP_EXPERT_SUM };
+enum { FB_ACTIVATION_SILU = 1, FB_ACTIVATION_GELU = 2, FB_ACTIVATION_GELU_TANH = 3, FB_ACTIVATION_CLAMPED_SWIGLU = 4 };
 typedef struct { int32_t buffer, offset, width; } fb_view;
 typedef struct {
   int32_t kind;
-  fb_view a, b, c, out;  // embed: out | norm: a → out | linear: a (input), b (residual) → out | glu: a, b, c (residual) → out | rope: a, b, c = q, k, v | attention: a → out | gather: a → out | sample: a
-  int32_t weight, vector, cache, rope;
-  int32_t number;        // norm: columns of a group | linear, glu: FB_ACTIVATION_*, 0 in a linear without a gate | attention: window, 0 for none
-  float value;           // norm: eps | attention: scale
-  int32_t reserved[5];
+  // embed: out | linear: a (input), b (residual) → out | glu: a, b, c (residual) → out | rope: a, b, c = q, k, v | sample: a | add: a, b (gate), c (residual) → out
+  // expert linear: a, b (routes) → out | expert sum: a, b (routes), c (residual) → out | all others: a → out
+  fb_view a, b, c, out;
+  int32_t weight, vector, cache, rope;  // vector of attention: sinks; rope of rope: -1 for none
+  int32_t number;        // rms norm: columns of a group | linears, glu, activate: FB_ACTIVATION_*, 0 in a linear without a gate | attention: window, 0 for none
+                         // regroup: parts | route: 1 for weights of the chosen alone
+  float value;           // norms: eps | attention: scale | linears, glu: the limit of clamped swiglu | soft-cap: cap
+  float factor;          // embed, linear: what results are multiplied by | attention: soft-cap, 0 for none
+  int32_t list;          // layer norm: the bias's vector | expert linear: where in the ids the weights of its experts start, and after them the biases, -1 for none
+  int32_t count;         // expert linear: experts | regroup: columns of a group
+  int32_t reserved[2];
 } fb_op;
 _Static_assert(sizeof(fb_op) == FB_OP_WORDS * sizeof(int32_t), "fb_op is what encode-program.ts writes");
 
 // Program: header of int32, then arrays one after another; see encode-program.ts.
 typedef struct {
   int32_t ops, buffers, weights, vectors, ropes, page_kinds, caches;
-  int32_t vocab, max_tokens, max_sequences, max_outputs, cache_type, floats;
+  int32_t vocab, max_tokens, max_sequences, max_outputs, cache_type, floats, ids;
 } fb_program_header;
-_Static_assert(sizeof(fb_program_header) == 13 * sizeof(int32_t), "fb_program_header is what encode-program.ts writes");
+_Static_assert(sizeof(fb_program_header) == 14 * sizeof(int32_t), "fb_program_header is what encode-program.ts writes");
 
 // words: fb_program_header, then per buffer (rows: 0 tokens, 1 outputs; width), per vector (offset into floats), per rope (rotary_dim, variants, offset of
-// the first variant's [scale, rotary_dim / 2 frequencies] in floats), per page kind (pages), per cache (page_kind, kv_heads, head_dim), then the ops.
+// the first variant's [scale, rotary_dim / 2 frequencies] in floats), per page kind (pages), per cache (page_kind, kv_heads, head_dim), then the ids and the ops.
 // Copies everything but the weights. NULL when memory cannot be had.
 FB_EXPORT fb_executable *fb_executable_open(fb_device *device, const int32_t *words, const float *floats, fb_weight *const *weights);
 FB_EXPORT void fb_executable_close(fb_executable *executable);

@@ -32,6 +32,8 @@ typedef struct {
   int32_t tokens;
   int32_t window;          // 0: all earlier positions
   float scale;
+  float soft_cap;          // 0: none
+  const float *sinks;      // of all query heads, or NULL
   const float *q;          // head kv_head * group of the first token
   int32_t q_stride;
   float *out;              // likewise
@@ -61,12 +63,15 @@ typedef struct fb_kernels {
   void (*coded_dequantize)(const fb_weight *weight, int32_t tile, float *to);
   // y[r][16] for outputs 16 * tile …; columns past `out` are left alone.
   void (*dense)(const fb_weight *weight, int32_t tile, const float *x, int32_t stride, int32_t rows, float *y);
-  // out = act(gate) * up + residual, over n values that may be fewer than 16 at the end; residual may be NULL and may be out.
-  void (*silu_mul)(const float *gate, const float *up, const float *residual, float *out, int32_t n);
+  // out = glu(gate, up) + residual, for FB_ACTIVATION_*, over n values that may be fewer than 16 at the end; residual may be NULL and may be out.
+  void (*glu)(int32_t activation, float limit, const float *gate, const float *up, const float *residual, float *out, int32_t n);
+  void (*activate)(int32_t activation, const float *x, float *out, int32_t n);
+  void (*soft_cap)(float cap, const float *x, float *out, int32_t n);
   void (*widen)(const uint8_t *from, int32_t type, float *to, int32_t n);
   // To fp16, each value `stride` places after the one before.
   void (*narrow)(const float *from, uint16_t *to, int32_t stride, int32_t n);
   void (*rms_norm)(const float *x, const float *weight, float eps, float *out, int32_t n);
+  void (*layer_norm)(const float *x, const float *weight, const float *bias, float eps, float *out, int32_t n);
   // scratch: fb_attention_scratch() floats.
   void (*attention)(const fb_attention *work, float *scratch);
   // log(sum(exp(x))) and the largest, over a row of logits.

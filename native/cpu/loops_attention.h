@@ -68,6 +68,7 @@ static void attention(const fb_attention *work, float *scratch) {
     }
 #define SCORES_CALL(n) scores_rows(q + done * head_dim, head_dim, k, head_dim, n, scores + done * FB_PAGE)
     IN_ROWS(V16_ROWS_ATTENTION, rows, SCORES_CALL)
+    if (work->soft_cap > 0) soft_cap(work->soft_cap, scores, scores, rows * FB_PAGE);
 
     int32_t count = 0;  // keys of this page that any row sees, counted from its start
     for (int32_t i = 0; i < rows; i++) {
@@ -103,7 +104,9 @@ static void attention(const fb_attention *work, float *scratch) {
   }
   for (int32_t i = 0; i < rows; i++) {
     float *to = work->out + (size_t)(i / work->group) * (size_t)work->out_stride + (size_t)(i % work->group) * (size_t)head_dim;
-    const float inverse = 1.0f / sum[i];
+    // A sink takes its share as one more position would. Should it overflow, it takes all.
+    const float sink = work->sinks ? expf(work->sinks[work->kv_head * work->group + i % work->group] - largest[i]) : 0;
+    const float inverse = 1.0f / (sum[i] + sink);
     for (int32_t d = 0; d < head_dim; d++) to[d] = out[i * wide + d] * inverse;
   }
 }

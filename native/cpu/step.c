@@ -38,7 +38,9 @@ static void run_embed(fb_executable *e, const fb_op *op, int32_t thread, int32_t
   const int32_t *tokens = e->block + step_of(e)->tokens_at;
   EACH_ROW(step_of(e)->tokens, t) {
     const int32_t id = tokens[t] < 0 ? e->last_samples[~tokens[t]] : tokens[t];
-    look_up(e, e->weights[op->weight], id, e->scratch[thread], row_of(e, op->out, t));
+    float *out = row_of(e, op->out, t);
+    look_up(e, e->weights[op->weight], id, e->scratch[thread], out);
+    if (op->factor != 1) for (int32_t i = 0; i < op->out.width; i++) out[i] *= op->factor;
   }
 }
 
@@ -53,8 +55,63 @@ static void run_rms_norm(fb_executable *e, const fb_op *op, int32_t thread, int3
 static void run_glu(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
   EACH_ROW(step_rows(e, op->a.buffer), row) {
     const float *residual = op->c.buffer >= 0 ? row_of(e, op->c, row) : NULL;
-    e->device->kernels->silu_mul(row_of(e, op->a, row), row_of(e, op->b, row), residual, row_of(e, op->out, row), op->out.width);
+    e->device->kernels->glu(op->number, op->value, row_of(e, op->a, row), row_of(e, op->b, row), residual, row_of(e, op->out, row), op->out.width);
   }
+}
+
+// What works on one row by itself, without weights.
+static void run_row(fb_executable *e, const fb_op *op, int32_t row) {
+  const fb_kernels *kernels = e->device->kernels;
+  const float *x = row_of(e, op->a, row);
+  float *out = row_of(e, op->out, row);
+  const int32_t width = op->out.width;
+  switch (op->kind) {
+    case FB_OP_LAYER_NORM: kernels->layer_norm(x, e->vectors[op->vector], e->vectors[op->list], op->value, out, width); break;
+    case FB_OP_ACTIVATE: kernels->activate(op->number, x, out, width); break;
+    case FB_OP_SOFT_CAP: kernels->soft_cap(op->value, x, out, width); break;
+    case FB_OP_ADD: {
+      const float *residual = row_of(e, op->c, row);
+      const float share_of = op->b.buffer < 0 ? 1 : 1 / (1 + expf(-*row_of(e, op->b, row)));
+      for (int32_t i = 0; i < width; i++) out[i] = residual[i] + share_of * x[i];
+      break;
+    }
+    case FB_OP_REGROUP: {
+      const int32_t group_width = op->count, parts = op->number, groups = width / parts / group_width;
+      for (int32_t group = 0; group < groups; group++)
+        for (int32_t part = 0; part < parts; part++)
+          memcpy(out + (size_t)(part * groups + group) * (size_t)group_width, x + (size_t)(group * parts + part) * (size_t)group_width, (size_t)group_width * sizeof *x);
+      break;
+    }
+    case FB_OP_ROUTE: {
+      const int32_t choices = width / 2, experts = op->a.width;
+      for (int32_t j = 0; j < choices; j++) {
+        int32_t best = -1;
+        for (int32_t i = 0; i < experts; i++) {
+          int taken = 0;
+          for (int32_t k = 0; k < j; k++) taken |= (int32_t)out[k] == i;
+          if (!taken && (best < 0 || x[i] > x[best])) best = i;
+        }
+        out[j] = (float)best;
+      }
+      const float largest = x[(int32_t)out[0]];
+      float total = 0;
+      for (int32_t i = 0; i < (op->number ? choices : experts); i++) total += expf((op->number ? x[(int32_t)out[i]] : x[i]) - largest);
+      for (int32_t j = 0; j < choices; j++) out[choices + j] = expf(x[(int32_t)out[j]] - largest) / total;
+      break;
+    }
+    default: {  // FB_OP_EXPERT_SUM
+      const int32_t choices = op->b.width / 2;
+      const float *weights = row_of(e, op->b, row) + choices, *residual = op->c.buffer < 0 ? NULL : row_of(e, op->c, row);
+      for (int32_t i = 0; i < width; i++) {
+        float sum = residual ? residual[i] : 0;
+        for (int32_t j = 0; j < choices; j++) sum += weights[j] * x[(size_t)j * (size_t)width + (size_t)i];
+        out[i] = sum;
+      }
+    }
+  }
+}
+static void run_rows(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
+  EACH_ROW(step_rows(e, op->a.buffer), row) run_row(e, op, row);
 }
 
 static void run_gather(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
@@ -62,17 +119,22 @@ static void run_gather(fb_executable *e, const fb_op *op, int32_t thread, int32_
   EACH_ROW(step_of(e)->outputs, row) memcpy(row_of(e, op->out, row), row_of(e, op->a, outputs[row]), (size_t)op->a.width * sizeof(float));
 }
 
-// Brings the input of a linear into the form its kernel takes: 8-bit codes, or f32 in the weight's row order.
-static void prepare_input(fb_executable *e, const fb_op *op, const fb_weight *w, int int8, int32_t first, int32_t last) {
-  for (int32_t row = first; row < last; row++) {
-    const float *x = row_of(e, op->a, row);
-    if (int8) {
-      e->device->kernels->quantize(x, w->row_order, w->in, &e->activations, row);
-    } else {
-      float *to = e->gathered + (size_t)row * (size_t)w->in;
-      for (int32_t k = 0; k < w->in; k++) to[k] = x[w->row_order[k]];
-    }
+// Brings one row of input into the form that a linear's kernel takes: 8-bit codes, or f32 in the weight's row order.
+static void prepare_input(fb_executable *e, const fb_weight *w, const float *x, int32_t row) {
+  if (w->span > 0) {
+    e->device->kernels->quantize(x, w->row_order, w->in, &e->activations, row);
+    return;
   }
+  float *to = e->gathered + (size_t)row * (size_t)w->in;
+  if (!w->row_order) memcpy(to, x, (size_t)w->in * sizeof *x);
+  else for (int32_t k = 0; k < w->in; k++) to[k] = x[w->row_order[k]];
+}
+
+// By one thread, before prepare_input.
+static void shape_activations(fb_executable *e, const fb_weight *w) {
+  e->activations.stride = w->blocks * FB_BLOCK;
+  e->activations.span = w->span;
+  e->activations.spans = (e->activations.stride + w->span - 1) / w->span;
 }
 
 // Adds the bias in place.
@@ -81,60 +143,149 @@ static void add_bias(float *y, int32_t rows, const float *bias, int32_t count) {
     for (int32_t n = 0; n < count; n++) y[r * FB_TILE + n] += bias[n];
 }
 
-// linear: tiles of 16 outputs are the units of work; a gated pair of tiles is one unit, so that gate and up meet before they leave the cache.
-static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t thread, int32_t threads) {
+// A weight with the rows that it multiplies. Rows of f32 lie at x, int8 ones in the activations from first_row on.
+typedef struct {
+  const fb_weight *weight;
+  const float *bias;  // or NULL
+  const float *x;
+  int32_t stride, first_row, rows;
+  int32_t width;      // outputs of a row, after the gate
+} fb_product;
+
+// Where a row of a product goes, and what is added there; residual may be NULL.
+typedef struct { float *out; const float *residual; } fb_target;
+static fb_target target_of(const fb_executable *e, const fb_op *op, int32_t row) {
+  if (op->kind == FB_OP_LINEAR) return (fb_target){row_of(e, op->out, row), op->b.buffer >= 0 ? row_of(e, op->b, row) : NULL};
+  const int32_t choices = op->b.width / 2, pair = e->pairs[row];
+  return (fb_target){row_of(e, op->out, pair / choices) + (size_t)(pair % choices) * (size_t)(op->out.width / choices), NULL};
+}
+
+// Units of work of a product: tiles of 16 outputs; a gated pair of tiles is one unit, so that gate and up meet before they leave the cache.
+static int32_t units_of(const fb_op *op, const fb_weight *w) { return op->number ? w->tiles / 2 : w->tiles; }
+
+static void run_unit(fb_executable *e, const fb_op *op, const fb_product *p, int32_t unit, float *scratch) {
   const fb_kernels *kernels = e->device->kernels;
+  const fb_weight *w = p->weight;
+  // Coded weights that few rows take go through registers; more rows share a tile of f32.
+  const int gated = op->number != 0, dequantized = w->span == 0 && w->kind != FB_DENSE && !(w->kind == FB_CODED && p->rows <= kernels->rows_f32);
+  const int32_t block = dequantized || w->kind == FB_CODED ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_BLOCKS ? FB_BLOCK_ROWS : kernels->rows_int8;
+  const int32_t column = unit * FB_TILE, count = p->width - column < FB_TILE ? p->width - column : FB_TILE;
+  float *y = scratch, *up = y + FB_BLOCK_ROWS * FB_TILE, *tile_weights = up + FB_BLOCK_ROWS * FB_TILE;
+  if (dequantized)
+    for (int32_t half = 0; half <= gated; half++) dequantize(kernels, w, unit + half * (w->tiles / 2), tile_weights + (size_t)half * (size_t)w->in * FB_TILE);
+  for (int32_t row = 0; row < p->rows; row += block) {
+    const int32_t taken = p->rows - row < block ? p->rows - row : block;
+    const float *x = p->x + (size_t)row * (size_t)p->stride;
+    for (int32_t half = 0; half <= gated; half++) {
+      const int32_t tile = unit + half * (w->tiles / 2);
+      float *to = half ? up : y;
+      if (dequantized) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x, p->stride, taken, to);
+      else if (w->kind == FB_CODED) kernels->coded_f32(w, tile, x, p->stride, taken, to);
+      else if (w->kind == FB_DENSE) kernels->dense(w, tile, x, p->stride, taken, to);
+      else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, &e->activations, p->first_row + row, taken, to);
+      else if (w->kind == FB_MIXED) kernels->mixed_int8(w, tile, &e->activations, p->first_row + row, taken, to);
+      else kernels->blocks_int8(w, tile, &e->activations, p->first_row + row, taken, to);
+      if (p->bias) add_bias(to, taken, p->bias + (size_t)tile * FB_TILE, count);
+      if (op->factor != 1)
+        for (int32_t r = 0; r < taken; r++)
+          for (int32_t n = 0; n < count; n++) to[r * FB_TILE + n] *= op->factor;
+    }
+    for (int32_t r = 0; r < taken; r++) {
+      const fb_target target = target_of(e, op, p->first_row + row + r);
+      float *out = target.out + column;
+      const float *residual = target.residual ? target.residual + column : NULL;
+      if (gated) kernels->glu(op->number, op->value, y + r * FB_TILE, up + r * FB_TILE, residual, out, count);
+      else if (residual) for (int32_t n = 0; n < count; n++) out[n] = residual[n] + y[r * FB_TILE + n];
+      else memcpy(out, y + r * FB_TILE, (size_t)count * sizeof(float));
+    }
+  }
+}
+
+static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t thread, int32_t threads) {
   const fb_weight *w = e->weights[op->weight];
-  const int32_t rows = step_rows(e, op->a.buffer), gated = op->number != 0;
-  const int int8 = w->span > 0;
+  const int32_t rows = step_rows(e, op->a.buffer);
+  const int int8 = w->span > 0, prepared = int8 || w->row_order;
   if (rows == 0) return;
 
-  if (int8 || w->row_order) {
-    if (int8 && thread == 0) {
-      e->activations.stride = w->blocks * FB_BLOCK;
-      e->activations.span = w->span;
-      e->activations.spans = (e->activations.stride + e->activations.span - 1) / e->activations.span;
-    }
+  if (prepared) {
+    if (int8 && thread == 0) shape_activations(e, w);
     if (int8 && rows > 1) fb_pool_barrier(e->device->pool);
-    if (rows > 1) prepare_input(e, op, w, int8, share(rows, thread, threads), share(rows, thread + 1, threads));
-    else if (thread == 0) prepare_input(e, op, w, int8, 0, 1);
+    if (rows > 1) { EACH_ROW(rows, row) prepare_input(e, w, row_of(e, op->a, row), row); }
+    else if (thread == 0) prepare_input(e, w, row_of(e, op->a, 0), 0);
     fb_pool_barrier(e->device->pool);
   }
-  const float *x = !int8 && w->row_order ? e->gathered : row_of(e, op->a, 0);
-  const int32_t stride = !int8 && w->row_order ? w->in : width_of(e, op->a);
-  // Coded weights that few rows take go through registers; more rows share a tile of f32.
-  const int dequantized = !int8 && w->kind != FB_DENSE && !(w->kind == FB_CODED && rows <= kernels->rows_f32);
-  const int32_t block = dequantized || w->kind == FB_CODED ? kernels->rows_f32 : w->kind == FB_DENSE ? kernels->rows_dense : w->kind == FB_BLOCKS ? FB_BLOCK_ROWS : kernels->rows_int8;
-  float *y = e->scratch[thread], *up = y + FB_BLOCK_ROWS * FB_TILE, *tile_weights = up + FB_BLOCK_ROWS * FB_TILE;
-
+  const fb_product product = {
+      .weight = w,
+      .bias = op->vector >= 0 ? e->vectors[op->vector] : NULL,
+      .x = prepared ? e->gathered : row_of(e, op->a, 0),
+      .stride = int8 ? 0 : prepared ? w->in : width_of(e, op->a),
+      .rows = rows,
+      .width = op->out.width,
+  };
   // Many rows: small chunks, so that no thread waits long for the last. Few rows: one stretch a thread, read from memory as one stream.
-  const int32_t units = gated ? w->tiles / 2 : w->tiles, chunks = threads * (rows <= 4 ? 1 : 8);
+  const int32_t units = units_of(op, w), chunks = threads * (rows <= 4 ? 1 : 8);
+  for (int32_t chunk; (chunk = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed)) < chunks;)
+    for (int32_t unit = share(units, chunk, chunks); unit < share(units, chunk + 1, chunks); unit++) run_unit(e, op, &product, unit, e->scratch[thread]);
+}
+
+static int32_t expert_of(const fb_executable *e, const fb_op *op, int32_t pair) {
+  const int32_t choices = op->b.width / 2, expert = (int32_t)row_of(e, op->b, pair / choices)[pair % choices];
+  return expert < 0 || expert >= op->count ? 0 : expert;
+}
+
+// Sorts the choices of all rows by expert, so that each expert's weight is read once for all who chose it.
+static void sort_choices(fb_executable *e, const fb_op *op, int32_t pairs) {
+  int32_t *starts = e->starts;
+  memset(starts, 0, (size_t)(op->count + 1) * sizeof *starts);
+  for (int32_t pair = 0; pair < pairs; pair++) starts[expert_of(e, op, pair) + 1]++;
+  for (int32_t x = 0; x < op->count; x++) starts[x + 1] += starts[x];
+  for (int32_t pair = 0; pair < pairs; pair++) e->pairs[starts[expert_of(e, op, pair)]++] = pair;
+  for (int32_t x = op->count; x > 0; x--) starts[x] = starts[x - 1];  // each had moved on to the next one's start
+  starts[0] = 0;
+}
+
+// expert linear: all experts have a weight of the same kind and shape (cpu-device.node.ts). The units of all experts that anybody chose are one list.
+static void run_expert_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t thread, int32_t threads) {
+  const int32_t *weights = e->ids + op->list, *biases = weights + op->count;
+  const fb_weight *alike = e->weights[weights[0]];
+  const int32_t choices = op->b.width / 2, pairs = step_rows(e, op->a.buffer) * choices;
+  if (pairs == 0) return;
+  if (thread == 0) {
+    sort_choices(e, op, pairs);
+    if (alike->span > 0) shape_activations(e, alike);
+  }
+  fb_pool_barrier(e->device->pool);
+  const int per_choice = op->a.width != alike->in;
+  for (int32_t x = 0; x < op->count; x++) {
+    const int32_t first = share(pairs, thread, threads), last = share(pairs, thread + 1, threads);
+    const int32_t from = e->starts[x] > first ? e->starts[x] : first, to = e->starts[x + 1] < last ? e->starts[x + 1] : last;
+    for (int32_t slot = from; slot < to; slot++) {
+      const int32_t pair = e->pairs[slot];
+      prepare_input(e, e->weights[weights[x]], row_of(e, op->a, pair / choices) + (per_choice ? (size_t)(pair % choices) * (size_t)alike->in : 0), slot);
+    }
+  }
+  fb_pool_barrier(e->device->pool);
+
+  int32_t chosen = 0;
+  for (int32_t x = 0; x < op->count; x++) chosen += e->starts[x + 1] > e->starts[x];
+  const int32_t units = units_of(op, alike), all = chosen * units, chunks = threads * (pairs <= 4 ? 1 : 8);
   for (int32_t chunk; (chunk = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed)) < chunks;) {
-    for (int32_t unit = share(units, chunk, chunks); unit < share(units, chunk + 1, chunks); unit++) {
-      const int32_t column = unit * FB_TILE, count = op->out.width - column < FB_TILE ? op->out.width - column : FB_TILE;
-      if (dequantized)
-        for (int32_t half = 0; half <= gated; half++) dequantize(kernels, w, unit + half * units, tile_weights + (size_t)half * (size_t)w->in * FB_TILE);
-      for (int32_t row = 0; row < rows; row += block) {
-        const int32_t taken = rows - row < block ? rows - row : block;
-        for (int32_t half = 0; half <= gated; half++) {
-          const int32_t tile = unit + half * units;
-          float *to = half ? up : y;
-          if (dequantized) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x + (size_t)row * (size_t)stride, stride, taken, to);
-          else if (w->kind == FB_CODED) kernels->coded_f32(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
-          else if (w->kind == FB_DENSE) kernels->dense(w, tile, x + (size_t)row * (size_t)stride, stride, taken, to);
-          else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, &e->activations, row, taken, to);
-          else if (w->kind == FB_MIXED) kernels->mixed_int8(w, tile, &e->activations, row, taken, to);
-          else kernels->blocks_int8(w, tile, &e->activations, row, taken, to);
-          if (op->vector >= 0) add_bias(to, taken, e->vectors[op->vector] + (size_t)tile * FB_TILE, count);
-        }
-        for (int32_t r = 0; r < taken; r++) {
-          float *out = row_of(e, op->out, row + r) + column;
-          const float *residual = op->b.buffer >= 0 ? row_of(e, op->b, row + r) + column : NULL;
-          if (gated) kernels->silu_mul(y + r * FB_TILE, up + r * FB_TILE, residual, out, count);
-          else if (residual) for (int32_t n = 0; n < count; n++) out[n] = residual[n] + y[r * FB_TILE + n];
-          else memcpy(out, y + r * FB_TILE, (size_t)count * sizeof(float));
-        }
-      }
+    const int32_t first = share(all, chunk, chunks), last = share(all, chunk + 1, chunks);
+    int32_t passed = 0;
+    for (int32_t x = 0; x < op->count && passed < last; x++) {
+      const int32_t rows = e->starts[x + 1] - e->starts[x];
+      if (rows == 0) continue;
+      const fb_product product = {
+          .weight = e->weights[weights[x]],
+          .bias = biases[x] >= 0 ? e->vectors[biases[x]] : NULL,
+          .x = e->gathered + (alike->span > 0 ? 0 : (size_t)e->starts[x] * (size_t)alike->in),
+          .stride = alike->span > 0 ? 0 : alike->in,
+          .first_row = e->starts[x],
+          .rows = rows,
+          .width = op->out.width / choices,
+      };
+      for (int32_t unit = first > passed ? first - passed : 0; unit < units && passed + unit < last; unit++) run_unit(e, op, &product, unit, e->scratch[thread]);
+      passed += units;
     }
   }
 }
@@ -168,12 +319,12 @@ static void rotate(float *head, const float *cosines, const float *sines, int32_
 
 static void run_rope_write(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
   const fb_step_header *h = step_of(e);
-  const fb_rope *r = &e->ropes[op->rope];
+  const fb_rope *r = op->rope < 0 ? NULL : &e->ropes[op->rope];
   const fb_cache *cache = &e->caches[op->cache];
   const int32_t *table = e->block + h->page_tables_at + 2 * e->cache_kinds[op->cache], *positions = e->block + h->positions_at;
-  const int32_t head_dim = cache->head_dim, half = r->rotary_dim / 2;
+  const int32_t head_dim = cache->head_dim, half = r ? r->rotary_dim / 2 : 0;
   EACH_ROW(h->tokens, t) {
-    const float *cosines = r->angles + (size_t)t * (size_t)r->rotary_dim, *sines = cosines + half;
+    const float *cosines = r ? r->angles + (size_t)t * (size_t)r->rotary_dim : NULL, *sines = r ? cosines + half : NULL;
     float *q = row_of(e, op->a, t), *k = row_of(e, op->b, t);
     const float *v = row_of(e, op->c, t);
     for (int32_t i = 0; i < op->a.width; i += head_dim) rotate(q + i, cosines, sines, half);
@@ -215,6 +366,8 @@ static void run_attention(fb_executable *e, const fb_op *op, int32_t index, int3
           .tokens = starts[s + 1] - first < most ? starts[s + 1] - first : most,
           .window = op->number,
           .scale = op->value,
+          .soft_cap = op->factor,
+          .sinks = op->vector >= 0 ? e->vectors[op->vector] : NULL,
           .q = row_of(e, op->a, first) + head * group * cache->head_dim,
           .q_stride = width_of(e, op->a),
           .out = row_of(e, op->out, first) + head * group * cache->head_dim,
@@ -254,7 +407,9 @@ static void run_ops(void *context, int32_t thread, int32_t threads) {
       case FB_OP_ROPE_WRITE: run_rope_write(e, op, thread, threads); break;
       case FB_OP_ATTENTION: run_attention(e, op, i, thread); break;
       case FB_OP_GATHER: run_gather(e, op, thread, threads); break;
-      default: run_sample(e, op, thread, threads); break;
+      case FB_OP_SAMPLE: run_sample(e, op, thread, threads); break;
+      case FB_OP_EXPERT_LINEAR: run_expert_linear(e, op, i, thread, threads); break;
+      default: run_rows(e, op, thread, threads); break;
     }
     fb_pool_barrier(e->device->pool);
   }

@@ -15,6 +15,10 @@ interface AttentionCase {
   readonly rotaryDim?: number;
   readonly window?: number;
   readonly variants?: number;
+  readonly softCap?: number;
+  readonly sinks?: boolean;
+  /** True: nothing is rotated. */
+  readonly unrotated?: boolean;
   readonly schedule: Schedule;
 }
 
@@ -95,6 +99,10 @@ const cases: readonly AttentionCase[] = [
     window,
     schedule: chunked,
   })),
+  ...[0.5, 50].map((softCap) => ({ label: `scores capped at ${softCap}`, ...heads, softCap, schedule: chunked })),
+  { label: "sinks", ...heads, sinks: true, schedule: chunked },
+  { label: "sinks beside a window", ...heads, sinks: true, window: 17, schedule: chunked },
+  { label: "no positions", ...heads, unrotated: true, schedule: chunked },
   {
     label: "two rope variants in one step",
     ...heads,
@@ -121,7 +129,18 @@ const cases: readonly AttentionCase[] = [
   { label: "a long context", heads: 2, kvHeads: 1, headDim: 32, schedule: { lengths: [700, 300], pageSeed: 3 } },
 ];
 
-function build({ heads, kvHeads, headDim, rotaryDim = headDim, window, variants = 1, schedule }: AttentionCase): Build {
+function build({
+  heads,
+  kvHeads,
+  headDim,
+  rotaryDim = headDim,
+  window,
+  variants = 1,
+  softCap,
+  sinks = false,
+  unrotated = false,
+  schedule,
+}: AttentionCase): Build {
   const random = new Random(11);
   const rows = schedule.lengths.reduce((sum, length) => sum + length, 0);
   const data = [heads, kvHeads, kvHeads].map((count) => random.normals(rows * count * headDim));
@@ -145,8 +164,17 @@ function build({ heads, kvHeads, headDim, rotaryDim = headDim, window, variants 
     );
     const cache = program.cache({ kvHeads, headDim }, window === undefined ? {} : { window });
     const out = program.buffer(heads * headDim);
-    program.op({ op: "rope-write", q, k, v, rope: program.rope(rope), cache });
-    program.op({ op: "attention", q, cache, scale: headDim ** -0.5, out });
+    program.op({ op: "rope-write", q, k, v, ...(!unrotated && { rope: program.rope(rope) }), cache });
+    program.op({
+      op: "attention",
+      q,
+      cache,
+      scale: headDim ** -0.5,
+      ...(softCap !== undefined && { softCap }),
+      // From a sink that hardly counts to one that takes nearly all.
+      ...(sinks && { sinks: program.vector(Float32Array.from({ length: heads }, (_, i) => 4 * i - 5)) }),
+      out,
+    });
     return out;
   };
 }

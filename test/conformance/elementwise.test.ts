@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
-import type { View } from "../../src/device/program.ts";
+import type { Op, View } from "../../src/device/program.ts";
 import { blockLayouts } from "../../src/weights/blocks/block-type.ts";
 import type { PackedWeight } from "../../src/weights/packed-weight.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
 import { blockTypes, randomBlocks } from "./random-blocks.ts";
+import type { ProgramBuilder } from "./program-builder.ts";
 import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
 import { f32Tolerance } from "./tolerances.ts";
@@ -145,9 +146,161 @@ const extremes: OpCase = {
   },
 };
 
+const widths = [1, 16, 33, 300] as const;
+
+/** Ops from one view to another of its shape, in place and elsewhere. */
+function mapCases(
+  label: string,
+  deviation: number,
+  op: (program: ProgramBuilder, input: View, out: View) => Op,
+): readonly OpCase[] {
+  return widths.flatMap((width) =>
+    [true, false].map((inPlace): OpCase => {
+      const x = random.normals(7 * width, deviation);
+      return {
+        label: `${label} of ${width}${inPlace ? ", in place" : ""}`,
+        rows: 7,
+        build: (program) => {
+          const input = program.input(x, width);
+          const out = inPlace ? input : program.buffer(width);
+          program.op(op(program, input, out));
+          return out;
+        },
+      };
+    }),
+  );
+}
+
+const layerNormCases = mapCases("layer-norm", 5, (program, input, out) => ({
+  op: "layer-norm",
+  input,
+  weight: program.vector(new Random(2).normals(input.width)),
+  bias: program.vector(new Random(3).normals(input.width)),
+  eps: 1e-5,
+  out,
+}));
+
+const activations = ["silu", "gelu", "gelu-tanh"] as const;
+
+const activateCases = [0.01, 1, 6].flatMap((deviation) => [
+  ...activations.flatMap((activation) =>
+    mapCases(`${activation}, deviation ${deviation}`, deviation, (_, input, out) => ({
+      op: "activate",
+      activation,
+      input,
+      out,
+    })),
+  ),
+  ...mapCases(`soft-cap at 4, deviation ${deviation}`, deviation, (_, input, out) => ({
+    op: "soft-cap",
+    cap: 4,
+    input,
+    out,
+  })),
+]);
+
+const gluKinds = (["gelu", "gelu-tanh", { clampedAt: 1.5 }] as const).flatMap((activation) =>
+  widths.map((width): OpCase => {
+    const [gates, ups] = [4, 2].map((deviation) => random.normals(5 * width, deviation));
+    return {
+      label: `glu of ${width}, ${JSON.stringify(activation)}`,
+      rows: 5,
+      build: (program) => {
+        const gate = program.input(gates, width);
+        program.op({ op: "glu", activation, gate, up: program.input(ups, width), out: gate });
+        return gate;
+      },
+    };
+  }),
+);
+
+const addCases = [true, false].flatMap((isGated) =>
+  widths.map((width): OpCase => {
+    const [x, y, gates] = [width, width, 1].map((columns) => random.normals(9 * columns, 2));
+    return {
+      label: `add of ${width}${isGated ? ", gated" : ""}`,
+      rows: 9,
+      build: (program) => {
+        const residual = program.input(y, width);
+        const gate = isGated ? { gate: program.input(gates, 1) } : {};
+        program.op({ op: "add", input: program.input(x, width), ...gate, residual, out: residual });
+        return residual;
+      },
+    };
+  }),
+);
+
+const scaledEmbed: OpCase = {
+  label: "embed with a scale",
+  rows: 8,
+  build: (program) => {
+    const out = program.buffer(24);
+    const table = randomDense(new Random(7), { inFeatures: 24, outFeatures: 24 }, "bf16");
+    program.op({ op: "embed", table: program.weight(table), scale: Math.sqrt(24), out });
+    return out;
+  },
+};
+
+const regroupCases = (
+  [
+    [3, 16, 4],
+    [2, 1, 40],
+    [2, 20, 3],
+  ] as const
+).map(([parts, groupWidth, groups]): OpCase => {
+  const width = parts * groupWidth * groups;
+  const x = random.normals(6 * width);
+  return {
+    label: `regroup ${groups} groups of ${parts} parts by ${groupWidth}`,
+    rows: 6,
+    build: (program) => {
+      const out = program.buffer(width);
+      program.op({ op: "regroup", input: program.input(x, width), parts, groupWidth, out });
+      return out;
+    },
+  };
+});
+
+const routeCases = (["softmax", "normalized"] as const).flatMap((weighting) =>
+  (
+    [
+      [4, 2],
+      [6, 6],
+      [128, 8],
+      [1, 1],
+    ] as const
+  ).map(([experts, choices]): OpCase => {
+    const logits = random.normals(11 * experts, 3);
+    if (experts > 1) logits[1] = logits[0] = 20; // equals: the first goes first
+    return {
+      label: `route to ${choices} of ${experts}, ${weighting}`,
+      rows: 11,
+      build: (program) => {
+        const out = program.buffer(2 * choices);
+        program.op({ op: "route", logits: program.input(logits, experts), weighting, out });
+        return out;
+      },
+    };
+  }),
+);
+
 const suites = [
-  [exact, [...embedCases, ...gatherCases]],
-  [f32Tolerance, [...normCases, zeros, ...gluCases, extremes]],
+  [exact, [...embedCases, ...gatherCases, ...regroupCases]],
+  [
+    f32Tolerance,
+    [
+      ...normCases,
+      zeros,
+      ...gluCases,
+      extremes,
+      ...layerNormCases,
+      ...activateCases,
+      ...gluKinds,
+      ...addCases,
+      scaledEmbed,
+      ...routeCases,
+    ],
+  ],
 ] as const;
 
 const expected = new Map<OpCase, Float32Array>();

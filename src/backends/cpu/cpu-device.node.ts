@@ -9,11 +9,12 @@ import type {
 } from "../../device/backend.ts";
 import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
-import type { CacheSpec } from "../../device/program.ts";
+import type { CacheSpec, ExpertLinearOp, Program } from "../../device/program.ts";
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { commonGroupSize } from "../../weights/mixed-groups.ts";
 import {
+  describeSummary,
   summarize,
   type AffineZeroWeight,
   type BlockWeight,
@@ -30,8 +31,8 @@ import {
 import { blockGrid, blockSpan, blockTypeCode } from "./block-types.ts";
 import { CpuExecutable } from "./cpu-executable.node.ts";
 import { CpuWeight } from "./cpu-weight.node.ts";
-import { encodeProgram, floatTypeCodes, refusesProgram } from "./encode-program.ts";
 import { codedForm, haveSameTables, rowScales } from "./coded-weight.ts";
+import { encodeProgram, floatTypeCodes } from "./encode-program.ts";
 import { activationSpan, chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
 import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 
@@ -144,8 +145,7 @@ export class CpuDevice implements Device {
     checkBinding(binding, pagePositions);
     const { program, vectors, limits } = binding;
     const weights = binding.weights.map((weight, i) => this.#ownWeight(weight, program.weights[i], i));
-    const refusal = refusesProgram(program);
-    if (refusal !== undefined) throw new UnsupportedError(refusal);
+    for (const op of program.ops) if (op.op === "expert-linear") checkAlike(program, op, weights);
     const { words, floats } = encodeProgram(program, vectors, limits, this.cacheType);
     const pointers = BigUint64Array.from(weights, ({ pointer }) => pointer);
     const pointer = this.#library.executableOpen(this.#pointer, words, floats, pointers);
@@ -316,6 +316,19 @@ export class CpuDevice implements Device {
       );
     return weight;
   }
+}
+
+/** The library reads the inputs of all experts in one form, and takes one kernel for all of them. */
+function checkAlike({ weights }: Program, { weights: experts }: ExpertLinearOp, prepared: readonly CpuWeight[]): void {
+  const formOf = (id: number): string =>
+    `${prepared[id].kernel} of ${weights[id].summaries.map(describeSummary).join(" + ")}`;
+  const [first] = experts;
+  const other = experts.find((id) => formOf(id) !== formOf(first));
+  if (other !== undefined)
+    throw new UnsupportedError(
+      `cpu: experts that are stored in different ways do not run together: ${weights[first].parts[0]} is ${formOf(first)}, ` +
+        `${weights[other].parts[0]} is ${formOf(other)}`,
+    );
 }
 
 /** The bytes of a part, and what native/cpu calls their orders. */

@@ -7,7 +7,7 @@ import type { FloatType } from "../../weights/packed-weight.ts";
 export const floatTypeCodes: Readonly<Record<FloatType, number>> = { f32: 0, f16: 1, bf16: 2 };
 
 /** FB_OP_* of native/cpu/fewbit_cpu.h. */
-const opCodes: Readonly<Partial<Record<Op["op"], number>>> = {
+const opCodes: Readonly<Record<Op["op"], number>> = {
   embed: 0,
   "rms-norm": 1,
   linear: 2,
@@ -16,10 +16,19 @@ const opCodes: Readonly<Partial<Record<Op["op"], number>>> = {
   attention: 5,
   gather: 6,
   sample: 7,
+  "layer-norm": 8,
+  activate: 9,
+  "soft-cap": 10,
+  add: 11,
+  regroup: 12,
+  route: 13,
+  "expert-linear": 14,
+  "expert-sum": 15,
 };
 
 /** FB_ACTIVATION_* of native/cpu/fewbit_cpu.h; 0 stands for none. */
-const activationCodes: Readonly<Partial<Record<Activation, number>>> = { silu: 1 };
+const activationCodes: Readonly<Record<Activation, number>> = { silu: 1, gelu: 2, "gelu-tanh": 3 };
+const clampedSwigluCode = 4;
 
 const opWords = 24;
 /** Outputs of a tile: a gated linear pairs a tile of gates with a tile of ups. */
@@ -31,25 +40,6 @@ export interface EncodedProgram {
   readonly words: Int32Array;
   /** Vectors and rope tables. */
   readonly floats: Float32Array;
-}
-
-/** What the library cannot do yet of what a program can say; undefined: it runs the program. */
-export function refusesProgram({ ops }: Program): string | undefined {
-  for (const op of ops) {
-    const where = `the cpu backend has no ${op.op} op`;
-    if (opCodes[op.op] === undefined) return where;
-    if ((op.op === "embed" || op.op === "linear") && op.scale !== undefined) return `${where} with a scale`;
-    const glu = op.op === "linear" ? op.glu : op.op === "glu" ? op.activation : undefined;
-    if (glu !== undefined && gluCode(glu) === undefined) return `${where} with this activation`;
-    if (op.op === "rope-write" && op.rope === undefined) return `${where} without positions`;
-    if (op.op === "attention" && (op.softCap !== undefined || op.sinks !== undefined))
-      return `${where} with soft-caps or sinks`;
-  }
-  return undefined;
-}
-
-function gluCode(glu: Glu): number | undefined {
-  return typeof glu === "string" ? activationCodes[glu] : undefined;
 }
 
 /** Writes a checked program in the form that fb_executable_open reads; the layout is in native/cpu/fewbit_cpu.h. */
@@ -76,7 +66,8 @@ export function encodeProgram(
   }
   body.push(...limits.pageCounts);
   for (const { pageKind, kvHeads, headDim } of program.caches) body.push(pageKind, kvHeads, headDim);
-  const records = ops.flatMap((op) => [...encodeOp(op, program)]);
+  const ids: number[] = [];
+  const records = ops.flatMap((op) => [...encodeOp(op, program, ids)]);
 
   const header = [
     ops.length,
@@ -92,29 +83,41 @@ export function encodeProgram(
     limits.maxOutputs,
     floatTypeCodes[cacheType],
     floats.length,
+    ids.length,
   ];
-  return { words: Int32Array.from([...header, ...body, ...records]), floats: Float32Array.from(floats) };
+  return { words: Int32Array.from([...header, ...body, ...ids, ...records]), floats: Float32Array.from(floats) };
 }
 
-/** A gated linear whose half is no whole number of tiles becomes a plain one, into a buffer of its own, and a gate. */
+/**
+ * A gated linear whose half is no whole number of tiles becomes a plain one, into a buffer of its own, and a gate. Of experts the halves
+ * alternate then, and are regrouped first.
+ */
 function splitRaggedGates(program: Program): Pick<Program, "ops" | "buffers"> {
   const buffers = [...program.buffers];
   const ops = program.ops.flatMap((op): EncodableOp[] => {
-    if (op.op !== "linear" || op.glu === undefined || op.out.width % tileOutputs === 0) return [op];
-    const half = op.out.width;
-    const buffer = buffers.push({ name: "ragged-gate", rows: buffers[op.input.buffer].rows, width: 2 * half }) - 1;
-    const { glu: activation, residual, out, ...plain } = op;
-    return [
-      { ...plain, out: { buffer, offset: 0, width: 2 * half } },
-      {
-        op: "glu",
-        activation,
-        gate: { buffer, offset: 0, width: half },
-        up: { buffer, offset: half, width: half },
-        ...(residual && { residual }),
-        out,
-      },
-    ];
+    if ((op.op !== "linear" && op.op !== "expert-linear") || op.glu === undefined) return [op];
+    const choices = op.op === "linear" ? 1 : op.routes.width / 2;
+    if ((op.out.width / choices) % tileOutputs === 0) return [op];
+    const { glu: activation, out, ...plain } = op;
+    const { rows } = buffers[op.input.buffer];
+    const width = 2 * out.width;
+    const wide = (name: string): View => ({ buffer: buffers.push({ name, rows, width }) - 1, offset: 0, width });
+    const both = wide("ragged-gate");
+    const gateOf = (halves: View, residual?: View): EncodableOp => ({
+      op: "glu",
+      activation,
+      gate: { ...halves, width: out.width },
+      up: { ...halves, offset: out.width, width: out.width },
+      ...(residual && { residual }),
+      out,
+    });
+    if (plain.op === "linear") {
+      const { residual, ...alone } = plain;
+      return [{ ...alone, out: both }, gateOf(both, residual)];
+    }
+    const halves = wide("ragged-halves");
+    const groupWidth = out.width / choices;
+    return [{ ...plain, out: both }, { op: "regroup", input: both, parts: 2, groupWidth, out: halves }, gateOf(halves)];
   });
   return { ops, buffers };
 }
@@ -122,16 +125,20 @@ function splitRaggedGates(program: Program): Pick<Program, "ops" | "buffers"> {
 /** The library's gate can add a residual, which programs have no need to say. */
 type EncodableOp = Op & { readonly residual?: View };
 
-function encodeOp(op: EncodableOp, program: Program): Int32Array {
+/** `ids` grows by the lists that the op refers to. */
+function encodeOp(op: EncodableOp, program: Program, ids: number[]): Int32Array {
   const record = new Int32Array(opWords);
-  record[0] = opCodes[op.op] ?? -1;
+  const values = new Float32Array(record.buffer);
+  record[0] = opCodes[op.op];
   const setView = (index: number, view: View = noView) =>
     record.set([view.buffer, view.offset, view.width], 1 + 3 * index);
   const setIds = (weight = -1, vector = -1, cache = -1, rope = -1) => record.set([weight, vector, cache, rope], 13);
   const setNumbers = (number: number, value: number) => {
     record[17] = number;
-    new Float32Array(record.buffer)[18] = value;
+    values[18] = value;
   };
+  const setFactor = (factor = 1) => (values[19] = factor);
+  const setList = (list: number, count = 0) => record.set([list, count], 20);
   const [a, b, c, out] = [0, 1, 2, 3];
   for (const index of [a, b, c, out]) setView(index);
   setIds();
@@ -140,6 +147,7 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
     case "embed":
       setView(out, op.out);
       setIds(op.table);
+      setFactor(op.scale);
       break;
     case "rms-norm":
       setView(a, op.input);
@@ -152,14 +160,15 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
       setView(b, op.residual);
       setView(out, op.out);
       setIds(op.weight, op.bias);
-      setNumbers(op.glu === undefined ? 0 : (gluCode(op.glu) ?? 0), 0);
+      setNumbers(gluCode(op.glu), gluLimit(op.glu));
+      setFactor(op.scale);
       break;
     case "glu":
       setView(a, op.gate);
       setView(b, op.up);
       setView(c, op.residual);
       setView(out, op.out);
-      setNumbers(gluCode(op.activation) ?? 0, 0);
+      setNumbers(gluCode(op.activation), gluLimit(op.activation));
       break;
     case "rope-write":
       setView(a, op.q);
@@ -170,8 +179,9 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
     case "attention":
       setView(a, op.q);
       setView(out, op.out);
-      setIds(-1, -1, op.cache);
+      setIds(-1, op.sinks, op.cache);
       setNumbers(program.pageKinds[program.caches[op.cache].pageKind].window ?? 0, op.scale);
+      setFactor(op.softCap ?? 0);
       break;
     case "gather":
       setView(a, op.input);
@@ -180,8 +190,67 @@ function encodeOp(op: EncodableOp, program: Program): Int32Array {
     case "sample":
       setView(a, op.logits);
       break;
+    case "layer-norm":
+      setView(a, op.input);
+      setView(out, op.out);
+      setIds(-1, op.weight);
+      setNumbers(0, op.eps);
+      setList(op.bias);
+      break;
+    case "activate":
+      setView(a, op.input);
+      setView(out, op.out);
+      setNumbers(activationCodes[op.activation], 0);
+      break;
+    case "soft-cap":
+      setView(a, op.input);
+      setView(out, op.out);
+      setNumbers(0, op.cap);
+      break;
+    case "add":
+      setView(a, op.input);
+      setView(b, op.gate);
+      setView(c, op.residual);
+      setView(out, op.out);
+      break;
+    case "regroup":
+      setView(a, op.input);
+      setView(out, op.out);
+      setNumbers(op.parts, 0);
+      setList(0, op.groupWidth);
+      break;
+    case "route":
+      setView(a, op.logits);
+      setView(out, op.out);
+      setNumbers(op.weighting === "normalized" ? 1 : 0, 0);
+      break;
+    case "expert-linear":
+      setView(a, op.input);
+      setView(b, op.routes);
+      setView(out, op.out);
+      setNumbers(gluCode(op.glu), gluLimit(op.glu));
+      setFactor();
+      setList(ids.length, op.weights.length);
+      ids.push(...op.weights, ...op.weights.map((_, expert) => op.biases?.[expert] ?? -1));
+      break;
+    case "expert-sum":
+      setView(a, op.input);
+      setView(b, op.routes);
+      setView(c, op.residual);
+      setView(out, op.out);
+      break;
     default:
-      throw new TypeError(`${op.op} was refused before`);
+      op satisfies never;
   }
   return record;
+}
+
+/** 0 stands for none. */
+function gluCode(glu: Glu | undefined): number {
+  if (glu === undefined) return 0;
+  return typeof glu === "string" ? activationCodes[glu] : clampedSwigluCode;
+}
+
+function gluLimit(glu: Glu | undefined): number {
+  return typeof glu === "object" ? glu.clampedAt : 0;
 }

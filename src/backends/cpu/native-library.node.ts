@@ -130,7 +130,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 7;
+const abi = 8;
 
 let loaded: NativeLibrary | undefined;
 
