@@ -56,6 +56,10 @@ export class GgmlCheckpoint implements Checkpoint {
     return this.#parts.model?.config;
   }
 
+  get hasNormsPlusOne(): boolean {
+    return this.#parts.model?.hasNormsPlusOne ?? false;
+  }
+
   get generationConfig(): undefined {
     return undefined;
   }

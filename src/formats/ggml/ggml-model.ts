@@ -4,6 +4,8 @@ import type { JsonObject } from "../../util/json.ts";
 export interface GgmlModel {
   /** As a config.json would have it. */
   readonly config: JsonObject;
+  /** As WeightSource has it. */
+  readonly hasNormsPlusOne?: boolean;
   /** The tensor, without ".weight" or ".bias", that holds a module of the model; undefined: the file has no name for it. */
   nameOf(module: string): string | undefined;
   /** How many heads the rows of a module belong to, where they are in the order of rotated pairs (pair-rows.ts); undefined: they are not. */

@@ -5,9 +5,28 @@ export interface GgufArchitecture {
   readonly modelType: string;
   /** True: the rows of q and k are in the order of rotated pairs (pair-rows.ts). */
   readonly pairRows: boolean;
+  /** True: the file holds 1 + w of norms that multiply by 1 + w. */
+  readonly hasNormsPlusOne?: boolean;
   /** Modules of a block whose tensors are not called as in `blockTensors`. */
   readonly blockTensors?: Readonly<Record<string, string>>;
+  /** Members of config.json that this architecture has beyond the usual; undefined ones are left out. */
+  readonly config?: (read: ArchitectureKeys) => Readonly<Record<string, number | boolean | undefined>>;
 }
+
+/** The metadata under the architecture's name, "gemma2.attention.sliding_window" by "attention.sliding_window". */
+export interface ArchitectureKeys {
+  readonly number: (key: string) => number | undefined;
+  readonly boolean: (key: string) => boolean | undefined;
+  /** Elements of a head: what is rotated may be fewer. */
+  readonly headDim: number | undefined;
+}
+
+/** Gemma's norms around both sublayers, OLMo's behind them. */
+const normsAround = {
+  post_attention_layernorm: "post_attention_norm",
+  pre_feedforward_layernorm: "ffn_norm",
+  post_feedforward_layernorm: "post_ffw_norm",
+};
 
 /** By `general.architecture`. Mistral's and Mixtral's files say "llama". */
 const architectures: Readonly<Record<string, GgufArchitecture>> = {
@@ -15,7 +34,61 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
   qwen2: { className: "Qwen2ForCausalLM", modelType: "qwen2", pairRows: false },
   qwen3: { className: "Qwen3ForCausalLM", modelType: "qwen3", pairRows: false },
   phi3: { className: "Phi3ForCausalLM", modelType: "phi3", pairRows: false },
+  olmo2: { className: "Olmo2ForCausalLM", modelType: "olmo2", pairRows: false, blockTensors: normsAround },
+  granite: {
+    className: "GraniteForCausalLM",
+    modelType: "granite",
+    pairRows: true,
+    config: ({ number }) => ({
+      attention_multiplier: number("attention.scale"),
+      embedding_multiplier: number("embedding_scale"),
+      residual_multiplier: number("residual_scale"),
+      logits_scaling: number("logit_scale"),
+    }),
+  },
+  stablelm: {
+    className: "StableLmForCausalLM",
+    modelType: "stablelm",
+    pairRows: false,
+    config: ({ number, boolean, headDim }) => ({
+      layer_norm_eps: number("attention.layer_norm_epsilon"),
+      partial_rotary_factor: share(number("rope.dimension_count"), headDim),
+      use_parallel_residual: boolean("use_parallel_residual"),
+    }),
+  },
+  gemma: { className: "GemmaForCausalLM", modelType: "gemma", pairRows: false, hasNormsPlusOne: true },
+  gemma2: {
+    className: "Gemma2ForCausalLM",
+    modelType: "gemma2",
+    pairRows: false,
+    hasNormsPlusOne: true,
+    blockTensors: normsAround,
+    // No key says what scores are divided by: llama.cpp takes the head's size for all.
+    config: ({ number, headDim }) => ({
+      attn_logit_softcapping: number("attn_logit_softcapping"),
+      final_logit_softcapping: number("final_logit_softcapping"),
+      sliding_window: number("attention.sliding_window"),
+      query_pre_attn_scalar: headDim,
+    }),
+  },
+  gemma3: {
+    className: "Gemma3ForCausalLM",
+    modelType: "gemma3_text",
+    pairRows: false,
+    hasNormsPlusOne: true,
+    blockTensors: normsAround,
+    config: ({ number, headDim }) => ({
+      final_logit_softcapping: number("final_logit_softcapping"),
+      sliding_window: number("attention.sliding_window"),
+      rope_local_base_freq: number("rope.freq_base_swa"),
+      query_pre_attn_scalar: headDim,
+    }),
+  },
 };
+
+function share(part: number | undefined, whole: number | undefined): number | undefined {
+  return part === undefined || whole === undefined ? undefined : part / whole;
+}
 
 /** The architecture of a name; undefined: no model of ours has it. */
 export function ggufArchitecture(name: string): GgufArchitecture | undefined {

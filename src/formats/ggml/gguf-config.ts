@@ -24,27 +24,35 @@ export const ropeFactorNames = ["rope_freqs.weight", "rope_factors_short.weight"
  */
 export function ggufConfig(
   name: string,
-  { className, modelType }: GgufArchitecture,
+  { className, modelType, config }: GgufArchitecture,
   { metadata, tensors, factors }: GgufFacts,
 ): JsonObject {
   const key = (rest: string): string => `${name}.${rest}`;
   const heads = perModel(metadata, key("attention.head_count"));
   const embedding = tensors.get("token_embd.weight");
+  const hiddenSize = metadata.count(key("embedding_length"));
+  const keyLength = metadata.count(key("attention.key_length"));
+  const usualHeadDim = hiddenSize === undefined || heads === undefined ? undefined : hiddenSize / heads;
   const fields: Record<string, JsonValue | undefined> = {
     architectures: [className],
     model_type: modelType,
     vocab_size: embedding?.shape[0] ?? metadata.count(key("vocab_size")),
-    hidden_size: metadata.count(key("embedding_length")),
+    hidden_size: hiddenSize,
     intermediate_size: perModel(metadata, key("feed_forward_length")),
     num_hidden_layers: metadata.count(key("block_count")),
     num_attention_heads: heads,
     num_key_value_heads: perModel(metadata, key("attention.head_count_kv")) ?? heads,
-    head_dim: metadata.count(key("attention.key_length")),
+    head_dim: keyLength,
     rms_norm_eps: metadata.number(key("attention.layer_norm_rms_epsilon")),
     max_position_embeddings: metadata.count(key("context_length")),
     tie_word_embeddings: !tensors.has("output.weight"),
     rope_theta: metadata.number(key("rope.freq_base")) ?? 10_000,
     ...ropeScaling(metadata, name, factors),
+    ...config?.({
+      number: (rest) => metadata.number(key(rest)),
+      boolean: (rest) => metadata.boolean(key(rest)),
+      headDim: keyLength ?? usualHeadDim,
+    }),
     bos_token_id: metadata.count("tokenizer.ggml.bos_token_id"),
     eos_token_id: endTokens(metadata),
   };

@@ -19,6 +19,7 @@ export function ggufModel(facts: GgufFacts): GgmlModel | undefined {
   const config = ggufConfig(name, architecture, facts);
   return {
     config,
+    hasNormsPlusOne: architecture.hasNormsPlusOne ?? false,
     nameOf: (module) => ggufName(module, architecture),
     pairedHeads: (module) => (architecture.pairRows ? headsOf(module, config) : undefined),
   };
