@@ -6,6 +6,7 @@ import { ggmlOutline, ggmlWeight } from "../formats/ggml/ggml-weight.ts";
 import type { GgmlModel } from "../formats/ggml/ggml-model.ts";
 import type { EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import { pairsToHalves } from "../formats/ggml/pair-rows.ts";
+import { TensorSlice } from "../containers/tensor-slice.ts";
 import type { Folder } from "../io/folder.ts";
 import { FormatError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -150,6 +151,11 @@ export class GgmlCheckpoint implements Checkpoint {
   }
 
   #find(module: string, part: string): RawTensor<GgmlType> | undefined {
+    const expert = part === "weight" ? this.#parts.model?.expertOf?.(module) : undefined;
+    if (expert !== undefined) {
+      const stack = this.tensors.get(`${expert.stack}.weight`);
+      return stack && withLabel(this.label, () => new TensorSlice(stack, expert.index));
+    }
     const name = this.#parts.model?.nameOf(module);
     return name === undefined ? undefined : this.tensors.get(`${name}.${part}`);
   }

@@ -8,6 +8,8 @@ export interface GgmlModel {
   readonly hasNormsPlusOne?: boolean;
   /** The tensor, without ".weight" or ".bias", that holds a module of the model; undefined: the file has no name for it. */
   nameOf(module: string): string | undefined;
+  /** As nameOf, for an expert's matrix that lies in a stack of all of them. Absent: files of this kind have none. */
+  readonly expertOf?: (module: string) => { readonly stack: string; readonly index: number } | undefined;
   /** How many heads the rows of a module belong to, where they are in the order of rotated pairs (pair-rows.ts); undefined: they are not. */
   pairedHeads(module: string): number | undefined;
 }

@@ -28,11 +28,27 @@ const normsAround = {
   post_feedforward_layernorm: "post_ffw_norm",
 };
 
-/** By `general.architecture`. Mistral's and Mixtral's files say "llama". */
+/** What files of mixtures say of their experts. */
+const expertKeys = ({ number }: ArchitectureKeys) => ({
+  num_experts: number("expert_count"),
+  num_local_experts: number("expert_count"),
+  num_experts_per_tok: number("expert_used_count"),
+  moe_intermediate_size: number("expert_feed_forward_length"),
+  shared_expert_intermediate_size: number("expert_shared_feed_forward_length"),
+});
+
+/** By `general.architecture`. Mistral's files say "llama", and so do Mixtral's. */
 const architectures: Readonly<Record<string, GgufArchitecture>> = {
   llama: { className: "LlamaForCausalLM", modelType: "llama", pairRows: true },
   qwen2: { className: "Qwen2ForCausalLM", modelType: "qwen2", pairRows: false },
   qwen3: { className: "Qwen3ForCausalLM", modelType: "qwen3", pairRows: false },
+  qwen2moe: { className: "Qwen2MoeForCausalLM", modelType: "qwen2_moe", pairRows: false, config: expertKeys },
+  qwen3moe: {
+    className: "Qwen3MoeForCausalLM",
+    modelType: "qwen3_moe",
+    pairRows: false,
+    config: (keys) => ({ ...expertKeys(keys), norm_topk_prob: true }), // llama.cpp does so without asking
+  },
   phi3: { className: "Phi3ForCausalLM", modelType: "phi3", pairRows: false },
   olmo2: { className: "Olmo2ForCausalLM", modelType: "olmo2", pairRows: false, blockTensors: normsAround },
   granite: {
@@ -90,7 +106,15 @@ function share(part: number | undefined, whole: number | undefined): number | un
   return part === undefined || whole === undefined ? undefined : part / whole;
 }
 
+const mixtral: GgufArchitecture = {
+  className: "MixtralForCausalLM",
+  modelType: "mixtral",
+  pairRows: true,
+  config: expertKeys,
+};
+
 /** The architecture of a name; undefined: no model of ours has it. */
-export function ggufArchitecture(name: string): GgufArchitecture | undefined {
+export function ggufArchitecture(name: string, hasExperts: boolean): GgufArchitecture | undefined {
+  if (name === "llama" && hasExperts) return mixtral;
   return Object.hasOwn(architectures, name) ? architectures[name] : undefined;
 }

@@ -2,7 +2,7 @@ import type { JsonObject } from "../../util/json.ts";
 import { headsOf, type GgmlModel } from "./ggml-model.ts";
 import { ggufArchitecture } from "./gguf-architecture.ts";
 import { ggufConfig, type GgufFacts } from "./gguf-config.ts";
-import { ggufName } from "./gguf-names.ts";
+import { ggufExpert, ggufName } from "./gguf-names.ts";
 
 /**
  * The model of a GGUF file; undefined: it holds none, but tensors or a vocabulary by themselves. An architecture that is not known gets a
@@ -11,7 +11,7 @@ import { ggufName } from "./gguf-names.ts";
 export function ggufModel(facts: GgufFacts): GgmlModel | undefined {
   const name = facts.metadata.string("general.architecture");
   if (name === undefined || !facts.metadata.has(`${name}.block_count`)) return undefined;
-  const architecture = ggufArchitecture(name);
+  const architecture = ggufArchitecture(name, (facts.metadata.count(`${name}.expert_count`) ?? 0) > 0);
   if (architecture === undefined) {
     const config: JsonObject = Object.assign(Object.create(null) as JsonObject, { architectures: [name] });
     return { config, nameOf: () => undefined, pairedHeads: () => undefined };
@@ -21,6 +21,7 @@ export function ggufModel(facts: GgufFacts): GgmlModel | undefined {
     config,
     hasNormsPlusOne: architecture.hasNormsPlusOne ?? false,
     nameOf: (module) => ggufName(module, architecture),
+    expertOf: ggufExpert,
     pairedHeads: (module) => (architecture.pairRows ? headsOf(module, config) : undefined),
   };
 }

@@ -22,7 +22,30 @@ const blockTensors: Readonly<Record<string, string>> = {
   "mlp.up_proj": "ffn_up",
   "mlp.gate_up_proj": "ffn_up", // Phi-3: twice as many rows, those of the gate first
   "mlp.down_proj": "ffn_down",
+  "mlp.gate": "ffn_gate_inp",
+  "block_sparse_moe.gate": "ffn_gate_inp",
+  "mlp.shared_expert.gate_proj": "ffn_gate_shexp",
+  "mlp.shared_expert.up_proj": "ffn_up_shexp",
+  "mlp.shared_expert.down_proj": "ffn_down_shexp",
+  "mlp.shared_expert_gate": "ffn_gate_inp_shexp",
 };
+
+/** The stacks of all experts' matrices, by what models call an expert's. */
+const expertStacks: Readonly<Record<string, string>> = {
+  gate_proj: "ffn_gate_exps",
+  up_proj: "ffn_up_exps",
+  down_proj: "ffn_down_exps",
+  w1: "ffn_gate_exps",
+  w3: "ffn_up_exps",
+  w2: "ffn_down_exps",
+};
+
+/** The stack, without ".weight", that holds an expert's matrix, and its place there; undefined: the module is no expert's. */
+export function ggufExpert(module: string): { readonly stack: string; readonly index: number } | undefined {
+  const [, layer, index, part] = /^model\.layers\.(\d+)\..+\.experts\.(\d+)\.(\w+)$/.exec(module) ?? [];
+  if (part === undefined || !Object.hasOwn(expertStacks, part)) return undefined;
+  return { stack: `blk.${layer}.${expertStacks[part]}`, index: Number(index) };
+}
 
 /**
  * The tensor, without ".weight" or ".bias", that holds a module of the model; undefined: GGUF has no name for it.
