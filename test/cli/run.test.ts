@@ -56,7 +56,7 @@ describe.skipIf(!isBuilt)("token ids in, token ids out", () => {
 
   test("a prompt of one token", async () => {
     const result = await fewbitJson<RunJson>(["run", llama.path, "--ids", "5", "--max-tokens", "2", ...greedy]);
-    expect(result.usage).toEqual({ promptTokens: 1, completionTokens: 2 });
+    expect(result.usage).toEqual({ promptTokens: 1, cachedTokens: 0, completionTokens: 2 });
   });
 
   test("the answer ends with the context", async () => {
