@@ -13,7 +13,7 @@
 #include "half.h"
 
 // Largest difference from what is expected, over the root mean square of what is expected. 0: every bit is the same.
-enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, MIXED_INT8, MIXED_DEQUANTIZE, BLOCKS_INT8, BLOCKS_DEQUANTIZE, DENSE, SILU_MUL, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
+enum { PACK, QUANTIZE, AFFINE_INT8, DEQUANTIZE, TILE_F32, MIXED_INT8, MIXED_DEQUANTIZE, BLOCKS_INT8, BLOCKS_DEQUANTIZE, DENSE, GLU, CONVERT, RMS_NORM, ATTENTION, LOG_SUM_EXP, MEASURE, ROWS };
 static const struct {
   const char *name;
   double tolerance;
@@ -29,7 +29,7 @@ static const struct {
     [BLOCKS_INT8] = {"blocks_int8", 2e-6, "as affine_int8"},
     [BLOCKS_DEQUANTIZE] = {"blocks_dequantize", 0, "exact products, one addition of a minimum, one multiplication by a factor"},
     [DENSE] = {"dense", 2e-6, "f32 sums in the same order but for the last 16 lanes, fused or not"},
-    [SILU_MUL] = {"silu_mul", 5e-7, "exp within 2 ulp, near 0 nearly always the same"},
+    [GLU] = {"glu", 5e-7, "exp within 2 ulp, near 0 nearly always the same"},
     [CONVERT] = {"widen, narrow", 0, "conversions are exact, or rounded to nearest even"},
     [RMS_NORM] = {"rms_norm", 2e-6, "f32 sum of squares"},
     [ATTENTION] = {"attention", 6e-6, "scores up to 10: an error of f32 there is one of 10 times as much in exp"},
@@ -279,7 +279,7 @@ static void check_affine(affine_case c) {
   uint8_t *zeros = c.zeros ? random_bytes(groups * out * (size_t)c.bits / 8) : NULL;
   uint32_t *order = c.ordered ? shuffled(c.in) : NULL;
   const fb_affine_part part = {.out = c.out, .code_order = FB_CODES_LSB_K, .zero_order = c.zeros ? c.zeros - 1 : 0, .codes = codes, .scales = scales, .zeros = zeros};
-  fb_weight *w = packed((fb_affine_shape){order, c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span}, &part);
+  fb_weight *w = packed((fb_affine_shape){order, c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span, 1}, &part);
   check_dequantize(&c, label, w, codes, scales, zeros);
 
   float *x = random_floats((size_t)ROW_COUNT * (size_t)c.in);
@@ -319,8 +319,8 @@ static void check_order(int32_t order, int32_t bits, int32_t in, int32_t out, si
   uint32_t *identity = memory((size_t)in * sizeof *identity);
   for (int32_t k = 0; k < in; k++) identity[k] = (uint32_t)k;
   const fb_affine_part part = {.out = out, .code_order = order, .zero_order = FB_ZEROS_BYTES, .codes = codes, .scales = scales, .zeros = zeros};
-  fb_weight *found = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F16, 1, 0}, &part);
-  fb_weight *expected = packed((fb_affine_shape){identity, in, out, bits, in, FB_F16, 1, 0}, &part);
+  fb_weight *found = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F16, 1, 0, 1}, &part);
+  fb_weight *expected = packed((fb_affine_shape){identity, in, out, bits, in, FB_F16, 1, 0, 1}, &part);
   expect_same(PACK, label, found->codes, expected->codes, (size_t)(found->tiles * found->blocks * bits) * 64);
   for (int32_t n = 0; n < out; n++)
     expect_same(PACK, label, found->zeros + n, zeros + n, 1);  // of one group
@@ -338,7 +338,7 @@ static void check_sparse_24(int32_t bits, int32_t in, int32_t out) {
   memset(codes, bits == 4 ? 0x99 : 0x81, size * (size_t)bits / 16);  // every code kept is one more than that of 0
   for (size_t i = 0; i < size / 8; i++) positions[i] = (uint8_t)(pairs[random_below(6)] | pairs[random_below(6)] << 4);
   const fb_affine_part part = {.out = out, .code_order = FB_CODES_SPARSE_24, .codes = codes, .positions = positions, .scales = scales};
-  fb_weight *w = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F32, 0, 0}, &part);
+  fb_weight *w = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F32, 0, 0, 1}, &part);
   float *tile = zeroed_floats((size_t)in * FB_TILE);
   for (int32_t t = 0; t < w->tiles; t++) {
     tested->affine_dequantize(w, t, tile);
@@ -511,17 +511,18 @@ static void check_vectors(int32_t n) {
   snprintf(label, sizeof label, "%d values", n);
   const size_t length = (size_t)n, bytes = length * sizeof(float);
   float *gate = random_floats(length), *up = random_floats(length), *found = zeroed_floats(length), *expected = zeroed_floats(length);
-  for (int32_t reach = 3; reach <= 60; reach += 57) {  // near 0, then also where the sigmoid is 0 or 1
-    for (size_t i = 0; i < length; i++) gate[i] = random_value() * (float)reach;
-    tested->silu_mul(gate, up, NULL, found, n);
-    portable->silu_mul(gate, up, NULL, expected, n);
-    expect_close(SILU_MUL, label, found, expected, length);
-    memcpy(found, up, bytes);
-    memcpy(expected, up, bytes);
-    tested->silu_mul(gate, up, found, found, n);  // the residual is where the result goes
-    portable->silu_mul(gate, up, expected, expected, n);
-    expect_close(SILU_MUL, label, found, expected, length);
-  }
+  for (int32_t activation = FB_ACTIVATION_SILU; activation <= FB_ACTIVATION_CLAMPED_SWIGLU; activation++)
+    for (int32_t reach = 3; reach <= 60; reach += 57) {  // near 0, then also where the sigmoid is 0 or 1
+      for (size_t i = 0; i < length; i++) gate[i] = random_value() * (float)reach;
+      tested->glu(activation, 7, gate, up, NULL, found, n);
+      portable->glu(activation, 7, gate, up, NULL, expected, n);
+      expect_close(GLU, label, found, expected, length);
+      memcpy(found, up, bytes);
+      memcpy(expected, up, bytes);
+      tested->glu(activation, 7, gate, up, found, found, n);  // the residual is where the result goes
+      portable->glu(activation, 7, gate, up, expected, expected, n);
+      expect_close(GLU, label, found, expected, length);
+    }
 
   tested->rms_norm(gate, up, 1e-5f, found, n);
   portable->rms_norm(gate, up, 1e-5f, expected, n);
