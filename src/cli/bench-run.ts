@@ -70,7 +70,7 @@ async function benchRun(argument: string | undefined, flags: BenchRunFlags): Pro
 /** Exact activations bring an f32 cache along elsewhere; here the cache stays what peers have. */
 function benchOptions(flags: BenchRunFlags): EngineOptions {
   const options = engineOptions(flags);
-  const wantsExact = options.activations === "f32" && options.backend !== "reference";
+  const wantsExact = options.activations === "f32" && options.dtype === undefined && options.backend !== "reference";
   return wantsExact && options.cacheType === undefined ? { ...options, cacheType: "f16" } : options;
 }
 

@@ -6,6 +6,7 @@ import type { Backend, BackendName, Device, DeviceOptions } from "../device/back
 import type { Refusal } from "../device/kernel-choice.ts";
 import { requireFloatType } from "../formats/float-type.ts";
 import { modelOf } from "../llm/load-engine.ts";
+import { storedDtype } from "../llm/stored-dtype.ts";
 import type { Model } from "../models/model.ts";
 import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
@@ -50,7 +51,7 @@ export async function findRunners(
   const runners: Runner[] = [];
   for (const backend of backends) {
     try {
-      await using device = await backend.open(options);
+      await using device = await backend.open({ ...options, storedDtype: storedDtype(checkpoint, needs.model) });
       runners.push({ backend: backend.name, canRun: true, detail: device.description, ...ask(device, needs) });
     } catch (error) {
       runners.push({ backend: backend.name, detail: reasonOf(error), ...nothing });
@@ -66,7 +67,8 @@ export async function describeProgram(
   options: DeviceOptions,
   signal: AbortSignal,
 ): Promise<string> {
-  await using device = await backend.open(options);
+  const model = modelOf(checkpoint);
+  await using device = await backend.open({ ...options, storedDtype: storedDtype(checkpoint, model) });
   const prepare: Device["prepare"] = async (parts) => ({
     kernel: device.chooseLinear(parts.map(summarize)).kernel,
     byteLength: 0,
@@ -74,7 +76,7 @@ export async function describeProgram(
     [Symbol.dispose]: () => undefined,
   });
   const chooser = { prepare, refusesToFuse: device.refusesToFuse.bind(device) };
-  using compiled = await compileModel({ model: modelOf(checkpoint), source: checkpoint, device: chooser, signal });
+  using compiled = await compileModel({ model, source: checkpoint, device: chooser, signal });
   return formatProgram(compiled.program);
 }
 

@@ -1,4 +1,4 @@
-import type { PackedWeight, WeightSummary } from "../weights/packed-weight.ts";
+import type { FloatType, PackedWeight, WeightSummary } from "../weights/packed-weight.ts";
 import type { KernelChoice } from "./kernel-choice.ts";
 import type { Program } from "./program.ts";
 import type { Step, StepLimits, StepResult } from "./step.ts";
@@ -35,8 +35,12 @@ export interface DeviceOptions {
   readonly threads?: number;
   /** How linears take their input; absent: what is fastest there. "f32" is exact everywhere. */
   readonly activations?: ActivationType;
-  /** How keys and values are kept; absent: f32 with f32 activations, else what is fastest. */
+  /** How keys and values are kept; absent: f32 where `dtype` or `activations` is, else what is fastest. */
   readonly cacheType?: CacheType;
+  /** What buffers hold between ops, as somebody asked for it; absent: `storedDtype`. See chooseDtype. */
+  readonly dtype?: FloatType;
+  /** What the checkpoint's embedding holds, which nobody asked for. */
+  readonly storedDtype?: FloatType;
 }
 
 /**
@@ -48,6 +52,8 @@ export interface Device extends AsyncDisposable {
   /** For people: "AVX-512 VNNI, 2 threads". */
   readonly description: string;
   readonly threads: number;
+  /** What its buffers hold between ops; sums are f32 whatever it is. */
+  readonly dtype: FloatType;
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
   /** Positions in a page of its caches. */

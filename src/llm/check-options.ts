@@ -1,4 +1,5 @@
 import { maxThreads } from "../device/backend.ts";
+import { dtypeChoices } from "../device/choose-dtype.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
@@ -13,7 +14,8 @@ const largestCount = 2 ** 26;
 
 /** Throws RequestError naming the option that is not what EngineOptions says. Which backends there are, the host knows. */
 export function checkEngineOptions(options: EngineOptions): void {
-  const { activations, cacheType, prefixReuse } = options;
+  const { dtype, activations, cacheType, prefixReuse } = options;
+  requireOneOf("dtype", dtype, dtypeChoices);
   requireOneOf("activations", activations, ["int8", "f32"]);
   requireOneOf("cacheType", cacheType, ["f32", "f16"]);
   requireType("prefixReuse", prefixReuse, "boolean");

@@ -2,10 +2,12 @@ import type { DeviceOptions } from "../device/backend.ts";
 import type { EngineOptions } from "./engine-options.ts";
 
 /** The part of the options that a backend is opened with. */
-export function deviceOptions({ threads, activations, cacheType }: EngineOptions): DeviceOptions {
+export function deviceOptions(options: EngineOptions): DeviceOptions {
+  const { threads, activations, cacheType, dtype } = options;
   return {
     ...(threads !== undefined && { threads }),
     ...(activations !== undefined && { activations }),
     ...(cacheType !== undefined && { cacheType }),
+    ...(dtype !== undefined && dtype !== "auto" && { dtype }),
   };
 }

@@ -1,4 +1,5 @@
 import type { ActivationType, BackendName, CacheType } from "../device/backend.ts";
+import type { DtypeChoice } from "../device/choose-dtype.ts";
 
 /** How a model is run. Plain data: what an engine in another process is told too. */
 export interface EngineOptions {
@@ -9,9 +10,14 @@ export interface EngineOptions {
    * share, step by step; so several models in one process do not fight for them.
    */
   readonly threads?: number | undefined;
+  /**
+   * What activations are between ops; sums are f32 whatever it is. Default "auto": what the checkpoint's embedding is. A backend that lacks
+   * the type computes in f32, as the CPU always does.
+   */
+  readonly dtype?: DtypeChoice | undefined;
   /** How linears take their input; default what is fastest. "f32" is exact everywhere. */
   readonly activations?: ActivationType | undefined;
-  /** How keys and values are kept; default f32 with f32 activations, else what is fastest. */
+  /** How keys and values are kept; default f32 where `dtype` or `activations` is "f32", else what is fastest. */
   readonly cacheType?: CacheType | undefined;
   /** Positions of one sequence, prompt and answer together; default 4096, or less where the model was trained for less. */
   readonly contextLength?: number | undefined;

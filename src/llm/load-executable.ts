@@ -9,6 +9,7 @@ import { deviceOptions } from "./device-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { openDevice } from "./open-device.ts";
 import { planMemory, type MemoryPlanOptions } from "./plan-memory.ts";
+import { storedDtype } from "./stored-dtype.ts";
 
 export interface LoadExecutableOptions {
   readonly backends: readonly Backend[];
@@ -36,10 +37,11 @@ export interface LoadedExecutable extends AsyncDisposable {
  * next one, with a warning that has its reason. Throws as openDevice, compileModel and Device.load; nothing stays open then.
  */
 export async function loadExecutable(options: LoadExecutableOptions): Promise<LoadedExecutable> {
-  const { backends, engine, warn } = options;
+  const { backends, engine, checkpoint, model, warn } = options;
+  const forDevice = { ...deviceOptions(engine), storedDtype: storedDtype(checkpoint, model) };
   const wanted = engine.backend ?? "auto";
   for (let candidates = backends; ;) {
-    const device = await openDevice(candidates, wanted, deviceOptions(engine), warn);
+    const device = await openDevice(candidates, wanted, forDevice, warn);
     const { backend } = device;
     const others = candidates.slice(1 + candidates.findIndex(({ name }) => name === backend));
     try {

@@ -109,11 +109,12 @@ async function startEngine(
 
 /** Only what is plain data: a function cannot go to another process. */
 function engineOptions(options: LoadOptions): EngineOptions {
-  const { backend, threads, activations, cacheType } = options;
+  const { backend, threads, dtype, activations, cacheType } = options;
   const { contextLength, maxSequences, cachePositions, stepTokens, prefixReuse } = options;
   return {
     backend,
     threads,
+    dtype,
     activations,
     cacheType,
     contextLength,

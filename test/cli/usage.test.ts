@@ -92,7 +92,6 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
     ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors or \.gguf files/],
     ["CUDA", ["run", model, "--ids", "1", "--backend", "cuda"], /this build has no cuda backend/],
     ["WebGPU", ["inspect", model, "--backend", "webgpu"], /this build has no webgpu backend/],
-    ["f16", ["run", model, "--ids", "1", "--dtype", "f16"], /compute in f32/],
     [
       "int8 on the reference",
       ["run", model, "--ids", "1", "--backend", "reference", "--cpu-activations", "int8"],

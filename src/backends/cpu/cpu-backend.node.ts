@@ -29,7 +29,8 @@ function probe(options: CpuBackendOptions): BackendReport {
 
 function open(options: CpuBackendOptions, deviceOptions: DeviceOptions): CpuDevice {
   const { threads = defaultThreads(), activations = "int8" } = deviceOptions;
-  const { cacheType = activations === "f32" ? "f32" : "f16" } = deviceOptions;
+  const wantsExact = activations === "f32" || deviceOptions.dtype === "f32";
+  const { cacheType = wantsExact ? "f32" : "f16" } = deviceOptions;
   if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
     throw new RequestError(`cpu: ${threads} threads; from 1 to ${maxThreads} are accepted`);
   const library = loadNativeLibrary();

@@ -77,6 +77,7 @@ export class CpuDevice implements Device {
   readonly backend = "cpu";
   readonly description: string;
   readonly threads: number;
+  readonly dtype = "f32";
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
   readonly pageSize = pagePositions;

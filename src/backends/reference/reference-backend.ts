@@ -1,4 +1,5 @@
 import type { Backend } from "../../device/backend.ts";
+import { chooseDtype } from "../../device/choose-dtype.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { ReferenceDevice } from "./reference-device.ts";
 
@@ -11,14 +12,14 @@ export function createReferenceBackend(): Backend {
       available: true,
       detail: "plain TypeScript, 1 thread, for checking only",
     }),
-    open: async ({ activations = "f32", cacheType = "f32" } = {}) => {
+    open: async ({ activations = "f32", cacheType = "f32", ...options } = {}) => {
       // `threads` is an upper bound, which one thread keeps; these two change results, so that ignoring them would be a lie.
       for (const [option, value] of Object.entries({ activations, cacheType }))
         if (value !== "f32")
           throw new UnsupportedError(
-            `the reference backend computes in f32 only: ${option} ${value} needs another backend`,
+            `the reference backend has neither quantized activations nor a cache of halves: ${option} ${value} needs another backend`,
           );
-      return new ReferenceDevice();
+      return new ReferenceDevice(chooseDtype("reference", ["f32", "f16", "bf16"], options));
     },
   };
 }

@@ -5,9 +5,10 @@ import type { CacheSpec } from "../../device/program.ts";
 import { OutOfMemoryError, RequestError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { dequantizeRows } from "../../weights/dequantize.ts";
-import { describeSummary, type PackedWeight, type WeightSummary } from "../../weights/packed-weight.ts";
+import { describeSummary, type FloatType, type PackedWeight, type WeightSummary } from "../../weights/packed-weight.ts";
 import { pageBytes, PagedCache, pageSize } from "./paged-cache.ts";
 import { ReferenceExecutable } from "./reference-executable.ts";
+import { Rounding } from "./rounding.ts";
 import type { Matrix } from "./running-step.ts";
 import { TimeSlice } from "./time-slice.ts";
 
@@ -21,11 +22,17 @@ const dequantizedAtOnce = 1 << 19;
 
 export class ReferenceDevice implements Device {
   readonly backend = "reference";
-  readonly description = "plain TypeScript, 1 thread";
+  readonly description: string;
   readonly threads = 1;
+  readonly dtype: FloatType;
   readonly activations = "f32";
   readonly cacheType = "f32";
   readonly pageSize = pageSize;
+
+  constructor(dtype: FloatType) {
+    this.dtype = dtype;
+    this.description = `plain TypeScript, 1 thread, ${dtype}`;
+  }
 
   chooseLinear(parts: readonly WeightSummary[]): KernelChoice {
     return chooseKernel(linearKernels, parts, parts.map(describeSummary).join(" + "));
@@ -86,6 +93,7 @@ export class ReferenceDevice implements Device {
         buffers: program.buffers.map((buffer) => new Float32Array(rows[buffer.rows] * buffer.width)),
         caches: program.caches.map((cache) => new PagedCache(cache, limits.pageCounts[cache.pageKind])),
         lastSamples: new Int32Array(limits.maxSequences),
+        rounding: new Rounding(program, this.dtype),
       }),
       "the program's buffers and caches",
     );

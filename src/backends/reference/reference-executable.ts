@@ -60,9 +60,11 @@ async function run(memory: Memory, step: Step): Promise<StepResult> {
   const running = new RunningStep(memory, step, emptyResult(step, vocabSize));
   const slice = new TimeSlice();
   for (const op of ops) {
-    const count = rows[buffers[writtenView(op).buffer].rows];
+    const written = writtenView(op);
+    const count = rows[buffers[written.buffer].rows];
     for (let row = 0; row < count; row++) {
       runRow(running, op, row);
+      memory.rounding.apply(running.row(written, row), written.buffer);
       if (slice.isSpent) await slice.rest();
     }
   }

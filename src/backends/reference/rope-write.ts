@@ -2,7 +2,7 @@ import type { RopeSpec, RopeVariant, RopeWriteOp } from "../../device/program.ts
 import type { RunningStep } from "./running-step.ts";
 
 export function ropeWrite(running: RunningStep, op: RopeWriteOp, t: number): void {
-  const { program, caches } = running.memory;
+  const { program, caches, rounding } = running.memory;
   const { positions, pageTables, ropeVariants } = running.step;
   const cache = caches[op.cache];
   const { headDim, kvHeads, pageKind } = cache.spec;
@@ -21,6 +21,7 @@ export function ropeWrite(running: RunningStep, op: RopeWriteOp, t: number): voi
     const key = cache.key(pageTables[pageKind], s, position, head);
     key.set(k.subarray(head * headDim, (head + 1) * headDim));
     rotate(key, position, rotaryDim, variant);
+    rounding.apply(key);
     cache.value(pageTables[pageKind], s, position, head).set(v.subarray(head * headDim, (head + 1) * headDim));
   }
 }

@@ -1,6 +1,7 @@
 import type { Program, View } from "../../device/program.ts";
 import type { Step, StepResult } from "../../device/step.ts";
 import type { PagedCache } from "./paged-cache.ts";
+import type { Rounding } from "./rounding.ts";
 
 /** A weight [outFeatures][inFeatures] as f32. */
 export interface Matrix {
@@ -19,6 +20,7 @@ export interface Memory {
   readonly caches: readonly PagedCache[];
   /** [maxSequences] by slot. */
   readonly lastSamples: Int32Array;
+  readonly rounding: Rounding;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { maxThreads, type ActivationType, type BackendName, type CacheType } from "../../device/backend.ts";
 import type { FormatOverrides } from "../../formats/weight-format.ts";
+import { dtypeChoices, type DtypeChoice } from "../../device/choose-dtype.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
 import { UnsupportedError } from "../../util/errors.ts";
 import { addOptionWithAliases } from "./alias-option.ts";
@@ -11,7 +12,7 @@ import { integer } from "./parse-number.ts";
 /** What every command takes; `auto` where the user leaves the choice to fewbit. */
 export interface CommonFlags extends HubFlags, OutputFlags {
   readonly backend: BackendName | "auto";
-  readonly dtype: "auto" | "f32" | "bf16" | "f16";
+  readonly dtype: DtypeChoice;
   readonly threads?: number;
   readonly cpuActivations?: ActivationType;
   readonly kvCacheDtype: CacheType | "auto";
@@ -26,9 +27,10 @@ export function addCommonFlags(command: Command): Command {
   command.optionsGroup("Engine:");
   const flags = [
     new Option("--backend <name>", "what computes").choices(["auto", "cpu", "reference", "cuda", "webgpu"]),
-    new Option("--dtype <type>", "what activations are; f32 keeps the KV cache in f32 too").choices([
-      ...["auto", "f32", "bf16", "f16"],
-    ]),
+    new Option(
+      "--dtype <type>",
+      "what activations are between ops: auto is what the checkpoint's embedding is; the cpu computes in f32 whatever it is; f32 keeps the KV cache in f32 too",
+    ).choices(dtypeChoices),
     new Option("--kv-cache-dtype <type>", "how keys and values are kept").choices(["auto", "f32", "f16"]),
   ].map((option) => option.default("auto"));
   flags.push(
@@ -48,24 +50,17 @@ export function addCommonFlags(command: Command): Command {
   return addOutputFlags(command);
 }
 
-/**
- * How the flags would have the model run. CPU and reference compute in f32, so `--dtype f32` only says what the KV cache
- * holds. Throws UnsupportedError for a backend or a type that this build does not have.
- */
+/** How the flags would have the model run. Throws UnsupportedError for a backend that this build does not have. */
 export function engineOptions(flags: CommonFlags): EngineOptions {
   const { backend, dtype, threads, cpuActivations, kvCacheDtype, ctxSize } = flags;
   if (backend === "cuda" || backend === "webgpu")
     throw new UnsupportedError(`this build has no ${backend} backend; --backend takes auto, cpu or reference`);
-  if (dtype === "f16" || dtype === "bf16")
-    throw new UnsupportedError(
-      `the cpu and reference backends compute in f32; --dtype takes auto or f32, not ${dtype}`,
-    );
-  const cacheType = kvCacheDtype === "auto" ? (dtype === "f32" ? "f32" : undefined) : kvCacheDtype;
   return {
     backend,
+    ...(dtype !== "auto" && { dtype }),
     ...(threads !== undefined && { threads }),
     ...(cpuActivations !== undefined && { activations: cpuActivations }),
-    ...(cacheType !== undefined && { cacheType }),
+    ...(kvCacheDtype !== "auto" && { cacheType: kvCacheDtype }),
     ...(ctxSize !== undefined && { contextLength: ctxSize }),
   };
 }
