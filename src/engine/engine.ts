@@ -42,6 +42,8 @@ export interface GenerationRequest {
   readonly maxTokens: number;
   /** Generation ends after one of these, which is reported like every other token. */
   readonly stopIds: readonly number[];
+  /** Tokens before the first at which a stop id may be drawn. Default 0. */
+  readonly minTokens?: number;
   readonly sampling: SamplingParameters;
   /** Reports this many of the likeliest tokens at every position, at most 20. */
   readonly topLogprobs?: number;

@@ -57,7 +57,7 @@ export class SamplingRows {
     // The two halves of a 64-bit two's complement; assignment to u32 takes each modulo 2 ** 32.
     this.#seedLow[row] = sampling.seed;
     this.#seedHigh[row] = Math.floor(sampling.seed / 2 ** 32);
-    this.#pushBias(row, sampling.logitBias);
+    this.#pushBias(row, biasOf(sequence));
     this.#pushCounts(row, sequence.counts);
     this.#topLogprobs = Math.max(this.#topLogprobs, sequence.request.topLogprobs ?? 0);
   }
@@ -106,6 +106,17 @@ export class SamplingRows {
       topLogprobs: this.#topLogprobs,
     };
   }
+}
+
+/** Far below every logit, and finite as devices want it, also divided by a temperature. */
+const never = -1e30;
+
+/** Where it is too early for a stop id, these are as good as impossible. */
+function biasOf({ request, outputLength }: Sequence): SamplingParameters["logitBias"] {
+  const { minTokens = 0, stopIds, sampling } = request;
+  if (outputLength >= minTokens) return sampling.logitBias;
+  const banned = new Set(stopIds);
+  return [...sampling.logitBias.filter(([id]) => !banned.has(id)), ...Array.from(banned, (id) => [id, never] as const)];
 }
 
 /** `array` itself, or a copy that holds at least `length` values. */

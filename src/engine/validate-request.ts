@@ -8,11 +8,13 @@ const longestSalt = 256;
 
 /** Throws RequestError for a request that no engine of this vocabulary could run. */
 export function validateRequest(request: GenerationRequest, vocabSize: number): void {
-  const { promptIds, maxTokens, stopIds, topLogprobs = 0, cacheSalt = "", sampling } = request;
+  const { promptIds, maxTokens, minTokens = 0, stopIds, topLogprobs = 0, cacheSalt = "", sampling } = request;
   if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
   for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
   check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 1, "an integer, at least 1");
+  const isLeast = Number.isSafeInteger(minTokens) && minTokens >= 0 && minTokens <= maxTokens;
+  check("minTokens", minTokens, isLeast, `an integer from 0 to maxTokens, which is ${maxTokens}`);
   const mostTop = Math.min(maxTopLogprobs, vocabSize);
   const hasLegalTop = Number.isInteger(topLogprobs) && topLogprobs >= 0 && topLogprobs <= mostTop;
   check("topLogprobs", topLogprobs, hasLegalTop, `an integer from 0 to ${mostTop}`);

@@ -67,10 +67,10 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   requireSignal(signal);
   const isBias = logitBias === undefined || (Array.isArray(logitBias) && logitBias.every(Array.isArray));
   check("logitBias", logitBias, isBias, "a list of [token id, bias]");
-  const { maxTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed } = options;
+  const { maxTokens, minTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed } = options;
   const { repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const numbers = {
-    ...{ maxTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed },
+    ...{ maxTokens, minTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed },
     ...{ repetitionPenalty, presencePenalty, frequencyPenalty },
   };
   for (const [name, value] of Object.entries(numbers)) requireType(name, value, "number");
@@ -101,13 +101,16 @@ export function checkChat(messages: string | readonly ChatMessage[], options: Te
   requireObject("options", options);
   check("messages", messages, typeof messages === "string" || Array.isArray(messages), "a text or a list of messages");
   if (typeof messages !== "string") messages.forEach((message, i) => requireObject(`messages[${i}]`, message));
-  const { system, tools, templateVariables, now, addGenerationPrompt } = options;
+  const { system, tools, templateVariables, now, addGenerationPrompt, continueFinalMessage } = options;
   requireType("system", system, "string");
   check("tools", tools, tools === undefined || Array.isArray(tools), "a list");
   if (templateVariables !== undefined) requireObject("templateVariables", templateVariables);
   const isDate = now === undefined || (now instanceof Date && !Number.isNaN(now.getTime()));
   check("now", now, isDate, "a valid Date");
   requireType("addGenerationPrompt", addGenerationPrompt, "boolean");
+  requireType("continueFinalMessage", continueFinalMessage, "boolean");
+  if (addGenerationPrompt === true && continueFinalMessage === true)
+    throw new RequestError("addGenerationPrompt begins a turn, and continueFinalMessage goes on with one; give one");
 }
 
 /** The options' signal, if they have one that can be listened to. */

@@ -10,6 +10,8 @@ import type { SamplingChoices } from "./sampling-defaults.ts";
 export interface GenerateOptions extends SamplingChoices {
   /** Tokens of the answer, at least 1. Default: as many as the context holds. */
   readonly maxTokens?: number | undefined;
+  /** Tokens before the first at which the answer may end by itself, at a stop text or at a stop token. Default 0. */
+  readonly minTokens?: number | undefined;
   /**
    * Texts that end the answer; they are not part of it, and nothing of them is ever said. A special token that is spelled so ends it too,
    * though it has no text. At most 64, of at most 1,024 characters. Default none.
@@ -44,8 +46,10 @@ export interface TemplateOptions {
   readonly templateVariables?: Readonly<Record<string, unknown>> | undefined;
   /** The time that templates see which write a date. Default the clock. */
   readonly now?: Date | undefined;
-  /** Whether the text ends where the model's turn begins. Default true. */
+  /** Whether the text ends where the model's turn begins. Default true; false with `continueFinalMessage`. */
   readonly addGenerationPrompt?: boolean | undefined;
+  /** Whether the text ends within the last message, which the model goes on writing. Default false. */
+  readonly continueFinalMessage?: boolean | undefined;
 }
 
 export interface ChatOptions extends GenerateOptions, TemplateOptions {}

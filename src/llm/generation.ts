@@ -162,7 +162,12 @@ class Answer {
     this.#emit(event);
     this.#stopToken = this.#job.stopTokens.get(event.id);
     if (!this.#stopIds.has(event.id) || this.#isShown(event.id))
-      this.#say(this.#stops.push(this.#decoder?.push(event.id) ?? ""));
+      this.#say(this.#unstopped(this.#decoder?.push(event.id) ?? ""));
+  }
+
+  /** What of the text comes before a stop text; it is too early for one as long as minTokens have not come. */
+  #unstopped(text: string): string {
+    return this.#tokens.length > (this.#job.request.minTokens ?? 0) ? this.#stops.push(text) : text;
   }
 
   /** What ends an answer is text only where special tokens are, and it was not asked for as a text to stop at. */

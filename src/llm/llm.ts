@@ -8,6 +8,7 @@ import { checkChat, checkGenerateOptions, checkIds, checkPrompt, checkText, sign
 import { conversationOf, samplingParameters, stopStrings } from "./generation-options.ts";
 import type { ChatOptions, GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import { Generation, type GenerationJob } from "./generation.ts";
+import { cutBehindLastMessage } from "./cut-behind-last-message.ts";
 import { ChatRenderer, type ModelText } from "./model-text.ts";
 import type { SamplingChoices } from "./sampling-defaults.ts";
 
@@ -97,15 +98,18 @@ export class LLM implements AsyncDisposable {
    */
   async applyTemplate(messages: string | readonly ChatMessage[], options: TemplateOptions = {}): Promise<string> {
     checkChat(messages, options);
-    const { system, tools, templateVariables, now, addGenerationPrompt } = options;
+    const { system, tools, templateVariables, now, continueFinalMessage = false } = options;
+    const { addGenerationPrompt = continueFinalMessage ? false : undefined } = options;
     const template = this.#renderer.template(tools !== undefined);
-    return template.render({
-      messages: conversationOf(messages, system),
+    const conversation = conversationOf(messages, system);
+    const text = template.render({
+      messages: conversation,
       ...(tools !== undefined && { tools }),
       ...(addGenerationPrompt !== undefined && { addGenerationPrompt }),
       ...(templateVariables !== undefined && { extra: templateVariables }),
       ...(now !== undefined && { now }),
     });
+    return continueFinalMessage ? cutBehindLastMessage(text, conversation) : text;
   }
 
   /**
@@ -180,7 +184,13 @@ export class LLM implements AsyncDisposable {
   }
 
   #job(promptIds: readonly number[], options: GenerateOptions): GenerationJob {
-    const { maxTokens = this.info.contextLength, ignoreEos = false, skipSpecial = true, cacheSalt } = options;
+    const {
+      maxTokens = this.info.contextLength,
+      minTokens,
+      ignoreEos = false,
+      skipSpecial = true,
+      cacheSalt,
+    } = options;
     const { logprobs = options.topLogprobs !== undefined, topLogprobs, stopIds = [] } = options;
     const stops = stopStrings(options);
     const { tokenizer } = this;
@@ -195,6 +205,7 @@ export class LLM implements AsyncDisposable {
       sampling: samplingParameters(options, this.#samplingDefaults),
       ...(topLogprobs !== undefined && { topLogprobs }),
       ...(cacheSalt !== undefined && { cacheSalt }),
+      ...(minTokens !== undefined && { minTokens }),
     };
     // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
     validateRequest(request, this.info.vocabSize);

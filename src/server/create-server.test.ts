@@ -110,6 +110,30 @@ test("a chat goes by the model's template", async () => {
   });
 });
 
+test("the last message is gone on with", async () => {
+  const messages = [{ role: "user", content: [{ type: "text", text: textOf(promptIds) }] }];
+  const body = { messages, continue_final_message: true, add_generation_prompt: false, max_tokens: 3, ...greedy };
+  const response = await serverOf().post("/v1/chat/completions", body);
+  const { result } = llm.generate([1, ...promptIds], { temperature: 0, ignoreEos: true, maxTokens: 3 });
+  expect(await response.json()).toMatchObject({ choices: [{ message: { content: (await result).text } }] });
+});
+
+test("an answer does not end before its least length, whether by a token or by a text", async () => {
+  const stop = { stop_token_ids: [greedyIds[0]], stop: textOf([greedyIds[1]]) };
+  const answer = async (rest: object): Promise<string> => {
+    const response = await serverOf().post("/v1/completions", {
+      prompt: promptIds,
+      max_tokens: 6,
+      ...stop,
+      ...greedy,
+      ...rest,
+    });
+    return ((await response.json()) as Chunk).choices[0].text;
+  };
+  expect(await answer({})).toBe("");
+  expect((await answer({ min_tokens: 4 })).length).toBeGreaterThanOrEqual(4);
+});
+
 test("a model without a template refuses a chat, with a status also where a stream was wanted", async () => {
   await using bare = await loadLLM(host, tinyModel({ without: ["tokenizer_config.json"] }));
   const { post } = serverOf({ models: new Map([["bare", bare]]) });
@@ -133,6 +157,13 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
       { code: "context_length_exceeded" },
     ],
     ["too large a body", () => post("/v1/completions", { prompt: "a".repeat(3000) }), 413, {}],
+    ["an absurd number of answers", () => post("/v1/completions", { prompt: "a", n: 1e9 }), 400, { param: "n" }],
+    ["answers to choose from", () => post("/v1/completions", { prompt: "a", best_of: 2 }), 400, { param: "best_of" }],
+    ["a gap to fill", () => post("/v1/completions", { prompt: "a", suffix: "b" }), 400, { param: "suffix" }],
+    ["too many stop texts", () => post("/v1/completions", { prompt: "a", stop: Array(200).fill("b") }), 400, { param: "stop" }], // prettier-ignore
+    ["an image", () => post("/v1/chat/completions", { messages: [{ role: "user", content: [{ type: "image_url" }] }] }), 400, { param: "messages.0.content.0" }], // prettier-ignore
+    ["deep JSON", () => post("/v1/completions", "[".repeat(1000)), 400, { message: expect.stringContaining("deep") as string }], // prettier-ignore
+    ["a form", () => post("/v1/completions", "prompt=a", { headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, {}], // prettier-ignore
     ["another path", () => get("/v1/nothing"), 404, { code: "unknown_url" }],
     ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "json_object" } }), 400, { param: "response_format.type" }], // prettier-ignore
   ])("%s", async (_, send, status, error) => {

@@ -1,49 +1,64 @@
 import type { ZodType } from "zod";
+import { isNestedDeeper } from "../util/json.ts";
 import { ApiError } from "./api-error.ts";
 
+/** Levels of a body: a chat template's tojson may then go through them by recursion. */
+const deepest = 256;
+
 /**
- * A request's body as JSON of the schema's form. Throws ApiError: 413 for more bytes than allowed, which are counted as they come; 400 for
- * what is no JSON, or of another form, naming the first field that is wrong.
+ * A request's body as JSON of the schema's form. Throws ApiError: 413 for more bytes than allowed, which are counted as they come; 415 for a
+ * form's content type, which a page of another origin can send without asking; 400 for what is no JSON, or of another form, naming the first
+ * field that is wrong.
  */
 export async function readJson<Value>(request: Request, schema: ZodType<Value>, maxBytes: number): Promise<Value> {
-  const text = await readText(request, maxBytes);
+  const type = request.headers.get("content-type") ?? "application/json";
+  if (/^(application\/x-www-form-urlencoded|multipart\/)/i.test(type))
+    throw new ApiError(415, "invalid_request_error", "the body must be JSON: send it as content-type application/json");
+  const bytes = await readBytes(request, maxBytes);
+  if (isNestedDeeper(bytes, deepest)) throw invalid(`the body is nested more than ${deepest} levels deep`);
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    throw new ApiError(400, "invalid_request_error", "the body is not valid JSON");
+    throw invalid("the body is not valid JSON");
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const param = issue?.path.join(".") ?? "";
-  throw new ApiError(
-    400,
-    "invalid_request_error",
-    `${param === "" ? "the body" : param}: ${issue?.message ?? "is wrong"}`,
-    {
-      param: param === "" ? null : param,
-    },
-  );
+  throw invalid(`${param === "" ? "the body" : param}: ${issue?.message ?? "is wrong"}`, param);
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+function invalid(message: string, param = ""): ApiError {
+  return new ApiError(400, "invalid_request_error", message, { param: param === "" ? null : param });
+}
+
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = (): ApiError =>
     new ApiError(413, "invalid_request_error", `the body has more than ${maxBytes} bytes, which are not read`);
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
-  if (request.body === null) return "";
-  const decoder = new TextDecoder();
+  if (request.body === null) return new Uint8Array(0);
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
-  let text = "";
+  const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
+    if (done) return joined(chunks, length);
     length += value.byteLength;
     if (length > maxBytes) {
       await reader.cancel();
       throw tooLarge();
     }
-    text += decoder.decode(value, { stream: true });
+    chunks.push(value);
   }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
 }

@@ -26,7 +26,8 @@ export function parseJson(bytes: Uint8Array, label: string, limits: JsonLimits =
   if (bytes.byteLength > limits.maxBytes) {
     throw new FormatError(`${label}: has ${bytes.byteLength} bytes; at most ${limits.maxBytes} are read`);
   }
-  checkDepth(bytes, label, limits.maxDepth);
+  if (isNestedDeeper(bytes, limits.maxDepth))
+    throw new FormatError(`${label}: is nested more than ${limits.maxDepth} levels deep`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -59,8 +60,8 @@ export function jsonType(value: JsonValue): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-/** Counts brackets outside of strings, before anything is built: the walk over the result may then recurse. */
-function checkDepth(bytes: Uint8Array, label: string, maxDepth: number): void {
+/** Counts the brackets of JSON outside of strings, before anything is built: the walk over the result may then recurse. */
+export function isNestedDeeper(bytes: Uint8Array, maxDepth: number): boolean {
   let depth = 0;
   let inString = false;
   for (let i = 0; i < bytes.byteLength; i++) {
@@ -70,9 +71,10 @@ function checkDepth(bytes: Uint8Array, label: string, maxDepth: number): void {
       else if (byte === 0x22) inString = false;
     } else if (byte === 0x22) inString = true;
     else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > maxDepth) throw new FormatError(`${label}: is nested more than ${maxDepth} levels deep`);
+      if (++depth > maxDepth) return true;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
   }
+  return false;
 }
 
 function withoutPrototypes(value: JsonValue): JsonValue {

@@ -2,36 +2,32 @@ import { z } from "zod";
 import type { ChatOptions } from "../../llm/generation-options.ts";
 import type { Generation } from "../../llm/generation.ts";
 import type { LLM } from "../../llm/llm.ts";
-import type { ChatMessage } from "../../text/chat-message.ts";
 import { eventStream } from "../event-stream.ts";
 import { mergeStreams } from "../merge-streams.ts";
 import { randomId } from "../random-id.ts";
 import { chatLogprob } from "./logprobs.ts";
+import { chatMessages, messages } from "./messages.ts";
 import { generateOptions, samplingFields } from "./sampling-fields.ts";
+import { systemFingerprint } from "./system-fingerprint.ts";
 import { finishReasonBody, usageBody } from "./usage.ts";
-
-const message = z.looseObject({
-  role: z.string(),
-  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
-});
 
 /** The body of POST /v1/chat/completions. Fields that are not known are left aside, as everybody does. */
 export const chatRequest = z.object({
   ...samplingFields,
-  messages: z.array(message).min(1, "is empty; a chat needs at least one message"),
+  messages,
   max_completion_tokens: z.int().min(1).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
   tools: z.array(z.looseObject({ type: z.string() })).nullish(),
   chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
   add_generation_prompt: z.boolean().nullish(),
+  continue_final_message: z.boolean().nullish(),
   response_format: z
     .object({
       type: z.literal("text", { error: 'only {"type":"text"} is supported: answers cannot be held to a form yet' }),
     })
     .nullish(),
 });
-
 export type ChatRequest = z.infer<typeof chatRequest>;
 
 /** Answers a conversation; `signal` fires when the client has gone. */
@@ -43,18 +39,18 @@ export async function chatCompletions(
 ): Promise<Response> {
   const gone = new AbortController();
   const options = chatOptions(request, AbortSignal.any([signal, gone.signal]));
-  const answers = options.map((each) => llm.chat(request.messages as readonly ChatMessage[], each));
-  const head = { id: `chatcmpl-${randomId()}`, created: Math.floor(Date.now() / 1000), model };
+  const conversation = chatMessages(request.messages);
+  const answers = options.map((each) => llm.chat(conversation, each));
+  const head = {
+    id: `chatcmpl-${randomId()}`,
+    created: Math.floor(Date.now() / 1000),
+    model,
+    system_fingerprint: systemFingerprint(llm),
+  };
   if (!request.stream) return Response.json(await whole(llm, request, answers, head));
   // A request that is refused gets a status; afterwards it is too late for one.
   await Promise.all(answers.map((answer) => answer.accepted));
   return eventStream(chunks(llm, request, answers, head), () => gone.abort());
-}
-
-interface Head {
-  readonly id: string;
-  readonly created: number;
-  readonly model: string;
 }
 
 function chatOptions(request: ChatRequest, signal: AbortSignal): readonly ChatOptions[] {
@@ -66,22 +62,26 @@ function chatOptions(request: ChatRequest, signal: AbortSignal): readonly ChatOp
     ...(request.tools != null && request.tools.length > 0 && { tools: request.tools }),
     ...(request.chat_template_kwargs != null && { templateVariables: request.chat_template_kwargs }),
     ...(request.add_generation_prompt != null && { addGenerationPrompt: request.add_generation_prompt }),
+    ...(request.continue_final_message != null && { continueFinalMessage: request.continue_final_message }),
     signal,
   }));
 }
 
-async function whole(llm: LLM, { logprobs }: ChatRequest, answers: readonly Generation[], head: Head): Promise<object> {
+async function whole(llm: LLM, request: ChatRequest, answers: readonly Generation[], head: object): Promise<object> {
   const results = await Promise.all(answers.map(({ result }) => result));
   return {
     ...head,
     object: "chat.completion",
     choices: results.map((result, index) => ({
       index,
-      message: { role: "assistant", content: result.text },
-      logprobs: logprobs ? { content: (result.logprobs ?? []).map((event) => chatLogprob(llm, event)) } : null,
+      message: { role: "assistant", content: result.text, refusal: null },
+      logprobs: request.logprobs ? { content: (result.logprobs ?? []).map((event) => chatLogprob(llm, event)) } : null,
       finish_reason: finishReasonBody(result.finishReason),
     })),
-    usage: usageBody(results.map(({ usage }) => usage)),
+    usage: usageBody(
+      results.map(({ usage }) => usage),
+      answers.length,
+    ),
   };
 }
 
@@ -89,9 +89,15 @@ async function* chunks(
   llm: LLM,
   { logprobs, stream_options: streamOptions }: ChatRequest,
   answers: readonly Generation[],
-  head: Head,
+  head: object,
 ): AsyncGenerator<object> {
-  const chunk = (choices: readonly object[]): object => ({ ...head, object: "chat.completion.chunk", choices });
+  const wantsUsage = streamOptions?.include_usage === true;
+  const chunk = (choices: readonly object[]): object => ({
+    ...head,
+    object: "chat.completion.chunk",
+    choices,
+    ...(wantsUsage && { usage: null }),
+  });
   const choice = (index: number, delta: object, rest: object = {}): object =>
     chunk([{ index, delta, logprobs: null, finish_reason: null, ...rest }]);
   for (const index of answers.keys()) yield choice(index, { role: "assistant", content: "" });
@@ -102,7 +108,8 @@ async function* chunks(
     else if (event.type === "finished")
       yield choice(index, {}, { finish_reason: finishReasonBody(event.finishReason) });
   }
-  if (!streamOptions?.include_usage) return;
+  if (!wantsUsage) return;
   const results = await Promise.all(answers.map(({ result }) => result));
-  yield { ...chunk([]), usage: usageBody(results.map(({ usage }) => usage)) };
+  const usages = results.map(({ usage }) => usage);
+  yield { ...chunk([]), usage: usageBody(usages, answers.length) };
 }

@@ -1,15 +1,18 @@
 import { z } from "zod";
 import type { Generation } from "../../llm/generation.ts";
 import type { LLM } from "../../llm/llm.ts";
+import { ApiError } from "../api-error.ts";
 import { eventStream } from "../event-stream.ts";
 import { mergeStreams } from "../merge-streams.ts";
 import { randomId } from "../random-id.ts";
 import { completionLogprobs } from "./logprobs.ts";
 import { generateOptions, samplingFields } from "./sampling-fields.ts";
+import { systemFingerprint } from "./system-fingerprint.ts";
 import { finishReasonBody, usageBody } from "./usage.ts";
 
 const ids = z.array(z.int().min(0)).min(1);
 const mostPrompts = 64;
+const mostAnswers = 128;
 
 /** The body of POST /v1/completions, the older API: texts or token ids, continued as they are. */
 export const completionRequest = z.object({
@@ -17,6 +20,7 @@ export const completionRequest = z.object({
   prompt: z.union([z.string(), z.array(z.string()).min(1).max(mostPrompts), ids, z.array(ids).min(1).max(mostPrompts)]),
   logprobs: z.int().min(0).max(20).nullish(),
   echo: z.boolean().nullish(),
+  suffix: z.string().nullish(),
 });
 
 export type CompletionRequest = z.infer<typeof completionRequest>;
@@ -34,6 +38,7 @@ export async function completions(
   const gone = new AbortController();
   const signals = AbortSignal.any([signal, gone.signal]);
   const prompts = promptsOf(request);
+  refuse(request, prompts.length);
   const texts = prompts.map((prompt) => (request.echo ? textOf(llm, prompt) : ""));
   const count = request.n ?? 1;
   const answers = prompts.flatMap((prompt) =>
@@ -47,10 +52,26 @@ export async function completions(
     ),
   );
   const echoOf = (index: number): string => texts[Math.floor(index / count)];
-  const head = { id: `cmpl-${randomId()}`, object: "text_completion", created: Math.floor(Date.now() / 1000), model };
+  const head = {
+    id: `cmpl-${randomId()}`,
+    object: "text_completion",
+    created: Math.floor(Date.now() / 1000),
+    model,
+    system_fingerprint: systemFingerprint(llm),
+  };
   if (!request.stream) return Response.json(await whole(llm, request, answers, echoOf, head));
   await Promise.all(answers.map((answer) => answer.accepted));
   return eventStream(chunks(llm, request, answers, echoOf, head), () => gone.abort());
+}
+
+function refuse({ n, echo, logprobs, suffix }: CompletionRequest, prompts: number): void {
+  const wrong = (param: string, message: string): never => {
+    throw new ApiError(400, "invalid_request_error", `${param}: ${message}`, { param });
+  };
+  if ((n ?? 1) * prompts > mostAnswers) wrong("n", `${prompts} prompts make more than ${mostAnswers} answers`);
+  if (suffix) wrong("suffix", "the model continues texts, and does not fill gaps in them");
+  if (echo && logprobs != null)
+    wrong("echo", "the prompt's own log-probabilities are not computed; leave out logprobs");
 }
 
 function promptsOf({ prompt }: CompletionRequest): readonly (string | readonly number[])[] {
@@ -64,11 +85,12 @@ function textOf(llm: LLM, prompt: string | readonly number[]): string {
 
 async function whole(
   llm: LLM,
-  { logprobs }: CompletionRequest,
+  request: CompletionRequest,
   answers: readonly Generation[],
   echoOf: (index: number) => string,
   head: object,
 ): Promise<object> {
+  const { logprobs } = request;
   const results = await Promise.all(answers.map(({ result }) => result));
   return {
     ...head,
@@ -78,20 +100,25 @@ async function whole(
       logprobs: logprobs == null ? null : completionLogprobs(llm, result.logprobs ?? [], echoOf(index).length),
       finish_reason: finishReasonBody(result.finishReason),
     })),
-    usage: usageBody(results.map(({ usage }) => usage)),
+    usage: usageBody(
+      results.map(({ usage }) => usage),
+      request.n ?? 1,
+    ),
   };
 }
 
 async function* chunks(
   llm: LLM,
-  { logprobs, stream_options: streamOptions }: CompletionRequest,
+  { n, logprobs, stream_options: streamOptions }: CompletionRequest,
   answers: readonly Generation[],
   echoOf: (index: number) => string,
   head: object,
 ): AsyncGenerator<object> {
+  const wantsUsage = streamOptions?.include_usage === true;
   const choice = (index: number, text: string, rest: object = {}): object => ({
     ...head,
     choices: [{ index, text, logprobs: null, finish_reason: null, ...rest }],
+    ...(wantsUsage && { usage: null }),
   });
   const offsets = answers.map((_, index) => echoOf(index).length);
   for (const index of answers.keys()) if (echoOf(index) !== "") yield choice(index, echoOf(index));
@@ -104,7 +131,8 @@ async function* chunks(
     } else if (event.type === "finished")
       yield choice(index, "", { finish_reason: finishReasonBody(event.finishReason) });
   }
-  if (!streamOptions?.include_usage) return;
+  if (!wantsUsage) return;
   const results = await Promise.all(answers.map(({ result }) => result));
-  yield { ...head, choices: [], usage: usageBody(results.map(({ usage }) => usage)) };
+  const usages = results.map(({ usage }) => usage);
+  yield { ...head, choices: [], usage: usageBody(usages, n ?? 1) };
 }

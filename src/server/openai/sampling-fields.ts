@@ -1,23 +1,36 @@
 import { z } from "zod";
-import type { GenerateOptions } from "../../llm/generation-options.ts";
+import { longestStop, mostStops, type GenerateOptions } from "../../llm/generation-options.ts";
+import { ApiError } from "../api-error.ts";
 
-/** OpenAI's names, and those that vLLM and llama-server have added. Ranges are checked where the numbers are used. */
+const stopText = z.string().min(1).max(longestStop);
+
+/** Every step copies them to the device. */
+const mostBiases = 1024;
+
+/** OpenAI's names, and those that vLLM and llama-server have added. Ranges that are not here are checked where the numbers are used. */
 export const samplingFields = {
   temperature: z.number().nullish(),
   top_p: z.number().nullish(),
-  top_k: z.number().nullish(),
+  top_k: z.int().nullish(),
   min_p: z.number().nullish(),
   typical_p: z.number().nullish(),
   repetition_penalty: z.number().nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   seed: z.int().nullish(),
-  logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
+  logit_bias: z
+    .record(z.string(), z.number().min(-100).max(100))
+    .refine((biases) => Object.keys(biases).length <= mostBiases, `holds more than ${mostBiases} tokens`)
+    .nullish(),
   max_tokens: z.int().min(1).nullish(),
-  stop: z.union([z.string(), z.array(z.string())]).nullish(),
+  min_tokens: z.int().min(0).nullish(),
+  stop: z.union([stopText, z.array(stopText).max(mostStops)]).nullish(),
+  stop_token_ids: z.array(z.int().min(0)).max(mostStops).nullish(),
   ignore_eos: z.boolean().nullish(),
+  skip_special_tokens: z.boolean().nullish(),
   cache_salt: z.string().nullish(),
-  n: z.int().min(1).max(16).nullish(),
+  n: z.int().min(1).max(128).nullish(),
+  best_of: z.int().nullish(),
   model: z.string().nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
@@ -26,9 +39,13 @@ export const samplingFields = {
 
 type SamplingFields = z.infer<z.ZodObject<typeof samplingFields>>;
 
-/** The options of answer `index` of `n`: with a seed, each has one of its own. */
+/** The options of answer `index` of `n`: with a seed, each has one of its own. Throws ApiError 400 for what cannot be done. */
 export function generateOptions(fields: SamplingFields, index: number): GenerateOptions {
-  const { seed, top_k: topK } = fields;
+  const { seed, top_k: topK, n, best_of: bestOf } = fields;
+  if (bestOf != null && bestOf !== (n ?? 1))
+    throw new ApiError(400, "invalid_request_error", "best_of: answers are not judged; ask for n of them and choose", {
+      param: "best_of",
+    });
   return {
     temperature: fields.temperature ?? undefined,
     topP: fields.top_p ?? undefined,
@@ -43,8 +60,11 @@ export function generateOptions(fields: SamplingFields, index: number): Generate
       ? Object.entries(fields.logit_bias).map(([id, bias]) => [Number(id), bias] as const)
       : undefined,
     maxTokens: fields.max_tokens ?? undefined,
+    minTokens: fields.min_tokens ?? undefined,
     stop: fields.stop ?? undefined,
+    stopIds: fields.stop_token_ids ?? undefined,
     ignoreEos: fields.ignore_eos ?? undefined,
+    skipSpecial: fields.skip_special_tokens ?? undefined,
     cacheSalt: fields.cache_salt ?? undefined,
   };
 }

@@ -1,15 +1,20 @@
 import type { FinishReason, Usage } from "../../llm/generation.ts";
 
-/** Tokens as OpenAI counts them; of several answers to one prompt, the prompt once. */
-export function usageBody(usages: readonly Usage[]) {
-  const prompt = usages[0]?.promptTokens ?? 0;
-  const completion = usages.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
+/** Tokens as OpenAI counts them. Of several answers to one prompt, which follow each other, the prompt counts once. */
+export function usageBody(usages: readonly Usage[], answersPerPrompt: number) {
+  const prompts = usages.filter((_, index) => index % answersPerPrompt === 0);
+  const prompt = sumOf(prompts.map(({ promptTokens }) => promptTokens));
+  const completion = sumOf(usages.map(({ completionTokens }) => completionTokens));
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
-    prompt_tokens_details: { cached_tokens: usages[0]?.cachedTokens ?? 0 },
+    prompt_tokens_details: { cached_tokens: sumOf(prompts.map(({ cachedTokens }) => cachedTokens)) },
   };
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 /** OpenAI has no word for an answer that was cancelled; nobody is there to read it either. */
