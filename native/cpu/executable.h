@@ -31,6 +31,7 @@ struct fb_executable {
   // The step that runs.
   int32_t *block;
   float *logits;
+  int32_t ops_wanted;
   int32_t *token_sequence;  // [max_tokens]
   size_t byte_length;
 };

@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 8
+#define FB_ABI 9
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2 };                // FloatType, in the order of encode-program.ts
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -198,8 +198,9 @@ _Static_assert(sizeof(fb_op) == FB_OP_WORDS * sizeof(int32_t), "fb_op is what en
 typedef struct {
   int32_t ops, buffers, weights, vectors, ropes, page_kinds, caches;
   int32_t vocab, max_tokens, max_sequences, max_outputs, cache_type, floats, ids;
+  int32_t hidden, hidden_ops;  // the buffer that holds the hidden states of the outputs, or -1, and how many ops have made them
 } fb_program_header;
-_Static_assert(sizeof(fb_program_header) == 14 * sizeof(int32_t), "fb_program_header is what encode-program.ts writes");
+_Static_assert(sizeof(fb_program_header) == 16 * sizeof(int32_t), "fb_program_header is what encode-program.ts writes");
 
 // words: fb_program_header, then per buffer (rows: 0 tokens, 1 outputs; width), per vector (offset into floats), per rope (rotary_dim, variants, offset of
 // the first variant's [scale, rotary_dim / 2 frequencies] in floats), per page kind (pages), per cache (page_kind, kv_heads, head_dim), then the ids and the ops.
@@ -221,9 +222,9 @@ typedef struct {
 } fb_step_header;
 _Static_assert(sizeof(fb_step_header) == 33 * sizeof(int32_t), "fb_step_header is what encode-step.ts writes");
 
-// Runs every op of the program on all threads and returns when the last has ended. logits: [outputs][vocab] or NULL. An output whose logits are not
-// numbers gets the sample -1 and a logprob of NaN.
-FB_EXPORT void fb_step(fb_executable *executable, int32_t *block, float *logits);
+// Runs every op of the program on all threads and returns when the last has ended. logits: [outputs][vocab] or NULL. hidden: [outputs][its width] or NULL; a
+// step that wants it, and neither logits nor samples, ends where it is made. An output whose logits are not numbers gets the sample -1 and a logprob of NaN.
+FB_EXPORT void fb_step(fb_executable *executable, int32_t *block, float *logits, float *hidden);
 
 // What the machine can do, for `doctor` and for shares of the limit.
 FB_EXPORT double fb_measure_read(fb_device *device, double bytes, int32_t repeats);  // bytes per second, all threads; the best of the repeats

@@ -397,7 +397,7 @@ static void run_sample(fb_executable *e, const fb_op *op, int32_t thread, int32_
 static void run_ops(void *context, int32_t thread, int32_t threads) {
   fb_executable *e = context;
   prepare_angles(e, thread, threads);
-  for (int32_t i = 0; i < e->header.ops; i++) {
+  for (int32_t i = 0; i < e->ops_wanted; i++) {
     const fb_op *op = &e->ops[i];
     switch (op->kind) {
       case FB_OP_EMBED: run_embed(e, op, thread, threads); break;
@@ -415,7 +415,7 @@ static void run_ops(void *context, int32_t thread, int32_t threads) {
   }
 }
 
-void fb_step(fb_executable *e, int32_t *block, float *logits) {
+void fb_step(fb_executable *e, int32_t *block, float *logits, float *hidden) {
   e->block = block;
   e->logits = logits;
   const fb_step_header *h = step_of(e);
@@ -423,5 +423,9 @@ void fb_step(fb_executable *e, int32_t *block, float *logits) {
   for (int32_t s = 0; s < h->sequences; s++)
     for (int32_t t = starts[s]; t < starts[s + 1]; t++) e->token_sequence[t] = s;
   memset((void *)e->next, 0, (size_t)e->header.ops * sizeof *e->next);
+  e->ops_wanted = hidden && !logits && !h->sampling ? e->header.hidden_ops : e->header.ops;
   fb_pool_run(e->device->pool, run_ops, e);
+  if (!hidden) return;
+  const fb_buffer *made = &e->buffers[e->header.hidden];
+  memcpy(hidden, made->data, (size_t)h->outputs * (size_t)made->width * sizeof *hidden);
 }

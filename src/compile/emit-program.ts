@@ -78,6 +78,8 @@ class Emitter {
   readonly #caches: CacheSpec[] = [];
   readonly #ops: Op[] = [];
   #rows: BufferRows = "tokens";
+  /** What the head reads. */
+  #reported: View | undefined;
   /** What a parallel MLP reads, from before the attention that it goes with. */
   #parallelInput: View | undefined;
 
@@ -96,6 +98,7 @@ class Emitter {
       caches: this.#caches,
       ops: this.#ops,
       vocabSize: this.#model.vocabSize,
+      ...(this.#reported !== undefined && { hidden: this.#reported }),
     };
   }
 
@@ -170,6 +173,8 @@ class Emitter {
   }
 
   head({ linear, scale, softCap }: HeadLayer): void {
+    // A model that has no attention to gather behind has only rows of tokens.
+    if (this.#rows === "outputs") this.#reported = this.#hidden();
     const logits = this.#buffer("logits", linear.outFeatures);
     this.#project([linear], this.#hidden(), logits, { scale });
     if (softCap !== undefined) this.#ops.push({ op: "soft-cap", cap: softCap, input: logits, out: logits });

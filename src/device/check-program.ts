@@ -36,8 +36,15 @@ export function checkProgram(program: Program): void {
     checkSize(`caches[${i}]: kvHeads * headDim`, kvHeads * headDim);
   });
   program.ops.forEach((op, i) => new OpCheck(program, op, `ops[${i}] ${op.op}`).run());
+  if (program.hidden !== undefined) checkHidden(program, program.hidden);
   const samples = program.ops.filter(({ op }) => op === "sample").length;
   if (samples > 1) fail(`has ${samples} sample ops; a step has one set of samples, so at most one is accepted`);
+}
+
+function checkHidden({ buffers }: Program, { buffer, offset, width }: View): void {
+  checkIndex("hidden.buffer", buffer, buffers.length);
+  if (offset !== 0 || width !== buffers[buffer].width || buffers[buffer].rows !== "outputs")
+    fail("hidden is a part of a buffer, or one of tokens; it must be the whole of a buffer of outputs");
 }
 
 /**

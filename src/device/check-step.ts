@@ -23,6 +23,8 @@ export function checkStep(program: Program, limits: StepLimits, step: Step): voi
   checkOutputs(limits, step);
   const samples = program.ops.some(({ op }) => op === "sample");
   if (step.wantsLogits === true && !samples) fail("wants logits, but the program has no sample op to take them from");
+  if (step.wantsHidden === true && program.hidden === undefined)
+    fail("wants hidden states, and the program reports none");
   if (step.sampling !== undefined) {
     if (!samples) fail("has sampling parameters, but the program has no sample op");
     checkSampling(program.vocabSize, step.outputs.length, step.sampling);

@@ -17,6 +17,17 @@ export interface Program {
   readonly caches: readonly CacheSpec[];
   readonly ops: readonly Op[];
   readonly vocabSize: number;
+  /**
+   * What a step reports as the hidden states of its outputs: the whole of a buffer of outputs, which nothing writes that comes after what
+   * a step with neither logits nor samples runs (`opCountOf`). Absent: it has none to report.
+   */
+  readonly hidden?: View;
+}
+
+/** How many of the ops a step runs: those behind the hidden states make logits, which not every step wants. */
+export function opCountOf({ ops, hidden }: Pick<Program, "ops" | "hidden">, wantsLogits: boolean): number {
+  if (wantsLogits || hidden === undefined) return ops.length;
+  return 1 + ops.findLastIndex((op) => "out" in op && op.out.buffer === hidden.buffer);
 }
 
 export type BufferId = number;

@@ -26,6 +26,8 @@ export interface Step {
   readonly sampling?: SamplingStep;
   /** True: the result carries what the sample op reads, the logits of every output. */
   readonly wantsLogits?: boolean;
+  /** True: the result carries the hidden states of every output. Logits are computed for samples or `wantsLogits` only. */
+  readonly wantsHidden?: boolean;
 }
 
 export interface PageTable {
@@ -47,6 +49,8 @@ export interface StepResult {
   readonly topLogprobs: Float32Array;
   /** [R][vocabSize], owned by the receiver; absent unless asked for. */
   readonly logits?: Float32Array;
+  /** [R][width of Program.hidden], owned by the receiver; absent unless asked for. */
+  readonly hidden?: Float32Array;
 }
 
 /** The largest step that an executable takes, and the caches it holds. Everything is allocated once, for these. */

@@ -33,6 +33,7 @@ export class ProgramBuilder {
   readonly #caches: CacheSpec[] = [];
   readonly #ops: Op[] = [];
   #vocabSize: number;
+  #hidden: View | undefined;
 
   /** Tokens are from 0 to `tokenCount` - 1. */
   constructor(tokenCount: number) {
@@ -92,6 +93,12 @@ export class ProgramBuilder {
     return this.op({ op: "sample", logits });
   }
 
+  /** Makes the buffer of a view of outputs, margins and all, what a step reports as hidden states. Returns the whole of it. */
+  reportHidden({ buffer }: View): View {
+    this.#hidden = { buffer, offset: 0, width: this.#buffers[buffer].width };
+    return this.#hidden;
+  }
+
   program(): Program {
     return {
       buffers: this.#buffers,
@@ -107,6 +114,7 @@ export class ProgramBuilder {
       caches: this.#caches,
       ops: this.#ops,
       vocabSize: this.#vocabSize,
+      ...(this.#hidden && { hidden: this.#hidden }),
     };
   }
 

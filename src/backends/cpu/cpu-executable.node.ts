@@ -42,13 +42,22 @@ export class CpuExecutable implements Executable {
     this.#block.write(step);
     const logits =
       step.wantsLogits === true ? new Float32Array(step.outputs.length * this.#program.vocabSize) : undefined;
-    this.#running = this.#library.step(this.#pointer, this.#block.words, logits?.length ? logits : null);
+    const hidden =
+      step.wantsHidden === true
+        ? new Float32Array(step.outputs.length * (this.#program.hidden?.width ?? 0))
+        : undefined;
+    this.#running = this.#library.step(
+      this.#pointer,
+      this.#block.words,
+      logits?.length ? logits : null,
+      hidden?.length ? hidden : null,
+    );
     try {
       await this.#running;
     } finally {
       this.#running = undefined;
     }
-    return this.#block.result(logits);
+    return this.#block.result(logits, hidden);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

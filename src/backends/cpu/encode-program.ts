@@ -1,5 +1,5 @@
 import type { CacheType } from "../../device/backend.ts";
-import type { Activation, Glu, Op, Program, View } from "../../device/program.ts";
+import { opCountOf, type Activation, type Glu, type Op, type Program, type View } from "../../device/program.ts";
 import type { StepLimits } from "../../device/step.ts";
 import type { FloatType } from "../../weights/packed-weight.ts";
 
@@ -49,6 +49,7 @@ export function encodeProgram(
   limits: StepLimits,
   cacheType: CacheType,
 ): EncodedProgram {
+  const { hidden } = program;
   const { ops, buffers } = splitRaggedGates(program);
   const floats: number[] = [];
   const place = (values: Iterable<number>): number => {
@@ -84,6 +85,8 @@ export function encodeProgram(
     floatTypeCodes[cacheType],
     floats.length,
     ids.length,
+    hidden?.buffer ?? -1,
+    opCountOf({ ops, ...(hidden && { hidden }) }, false),
   ];
   return { words: Int32Array.from([...header, ...body, ...ids, ...records]), floats: Float32Array.from(floats) };
 }

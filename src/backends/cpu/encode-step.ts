@@ -110,7 +110,7 @@ export class StepBlock {
   }
 
   /** What the library wrote for the step last written; owned by the caller. */
-  result(logits: Float32Array | undefined): StepResult {
+  result(logits: Float32Array | undefined, hidden: Float32Array | undefined): StepResult {
     const words = this.#words;
     const rows = words[fields.sampling] === 1 ? words[fields.outputs] : 0;
     const top = rows * words[fields.top];
@@ -123,6 +123,7 @@ export class StepBlock {
       topIds: ints(fields.topIdsAt, top),
       topLogprobs: floats(fields.topLogprobsAt, top),
       ...(logits && { logits }),
+      ...(hidden && { hidden }),
     };
   }
 

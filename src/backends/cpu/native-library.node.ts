@@ -123,14 +123,14 @@ export interface NativeLibrary {
   executableOpen(device: Pointer, words: Memory, floats: Memory, weights: Memory): Pointer;
   executableClose(executable: Pointer): void;
   executableBytes(executable: Pointer): number;
-  step: Async<[executable: Pointer, block: Memory, logits: Memory], void>;
+  step: Async<[executable: Pointer, block: Memory, logits: Memory, hidden: Memory], void>;
   measureRead: Async<[device: Pointer, bytes: number, repeats: number], number>;
   measureDot: Async<[device: Pointer, milliseconds: number], number>;
   measureBarrier: Async<[device: Pointer, repeats: number], number>;
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 8;
+const abi = 9;
 
 let loaded: NativeLibrary | undefined;
 
@@ -211,7 +211,7 @@ function load(path: string): NativeLibrary {
     ) as NativeLibrary["executableOpen"],
     executableClose: bind("fb_executable_close", "void", pointer) as NativeLibrary["executableClose"],
     executableBytes: bind("fb_executable_bytes", "double", pointer) as NativeLibrary["executableBytes"],
-    step: bindAsync("fb_step", "void", pointer, pointer, pointer),
+    step: bindAsync("fb_step", "void", pointer, pointer, pointer, pointer),
     measureRead: bindAsync("fb_measure_read", "double", pointer, "double", "int32"),
     measureDot: bindAsync("fb_measure_dot", "double", pointer, "int32"),
     measureBarrier: bindAsync("fb_measure_barrier", "double", pointer, "int32"),

@@ -1,6 +1,6 @@
 import type { Executable } from "../../device/backend.ts";
 import { checkStep } from "../../device/check-step.ts";
-import type { BufferRows, Op, View } from "../../device/program.ts";
+import { opCountOf, type BufferRows, type Op, type View } from "../../device/program.ts";
 import type { Step, StepLimits, StepResult } from "../../device/step.ts";
 import { RequestError } from "../../util/errors.ts";
 import { activate } from "./activate.ts";
@@ -57,9 +57,10 @@ export class ReferenceExecutable implements Executable {
 async function run(memory: Memory, step: Step): Promise<StepResult> {
   const { ops, buffers, vocabSize } = memory.program;
   const rows: Record<BufferRows, number> = { tokens: step.tokens.length, outputs: step.outputs.length };
+  const wantsLogits = step.sampling !== undefined || step.wantsLogits === true;
   const running = new RunningStep(memory, step, emptyResult(step, vocabSize));
   const slice = new TimeSlice();
-  for (const op of ops) {
+  for (const op of ops.slice(0, opCountOf(memory.program, wantsLogits || step.wantsHidden !== true))) {
     const written = writtenView(op);
     const count = rows[buffers[written.buffer].rows];
     for (let row = 0; row < count; row++) {
@@ -68,7 +69,9 @@ async function run(memory: Memory, step: Step): Promise<StepResult> {
       if (slice.isSpent) await slice.rest();
     }
   }
-  return running.result;
+  const { hidden } = memory.program;
+  if (step.wantsHidden !== true || hidden === undefined) return running.result;
+  return { ...running.result, hidden: memory.buffers[hidden.buffer].slice(0, rows.outputs * hidden.width) };
 }
 
 /** A view whose rows the op goes through. */
