@@ -1,6 +1,7 @@
 import { createNodeHost } from "../entry/node.ts";
 import type { LLM } from "../llm/llm.ts";
 import { loadLLM } from "../llm/load-llm.ts";
+import type { LoadOptions } from "../llm/load-options.ts";
 import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { hubAccess, withRevision } from "./flags/hub-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
@@ -14,12 +15,13 @@ export async function loadModel(
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
-  { maxSequences = 1 }: { readonly maxSequences?: number } = {},
+  { maxSequences = 1, ...serving }: Pick<LoadOptions, "maxSequences" | "inProcess" | "stepTimeoutMs"> = {},
 ): Promise<LLM> {
   const llm = await withPathHint(name, () =>
     loadLLM(createNodeHost(), withRevision(name, flags), {
       ...engineOptions(flags),
       ...formatOverrides(flags),
+      ...serving,
       maxSequences,
       signal,
       onWarning: terminal.warn,

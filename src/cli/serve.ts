@@ -22,6 +22,8 @@ interface ServeFlags extends CommonFlags, ModelFlag {
   readonly apiKey?: readonly string[];
   readonly apiKeyFile?: string;
   readonly maxNumSeqs: number;
+  readonly inProcess?: boolean;
+  readonly stepTimeout: number;
 }
 
 const examples = `
@@ -50,7 +52,13 @@ export function defineServe(command: Command): void {
       new Option("--max-num-seqs <count>", "answers that are computed at once")
         .argParser(integer({ from: 1, to: 1024 }))
         .default(8),
-    );
+    )
+    .addOption(
+      new Option("--step-timeout <seconds>", "a step that takes longer hangs, and its process is replaced; 0: for ever")
+        .argParser(integer({ from: 0, to: 2 ** 26 }))
+        .default(120),
+    )
+    .option("--in-process", "run the model in the server's own process, where a crash ends both");
   addModelFlag(command);
   addCommonFlags(command).addHelpText("after", examples).action(serve);
 }
@@ -62,7 +70,11 @@ async function serve(positional: string | undefined, flags: ServeFlags): Promise
   const apiKeys = await readKeys(flags);
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
-  await using llm = await loadModel(name, flags, terminal, interruption.signal, { maxSequences: flags.maxNumSeqs });
+  await using llm = await loadModel(name, flags, terminal, interruption.signal, {
+    maxSequences: flags.maxNumSeqs,
+    inProcess: flags.inProcess ?? false,
+    stepTimeoutMs: flags.stepTimeout === 0 ? Infinity : 1000 * flags.stepTimeout,
+  });
   const served = flags.servedModelName ?? modelName(name, llm);
   const server = createServer({ models: new Map([[served, llm]]), apiKeys });
   const http = await start(server.fetch, flags);

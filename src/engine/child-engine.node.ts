@@ -3,6 +3,7 @@ import { AbortedError, CrashError } from "../util/errors.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { ChildMessage, ParentMessage } from "./child-wire.ts";
 import type { Engine } from "./engine.ts";
+import type { EngineProcess } from "./engine-process.ts";
 import { ipcPort } from "./ipc-port.node.ts";
 import { RemoteEngine } from "./remote-engine.ts";
 import { decodeError, type EngineCommand, type EngineReply, type Port } from "./wire.ts";
@@ -23,18 +24,13 @@ export interface ChildEngineOptions {
 /** A child that does not say a word for so long when it is to end has been stopped, or hangs. */
 const silenceMs = 2_000;
 
-export interface ChildEngine extends Engine {
-  /** Of the child process; undefined where it could not be started. */
-  readonly pid: number | undefined;
-}
-
 /**
  * Starts a child process and opens an engine in it, so that what native code can do to a process happens to that one.
  *
- * When the child dies, its requests fail with CrashError, and so do later ones. Throws what the child's `open` threw, CrashError
+ * When the child dies, its requests fail with CrashError, and so do later ones: SupervisedEngine starts another one. Throws what the child's `open` threw, CrashError
  * where the child died before it was ready, or AbortedError. What the child prints goes to stderr: stdout belongs to the parent.
  */
-export async function startChildEngine(options: ChildEngineOptions): Promise<ChildEngine> {
+export async function startChildEngine(options: ChildEngineOptions): Promise<EngineProcess> {
   const { modulePath, signal, onProgress, disposeTimeoutMs = 10_000 } = options;
   if (signal?.aborted) throw new AbortedError("opening the engine: aborted", { cause: signal.reason });
   // Without the flags of this process: a debugger's port can be had once only.
@@ -46,7 +42,6 @@ export async function startChildEngine(options: ChildEngineOptions): Promise<Chi
   try {
     port.post({ type: "open", options: options.options, wantsProgress: onProgress !== undefined });
     const engine = await Promise.race([connect(port, onProgress), end.then((error) => Promise.reject(error))]);
-    // Restarting belongs here: open another child and submit what still runs with its tokens so far, in place of failing it.
     void end.then((error) => engine.fail(error));
     return new OwnedChild(engine, child, end, disposeTimeoutMs);
   } catch (error) {
@@ -69,9 +64,7 @@ function endOf(child: ChildProcess): Promise<CrashError> {
     });
     child.once("exit", (code, signal) => {
       const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
-      resolve(
-        new CrashError(`the engine's process (pid ${child.pid}) ${how}; what it ran is lost, open the model again`),
-      );
+      resolve(new CrashError(`the engine's process (pid ${child.pid}) ${how}`));
     });
   });
 }
@@ -101,18 +94,18 @@ function connect(
 }
 
 /** A remote engine with the process that it lives in. */
-class OwnedChild implements ChildEngine {
+class OwnedChild implements EngineProcess {
   readonly info: Engine["info"];
+  readonly ended: Promise<CrashError>;
   readonly #engine: RemoteEngine;
   readonly #child: ChildProcess;
-  readonly #end: Promise<unknown>;
   readonly #disposeTimeoutMs: number;
 
-  constructor(engine: RemoteEngine, child: ChildProcess, end: Promise<unknown>, disposeTimeoutMs: number) {
+  constructor(engine: RemoteEngine, child: ChildProcess, ended: Promise<CrashError>, disposeTimeoutMs: number) {
     this.info = engine.info;
     this.#engine = engine;
     this.#child = child;
-    this.#end = end;
+    this.ended = ended;
     this.#disposeTimeoutMs = disposeTimeoutMs;
   }
 
@@ -128,9 +121,17 @@ class OwnedChild implements ChildEngine {
     return this.#engine.stats();
   }
 
+  get health(): Engine["health"] {
+    return this.#engine.health;
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   /** Settles when the process is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const kill = (): unknown => this.#child.kill("SIGKILL");
+    const kill = (): void => this.kill();
     const timer = setTimeout(kill, this.#disposeTimeoutMs);
     const silence = setTimeout(kill, Math.min(silenceMs, this.#disposeTimeoutMs));
     const answered = (): void => clearTimeout(silence);
@@ -138,7 +139,7 @@ class OwnedChild implements ChildEngine {
       // A step runs on threads of its own: whoever lives answers this at once.
       this.#engine.stats().then(answered, answered);
       await this.#engine[Symbol.asyncDispose]();
-      await this.#end;
+      await this.ended;
     } finally {
       clearTimeout(timer);
       answered();

@@ -8,9 +8,10 @@ import { build } from "tsdown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AbortedError, CrashError, RequestError, UnsupportedError } from "../util/errors.ts";
 import type { LoadProgress } from "../util/load-progress.ts";
-import { startChildEngine, type ChildEngine, type ChildEngineOptions } from "./child-engine.node.ts";
+import { startChildEngine, type ChildEngineOptions } from "./child-engine.node.ts";
 import { collect, expectIdle, nullEngine, request, runAlone } from "./engine-test-kit.ts";
 import type { EngineEvent } from "./engine.ts";
+import type { EngineProcess } from "./engine-process.ts";
 import type { NullEngineChildOptions } from "./null-engine-child.node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fewbit-child-engine-"));
@@ -39,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function start(
   options: NullEngineChildOptions = {},
   rest: Partial<Omit<ChildEngineOptions, "options">> = {},
-): Promise<ChildEngine> {
+): Promise<EngineProcess> {
   return startChildEngine({ modulePath, options, ...rest });
 }
 

@@ -12,7 +12,12 @@ export interface Engine extends AsyncDisposable {
    */
   generate(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<EngineEvent>;
   stats(): Promise<EngineStats>;
+  readonly health: EngineHealth;
 }
+
+/** Whether an engine takes requests. While it starts again they wait and are answered then; once it has failed they fail too. */
+export type EngineHealth =
+  { readonly state: "ready" } | { readonly state: "restarting" | "failed"; readonly reason: string };
 
 export interface EngineInfo {
   readonly vocabSize: number;
@@ -38,7 +43,12 @@ export interface EngineDevice {
 
 export interface GenerationRequest {
   readonly promptIds: readonly number[];
-  /** At least 1. */
+  /**
+   * The answer's beginning, where an engine that is gone has given it: it is not reported again, counts as output wherever output counts,
+   * and is gone on with as if nothing had happened. Default none.
+   */
+  readonly outputIds?: readonly number[];
+  /** Of the whole answer; at least 1. */
   readonly maxTokens: number;
   /** Generation ends after one of these, which is reported like every other token. */
   readonly stopIds: readonly number[];
@@ -100,4 +110,6 @@ export interface EngineStats {
   readonly pagesTotal: number;
   readonly preemptions: number;
   readonly steps: number;
+  /** How often the process that runs it has been replaced; the two counts above begin anew with it. */
+  readonly restarts: number;
 }

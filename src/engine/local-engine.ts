@@ -7,6 +7,7 @@ import type {
   Engine,
   EngineDevice,
   EngineEvent,
+  EngineHealth,
   EngineInfo,
   EngineStats,
   FinishReason,
@@ -86,6 +87,7 @@ export class LocalEngine implements Engine {
     const onEnd = () => signal?.removeEventListener("abort", cancel);
     this.#active.set(sequence, { events, clock, onEnd });
     if (signal?.aborted) cancel();
+    else if (sequence.end !== undefined) this.#finish(sequence, sequence.end);
     else this.#wake();
     return events;
   }
@@ -100,7 +102,12 @@ export class LocalEngine implements Engine {
       pagesTotal: pool.total,
       preemptions,
       steps: this.#steps,
+      restarts: 0,
     });
+  }
+
+  get health(): EngineHealth {
+    return this.#disposal === undefined ? { state: "ready" } : { state: "failed", reason: "disposed" };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,17 +4,8 @@ import type { Engine } from "./engine.ts";
 import { collect, expectIdle, nullEngine, request, runAlone } from "./engine-test-kit.ts";
 import { RemoteEngine } from "./remote-engine.ts";
 import { serveEngine } from "./serve-engine.ts";
-import { decodeError, encodeError, type EngineCommand, type EngineReply, type Port } from "./wire.ts";
-
-/** Two ends that pass on copies, a turn later, as every real channel does. */
-function portPair(): readonly [Port<EngineReply, EngineCommand>, Port<EngineCommand, EngineReply>] {
-  const handlers: ((message: never) => void)[] = [];
-  const end = <In, Out>(own: number): Port<In, Out> => ({
-    post: (message) => void setImmediate((copy: Out) => handlers[1 - own](copy as never), structuredClone(message)),
-    onMessage: (handler) => (handlers[own] = handler),
-  });
-  return [end(0), end(1)];
-}
+import { portPair } from "./process-test-kit.ts";
+import { decodeError, encodeError } from "./wire.ts";
 
 async function connected(engine: Engine): Promise<{ readonly remote: RemoteEngine; readonly served: Promise<void> }> {
   const [near, far] = portPair();

@@ -1,5 +1,5 @@
 import { RequestError } from "../util/errors.ts";
-import type { Engine, EngineEvent, EngineInfo, EngineStats, GenerationRequest } from "./engine.ts";
+import type { Engine, EngineEvent, EngineHealth, EngineInfo, EngineStats, GenerationRequest } from "./engine.ts";
 import { EventQueue } from "./event-queue.ts";
 import { decodeError, type EngineCommand, type EngineReply, type Port } from "./wire.ts";
 
@@ -58,6 +58,10 @@ export class RemoteEngine implements Engine {
       this.#statsCalls.set(callId, { resolve, reject });
       this.#post({ type: "stats", callId });
     });
+  }
+
+  get health(): EngineHealth {
+    return this.#failure === undefined ? { state: "ready" } : { state: "failed", reason: this.#failure.message };
   }
 
   /** Settles when the engine behind the port is disposed of, or gone. */

@@ -32,6 +32,13 @@ export class Sequence {
     this.#stopIds = new Set(request.stopIds);
     this.#tokens = [...request.promptIds];
     if (hasPenalty(request.sampling)) this.counts = new TokenCounts(request.promptIds);
+    for (const id of request.outputIds ?? []) this.accept(id);
+  }
+
+  /** Why generation has ended; undefined: it has not. */
+  get end(): FinishReason | undefined {
+    if (this.outputLength > 0 && this.#stopIds.has(this.#tokens[this.#tokens.length - 1])) return "stop";
+    return this.outputLength >= this.maxTokens ? "length" : undefined;
   }
 
   /** Prompt and output so far. */
@@ -56,8 +63,7 @@ export class Sequence {
   accept(id: number): FinishReason | undefined {
     this.#tokens.push(id);
     this.counts?.addOutput(id);
-    if (this.#stopIds.has(id)) return "stop";
-    return this.outputLength >= this.maxTokens ? "length" : undefined;
+    return this.end;
   }
 }
 

@@ -18,7 +18,18 @@ export function serveChild(open: (options: never, onProgress?: OnLoadProgress) =
   process.on("SIGINT", () => undefined);
   process.on("disconnect", () => process.exit());
 
-  const port = ipcPort<ParentMessage, ChildMessage>(process);
+  const channel = ipcPort<ParentMessage, ChildMessage>(process);
+  const port: typeof channel = {
+    ...channel,
+    post(message) {
+      // What broke the device for good (a GPU's context after an illegal address) is this process' end, not its requests'.
+      if (message.type === "request-failed" && message.error.code === "crashed") {
+        console.error(`fewbit: ${message.error.message}`);
+        process.exit(1);
+      }
+      channel.post(message);
+    },
+  };
   let handleCommand: (command: EngineCommand) => void = () => undefined;
   const onProgress: OnLoadProgress = (progress) => port.post({ type: "progress", progress });
   const serve = async ({ options, wantsProgress }: OpenMessage) => {

@@ -8,9 +8,11 @@ const longestSalt = 256;
 
 /** Throws RequestError for a request that no engine of this vocabulary could run. */
 export function validateRequest(request: GenerationRequest, vocabSize: number): void {
-  const { promptIds, maxTokens, minTokens = 0, stopIds, topLogprobs = 0, cacheSalt = "", sampling } = request;
+  const { promptIds, outputIds = [], maxTokens, minTokens = 0, stopIds, topLogprobs = 0 } = request;
+  const { cacheSalt = "", sampling } = request;
   if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
+  for (const [i, id] of outputIds.entries()) requireId(`outputIds[${i}]`, id, vocabSize);
   for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
   check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 1, "an integer, at least 1");
   const isLeast = Number.isSafeInteger(minTokens) && minTokens >= 0 && minTokens <= maxTokens;

@@ -2,7 +2,7 @@
 export type { ActivationType, BackendName, CacheType } from "../device/backend.ts";
 export type { DtypeChoice } from "../device/choose-dtype.ts";
 export type { SamplingParameters } from "../device/sampling.ts";
-export type { EngineDevice, EngineStats, FinishReason, TokenEvent, Usage } from "../engine/engine.ts";
+export type { EngineDevice, EngineHealth, EngineStats, FinishReason, TokenEvent, Usage } from "../engine/engine.ts";
 export type { HubAccess } from "../hub/hub.ts";
 export type { Folder } from "../io/folder.ts";
 export { openHttpFolder } from "../io/http-folder.ts";

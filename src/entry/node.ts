@@ -4,6 +4,7 @@ import { lstat, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChildEngine } from "../engine/child-engine.node.ts";
+import { SupervisedEngine } from "../engine/supervised-engine.ts";
 import { openFolder } from "../io/folder.node.ts";
 import type { Folder } from "../io/folder.ts";
 import type { Host, ModelLocation } from "../llm/host.ts";
@@ -56,13 +57,17 @@ export function createNodeHost(): Host {
     // The published package leaves the model out, for its size.
     defaultModel: existsSync(embedded) ? embedded : standIn,
     hub: { open: async (id, options) => (await import("../hub/node-hub.node.ts")).createNodeHub().open(id, options) },
-    spawnEngine: (options, { signal, onProgress }) =>
-      startChildEngine({
-        modulePath: new URL("dist/engine-child.mjs", root),
-        options,
+    spawnEngine: (options, { signal, onProgress, onWarning, stepTimeoutMs }) => {
+      const modulePath = new URL("dist/engine-child.mjs", root);
+      return SupervisedEngine.start({
+        // Loading is reported once.
+        open: (given) =>
+          startChildEngine({ modulePath, options, signal: given, ...(given === signal && { onProgress }) }),
         signal,
-        onProgress,
-      }),
+        stepTimeoutMs,
+        onCrash: ({ message }) => onWarning?.(`${message}; it is started again`),
+      });
+    },
   };
 }
 

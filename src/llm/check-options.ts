@@ -32,9 +32,11 @@ export function checkEngineOptions(options: EngineOptions): void {
 export function checkLoadOptions(options: LoadOptions): void {
   requireObject("options", options);
   checkEngineOptions(options);
-  const { checkpointFormat, inProcess, onWarning, onProgress, signal, hub } = options;
+  const { checkpointFormat, inProcess, stepTimeoutMs, onWarning, onProgress, signal, hub } = options;
   requireType("checkpointFormat", checkpointFormat, "string");
   requireType("inProcess", inProcess, "boolean");
+  const isTimeout = stepTimeoutMs === undefined || (typeof stepTimeoutMs === "number" && stepTimeoutMs > 0);
+  check("stepTimeoutMs", stepTimeoutMs, isTimeout, "a number above 0");
   requireType("onWarning", onWarning, "function");
   requireType("onProgress", onProgress, "function");
   requireSignal(signal);

@@ -16,12 +16,15 @@ export interface Host {
   readonly defaultModel?: string;
   /** Absent: models come from the disk only. */
   readonly hub?: Hub;
-  /** Runs an engine in a process of its own. Absent: there are none here. */
+  /** Runs an engine in a process of its own, which is started again when it crashes. Absent: there are none here. */
   readonly spawnEngine?: (
     options: SpawnOptions,
-    { signal, onProgress }: Pick<LoadOptions, "signal" | "onProgress">,
+    { signal, onProgress, onWarning, stepTimeoutMs }: SpawnContext,
   ) => Promise<Engine>;
 }
+
+/** What stays with the process that has the engine's. */
+export type SpawnContext = Pick<LoadOptions, "signal" | "onProgress" | "onWarning" | "stepTimeoutMs">;
 
 /** A folder with a model, and which of its files the user meant, where the folder may hold several. */
 export interface ModelLocation {

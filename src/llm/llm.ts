@@ -1,5 +1,5 @@
 import { answerRoom } from "../engine/answer-room.ts";
-import type { Engine, EngineDevice, EngineStats, GenerationRequest } from "../engine/engine.ts";
+import type { Engine, EngineDevice, EngineHealth, EngineStats, GenerationRequest } from "../engine/engine.ts";
 import { validateRequest } from "../engine/validate-request.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
@@ -134,6 +134,11 @@ export class LLM implements AsyncDisposable {
   detokenize(ids: readonly number[], options: DecodeOptions = {}): string {
     checkIds(ids);
     return this.#requireTokenizer().decode(Array.from(ids), options);
+  }
+
+  /** Whether answers can be had: while the engine starts again after a crash they wait, when it has failed they fail. */
+  get health(): EngineHealth {
+    return this.#engine.health;
   }
 
   /** What the engine is doing. */

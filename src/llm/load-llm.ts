@@ -55,7 +55,7 @@ export async function loadLLM(
   loadingText.catch(() => undefined); // looked at when the engine is there
   let engine: Engine;
   try {
-    engine = await startEngine(host, location.path ?? model, checkpoint, options, warn);
+    engine = await startEngine(host, location.path ?? model, checkpoint, { ...options, onWarning }, warn);
   } catch (error) {
     givingUp.abort();
     await loadingText.catch(() => undefined); // closes its file
@@ -95,7 +95,7 @@ async function startEngine(
   options: LoadOptions,
   warn: Warn,
 ): Promise<Engine> {
-  const { inProcess = true, onProgress, signal, checkpointFormat } = options;
+  const { onWarning, inProcess = true, onProgress, signal, checkpointFormat, stepTimeoutMs } = options;
   const engine = engineOptions(options);
   if (inProcess) return loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress, signal });
   if (host.spawnEngine === undefined)
@@ -104,7 +104,7 @@ async function startEngine(
   if (typeof name !== "string")
     throw new RequestError("inProcess: false needs a path: the other process opens the model by itself");
   const spawnOptions = { model: name, engine, ...(checkpointFormat !== undefined && { checkpointFormat }) };
-  return host.spawnEngine(spawnOptions, { signal, onProgress });
+  return host.spawnEngine(spawnOptions, { signal, onProgress, onWarning, stepTimeoutMs });
 }
 
 /** Only what is plain data: a function cannot go to another process. */

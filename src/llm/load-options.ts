@@ -5,8 +5,13 @@ import type { EngineOptions } from "./engine-options.ts";
 
 /** How a model is opened and run. */
 export interface LoadOptions extends EngineOptions, FormatOverrides {
-  /** Default true. False: in a process of its own, which can die without taking this one along (Node only). */
+  /**
+   * Default true. False: in a process of its own (Node only), so that whatever native code does to it costs a pause: it is started
+   * again, and the answers go on where they were.
+   */
   readonly inProcess?: boolean | undefined;
+  /** With `inProcess: false`: a step that takes longer hangs, and ends its process. Default 120,000; Infinity: for ever. */
+  readonly stepTimeoutMs?: number | undefined;
   /**
    * Told of what is odd but does no harm, each once; default console.warn. With `inProcess: false` the other process writes its own
    * warnings to its stderr.

@@ -33,7 +33,10 @@ export function createServer(options: ServerOptions): Server {
   const load = new Load(maxRequests);
   const app = new Hono();
 
-  app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/health", (context) => {
+    // Without a reason, which may tell of paths and processes: whoever asks need not have a key.
+    return models.areReady ? context.json({ status: "ok" }) : context.json({ status: "unavailable" }, 503);
+  });
 
   app.use(async (context, next) => {
     await authentication.check(context.req.raw.headers);

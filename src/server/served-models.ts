@@ -16,6 +16,11 @@ export class ServedModels {
     return [...this.#models.keys()];
   }
 
+  /** Whether every model can answer now. */
+  get areReady(): boolean {
+    return [...this.#models.values()].every(({ health }) => health.state === "ready");
+  }
+
   /** Throws ApiError 404 for a name that no model has. */
   find(name: string | null | undefined): { readonly name: string; readonly llm: LLM } {
     const wanted = name ?? this.names[0];
