@@ -4,7 +4,7 @@ import { defineConfig } from "tsdown";
  * One build of all entries, so that what Node and browsers share is there once. A shared chunk holds what every one of its entries
  * reaches: what browser.mjs imports is free of `node:` as its sources are (test/runtime/built-package.test.ts, test/package).
  */
-export default defineConfig({
+const program = defineConfig({
   format: "esm",
   outDir: "dist",
   fixedExtension: true,
@@ -26,3 +26,24 @@ export default defineConfig({
   },
   dts: { entry: ["src/entry/node.ts", "src/entry/browser.ts", "src/entry/server.ts"] },
 });
+
+/** The chat page of `fewbit serve`: one script with all that it needs, beside the files that it is shown with. */
+const page = defineConfig({
+  format: "esm",
+  outDir: "dist/page",
+  outExtensions: () => ({ js: ".js" }),
+  hash: false,
+  sourcemap: false,
+  clean: false,
+  report: false,
+  platform: "browser",
+  minify: true,
+  deps: { alwaysBundle: [/./] },
+  target: "es2023",
+  entry: { main: "src/page/main.ts" },
+  dts: false,
+  tsconfig: "src/page/tsconfig.json",
+  copy: ["index.html", "style.css", "icon.svg"].map((name) => ({ from: `src/page/${name}`, to: "dist/page" })),
+});
+
+export default [program, page];

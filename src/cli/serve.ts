@@ -12,6 +12,7 @@ import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-fl
 import { integer } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel } from "./load-model.ts";
+import { readPage } from "./read-page.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -76,7 +77,7 @@ async function serve(positional: string | undefined, flags: ServeFlags): Promise
     stepTimeoutMs: flags.stepTimeout === 0 ? Infinity : 1000 * flags.stepTimeout,
   });
   const served = flags.servedModelName ?? modelName(name, llm);
-  const server = createServer({ models: new Map([[served, llm]]), apiKeys });
+  const server = createServer({ models: new Map([[served, llm]]), apiKeys, page: await readPage() });
   const http = await start(server.fetch, flags);
   const address = http.address();
   const port = typeof address === "object" ? address?.port : flags.port;

@@ -3,8 +3,10 @@ import type { ZodType } from "zod";
 import type { LLM } from "../llm/llm.ts";
 import { ApiError, apiErrorOf } from "./api-error.ts";
 import { Authentication } from "./authentication.ts";
+import { modelBody } from "./openai/model-body.ts";
 import { chatCompletions, chatRequest } from "./openai/chat-completions.ts";
 import { completionRequest, completions } from "./openai/completions.ts";
+import { servePage, type PageFiles } from "./page.ts";
 import { readJson } from "./read-json.ts";
 import { ServedModels } from "./served-models.ts";
 
@@ -17,6 +19,8 @@ export interface ServerOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Requests that are under way at once, waiting ones included; more get status 429. Default 256. */
   readonly maxRequests?: number | undefined;
+  /** Served to browsers at GET /; absent: there is no page. */
+  readonly page?: PageFiles | undefined;
   /** Told of what went wrong on our side. Default console.error. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -38,14 +42,16 @@ export function createServer(options: ServerOptions): Server {
     return models.areReady ? context.json({ status: "ok" }) : context.json({ status: "unavailable" }, 503);
   });
 
+  if (options.page !== undefined) servePage(app, options.page);
+
   app.use(async (context, next) => {
     await authentication.check(context.req.raw.headers);
     await next();
   });
 
-  const modelBody = (id: string): object => ({ id, object: "model", created: models.created, owned_by: "fewbit" });
-  app.get("/v1/models", (context) => context.json({ object: "list", data: models.names.map(modelBody) }));
-  app.get("/v1/models/:name{.+}", (context) => context.json(modelBody(models.find(context.req.param("name")).name)));
+  const body = (name: string): object => modelBody(models.find(name), models.created);
+  app.get("/v1/models", (context) => context.json({ object: "list", data: models.names.map(body) }));
+  app.get("/v1/models/:name{.+}", (context) => context.json(body(context.req.param("name"))));
 
   const answers = <Body extends { readonly model?: string | null | undefined }>(
     path: string,
