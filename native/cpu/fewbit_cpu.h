@@ -172,6 +172,23 @@ FB_EXPORT void fb_weight_put_dense(fb_weight *weight, int32_t column, int32_t ou
 FB_EXPORT double fb_weight_bytes(const fb_weight *weight);
 FB_EXPORT void fb_weight_free(fb_weight *weight);
 
+// Groups of values and what is tried for them: see src/weights/blocks/candidate-search.ts. With `codes` there is one scale (and minimum) a
+// group, else FB_SEARCH_CANDIDATES, which are measured where there are `errors`, and refitted in place where there are none.
+#define FB_SEARCH_CANDIDATES 16
+// Levels of a table, at most.
+#define FB_SEARCH_LEVELS 16
+typedef struct {
+  const float *values;
+  double *scales, *minima;  // minima: NULL for 0
+  double *errors;
+  uint8_t *codes;
+  const double *table;  // NULL: levels are integers
+  int32_t groups, size, lowest, count, minima_at_most_zero;
+} fb_search;
+_Static_assert(offsetof(fb_search, minima_at_most_zero) == 6 * sizeof(void *) + 4 * sizeof(int32_t), "fb_search is what native-library.node.ts declares");
+
+FB_EXPORT void fb_search_blocks(fb_device *device, const fb_search *search);
+
 // Op records: FB_OP_WORDS int32 each. Views are (buffer, offset, width); -1 stands for "none".
 #define FB_OP_WORDS 24
 enum { FB_OP_EMBED, FB_OP_RMS_NORM, FB_OP_LINEAR, FB_OP_GLU, FB_OP_ROPE_WRITE, FB_OP_ATTENTION, FB_OP_GATHER, FB_OP_SAMPLE,

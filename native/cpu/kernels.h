@@ -76,6 +76,10 @@ typedef struct fb_kernels {
   void (*attention)(const fb_attention *work, float *scratch);
   // log(sum(exp(x))) and the largest, over a row of logits.
   void (*log_sum_exp)(const float *x, int32_t n, float *largest, double *sum);
+  // Groups first … last - 1 of a search.
+  void (*search_measure)(const fb_search *search, int64_t first, int64_t last);
+  void (*search_refit)(const fb_search *search, int64_t first, int64_t last);
+  void (*search_encode)(const fb_search *search, int64_t first, int64_t last);
   uint64_t (*read)(const uint8_t *bytes, size_t length);      // touches every byte
   int64_t (*dot_peak)(int64_t rounds);                        // multiply-adds done
 } fb_kernels;

@@ -8,6 +8,7 @@
 #include "loops_measure.h"
 #include "loops_mixed.h"
 #include "loops_rows.h"
+#include "loops_search.h"
 
 #define JOIN(a, b) a##b
 #define NAMED(a, b) JOIN(a, b)
@@ -38,6 +39,9 @@ const fb_kernels NAMED(fb_kernels_, V16_NAME) = {
     .layer_norm = layer_norm,
     .attention = attention,
     .log_sum_exp = log_sum_exp,
+    .search_measure = search_measure,
+    .search_refit = search_refit,
+    .search_encode = search_encode,
     .read = read_all,
     .dot_peak = dot_peak,
 };

@@ -89,6 +89,21 @@ const codedPart = {
   outFeatures: "int32",
 } as const;
 
+/** fb_search of native/cpu/fewbit_cpu.h, in its order. */
+const searchRecord = {
+  values: "void *",
+  scales: "void *",
+  minima: "void *",
+  errors: "void *",
+  codes: "void *",
+  table: "void *",
+  groups: "int32",
+  size: "int32",
+  lowest: "int32",
+  count: "int32",
+  minimaAtMostZero: "int32",
+} as const;
+
 /** What such a structure takes: numbers, and memory that stays until the call has ended. */
 type RecordOf<Members extends Readonly<Record<string, "void *" | "int32" | "float">>> = {
   readonly [Name in keyof Members]: Members[Name] extends "void *" ? Memory : number;
@@ -115,6 +130,7 @@ export interface NativeLibrary {
   >;
   weightCoded(shape: RecordOf<typeof codedShape>): Pointer;
   weightPutCoded: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof codedPart>], void>;
+  searchBlocks: Async<[device: Pointer, search: RecordOf<typeof searchRecord>], void>;
   weightDense(inFeatures: number, outFeatures: number, type: number, values: Memory): Pointer;
   weightPutDense: Async<[weight: Pointer, column: number, outFeatures: number, values: Memory], void>;
   enlargePages: Async<[bytes: Memory, length: number], number>;
@@ -196,6 +212,7 @@ function load(path: string): NativeLibrary {
     weightPutBlocks: bindAsync("fb_weight_put_blocks", "void", pointer, pointer, "int32", "int32", pointer, "float"),
     weightCoded: bind("fb_weight_coded", pointer, record(codedShape)) as NativeLibrary["weightCoded"],
     weightPutCoded: bindAsync("fb_weight_put_coded", "void", pointer, pointer, record(codedPart)),
+    searchBlocks: bindAsync("fb_search_blocks", "void", pointer, record(searchRecord)),
     weightDense: bind("fb_weight_dense", pointer, "int32", "int32", "int32", pointer) as NativeLibrary["weightDense"],
     weightPutDense: bindAsync("fb_weight_put_dense", "void", pointer, "int32", "int32", pointer),
     enlargePages: bindAsync("fb_enlarge_pages", "int32", pointer, "double"),

@@ -3,10 +3,12 @@ import type { BlockReader } from "./block-reader.ts";
 import { halfAt } from "./read-float.ts";
 
 /** The 4-bit floats of the OCP Microscaling Formats 1.0 (e2m1), by code. ggml keeps them as integers, so both zeros are positive. */
-const e2m1Values: readonly number[] = [0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6];
+export const e2m1Values: readonly number[] = [0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6];
 
 /** Found by a search over real weights: `kvalues_iq4nl` of ggml-common.h (llama.cpp pull request 5590). */
-const nonLinearValues: readonly number[] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+export const nonLinearValues: readonly number[] = [
+  -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+];
 
 /** The low nibbles of `2 * half` weights' bytes are the first half, the high ones the second. */
 const nibble = (bytes: Uint8Array, at: number, half: number, i: number): number =>
@@ -36,7 +38,7 @@ const mxfp4: BlockReader = (bytes, at, values, to) => {
 };
 
 /** e4m3 without its sign; what would be zero or NaN is 0 in ggml, the sign bit belongs to the exponent's range for 0xff: 480. */
-function unsignedE4m3(byte: number): number {
+export function unsignedE4m3(byte: number): number {
   const magnitude = byte & 0x7f;
   if (byte === 0xff) return 480;
   return magnitude === 0x7f ? 0 : float8Table("e4m3fn")[magnitude];
