@@ -2,8 +2,10 @@ import type { LinearShape, LoadedLinear, ReadMemory } from "../compile/weight-so
 import { dtypeBits, type RawTensor } from "../containers/raw-tensor.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
-import { unpackedModules } from "../formats/formats.ts";
-import type { RecognisedFormat, TensorData, TensorHead } from "../formats/weight-format.ts";
+import { TensorSlice } from "../containers/tensor-slice.ts";
+import { stackedExpert, type StackedExpert } from "../formats/expert-stack.ts";
+import { unpackedExperts, unpackedModules } from "../formats/formats.ts";
+import type { RecognisedFormat, TensorData, TensorHead, WeightOutline } from "../formats/weight-format.ts";
 import type { Folder } from "../io/folder.ts";
 import { FormatError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
@@ -88,31 +90,26 @@ export class LoadedCheckpoint implements Checkpoint {
   }
 
   hasLinear(module: string): boolean {
-    return this.#packed.has(module) || unpackedModules.pieceNames(module).every((name) => this.tensors.has(name));
+    return this.#find(module) !== undefined;
   }
 
   shapeOf(module: string): LinearShape {
-    const format = this.#formatOf(module);
-    return withLabel(this.label, () => format.describe(module, this.#headsOf(module, format)));
+    return this.#outline(this.#require(module));
   }
 
   byteLengthOf(module: string): number {
-    const bias = this.tensors.get(biasName(module));
-    return [...this.#piecesOf(module, this.#formatOf(module)), ...(bias ? [bias] : [])].reduce(
-      (sum, { byteLength }) => sum + byteLength,
-      0,
-    );
+    const { pieces, bias } = this.#require(module);
+    return byteLengthOf([...pieces.values(), ...(bias ? [bias] : [])]);
   }
 
   async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {
-    const format = this.#formatOf(module);
-    const bias = this.tensors.get(biasName(module));
-    const [pieces, biasData] = await Promise.all([
-      Promise.all(this.#piecesOf(module, format).map((piece) => readWhole(piece, memory))),
+    const { format, name, pieces, bias } = this.#require(module);
+    const [data, biasData] = await Promise.all([
+      Promise.all([...pieces].map(async ([piece, tensor]) => [piece, await readWhole(tensor, memory)] as const)),
       bias && readWhole(bias),
     ]);
     return withLabel(this.label, () => {
-      const weight = format.decode(module, byName(pieces), this.#parts.warn);
+      const weight = format.decode(name, new Map(data), this.#parts.warn);
       const values = biasData && decodeBias(biasData, weight.outFeatures);
       return { weight, ...(values && { bias: values }) };
     });
@@ -131,7 +128,7 @@ export class LoadedCheckpoint implements Checkpoint {
     const pieces = new Set([...this.#packed].flatMap((module) => format.pieceNames(module)));
     for (const tensor of this.tensors.values()) {
       const module = format.markedModule(tensor.name);
-      if (module !== undefined && this.#packed.has(module)) found.set(module, this.#describe(module, format));
+      if (module !== undefined && this.#packed.has(module)) found.set(module, this.#describe(module));
       else if (!pieces.has(tensor.name) && !format.isBookkeeping(tensor.name) && !computedTables.test(tensor.name)) {
         const plain = describePlain(tensor);
         if (!found.has(plain.name)) found.set(plain.name, plain);
@@ -140,24 +137,22 @@ export class LoadedCheckpoint implements Checkpoint {
     return [...found.values()];
   }
 
-  #describe(module: string, format: RecognisedFormat): CheckpointModule {
-    const pieces = this.#piecesOf(module, format);
-    const outline = withLabel(this.label, () => format.describe(module, this.#headsOf(module, format)));
-    const { scheme, bits, groupSize, outFeatures, inFeatures } = outline;
-    const byteLength = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+  #describe(module: string): CheckpointModule {
+    const found = this.#require(module);
+    const { scheme, bits, groupSize, outFeatures, inFeatures } = this.#outline(found);
     return {
       name: module,
       shape: [outFeatures, inFeatures],
       scheme,
       bits,
       ...(groupSize !== undefined && { groupSize }),
-      byteLength,
+      byteLength: byteLengthOf([...found.pieces.values()]),
     };
   }
 
   module(name: string): CheckpointModule | undefined {
     this.#byName ??= new Map(this.modules().map((module) => [module.name, module]));
-    return this.#byName.get(name);
+    return this.#byName.get(name) ?? (this.hasLinear(name) ? this.#describe(name) : undefined);
   }
 
   async stored(module: CheckpointModule): Promise<PackedWeight> {
@@ -180,20 +175,69 @@ export class LoadedCheckpoint implements Checkpoint {
     return this.close();
   }
 
-  #formatOf(module: string): RecognisedFormat {
-    if (this.#packed.has(module)) return this.#parts.format;
-    if (this.hasLinear(module)) return unpackedModules;
-    throw new FormatError(`${this.label}: has no weight for the module ${quote(module)}`);
-  }
-
-  #headsOf(module: string, format: RecognisedFormat): ReadonlyMap<string, TensorHead> {
+  #outline({ format, name, pieces }: FoundModule): WeightOutline {
     const { readFirst } = this.#parts;
-    return byName(this.#piecesOf(module, format).map((piece) => readFirst.get(piece.name) ?? headOf(piece)));
+    const heads = [...pieces].map(([piece, tensor]) => [piece, readFirst.get(tensor.name) ?? headOf(tensor)] as const);
+    return withLabel(this.label, () => format.describe(name, new Map(heads)));
   }
 
-  #piecesOf(module: string, format: RecognisedFormat): RawTensor[] {
-    return format.pieceNames(module).flatMap((name) => this.tensors.get(name) ?? []);
+  #require(module: string): FoundModule {
+    const found = this.#find(module);
+    if (found === undefined) throw new FormatError(`${this.label}: has no weight for the module ${quote(module)}`);
+    return found;
   }
+
+  /** The tensors of a module, which lie by themselves or, an expert's, in stacks. */
+  #find(module: string): FoundModule | undefined {
+    const bias = this.tensors.get(`${module}.bias`);
+    const found = (format: RecognisedFormat): FoundModule => ({
+      format,
+      name: module,
+      pieces: this.#tensorsNamed(format.pieceNames(module)),
+      bias,
+    });
+    if (this.#packed.has(module)) return found(this.#parts.format);
+    if (unpackedModules.pieceNames(module).every((name) => this.tensors.has(name))) return found(unpackedModules);
+    const expert = stackedExpert(module);
+    return expert && this.#findStacked(expert);
+  }
+
+  #findStacked({ stack, index }: StackedExpert): FoundModule | undefined {
+    const format = this.#packed.has(stack) ? this.#parts.format : unpackedExperts;
+    const stacks = this.#tensorsNamed(format.pieceNames(stack));
+    if (stacks.size === 0) return undefined;
+    const memberOf = (tensor: RawTensor): RawTensor => withLabel(this.label, () => new TensorSlice(tensor, index));
+    const biases = this.tensors.get(`${stack}_bias`);
+    return {
+      format,
+      name: stack,
+      pieces: new Map([...stacks].map(([name, tensor]) => [name, memberOf(tensor)])),
+      bias: biases && memberOf(biases),
+    };
+  }
+
+  #tensorsNamed(names: readonly string[]): ReadonlyMap<string, RawTensor> {
+    return new Map(
+      names.flatMap((name) => {
+        const tensor = this.tensors.get(name);
+        return tensor === undefined ? [] : [[name, tensor] as const];
+      }),
+    );
+  }
+}
+
+/** What a module is read from. */
+interface FoundModule {
+  readonly format: RecognisedFormat;
+  /** What the format knows the module by; an expert goes by the name of its stack. */
+  readonly name: string;
+  /** By the names that the format has for them. */
+  readonly pieces: ReadonlyMap<string, RawTensor>;
+  readonly bias: RawTensor | undefined;
+}
+
+function byteLengthOf(tensors: readonly RawTensor[]): number {
+  return tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 function headOf({ name, dtype, shape }: RawTensor): TensorHead {
@@ -201,14 +245,6 @@ function headOf({ name, dtype, shape }: RawTensor): TensorHead {
 }
 
 const weightSuffix = ".weight";
-
-function biasName(module: string): string {
-  return `${module}.bias`;
-}
-
-function byName<Tensor extends { readonly name: string }>(tensors: readonly Tensor[]): ReadonlyMap<string, Tensor> {
-  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
-}
 
 /** Undefined for zeros alone: some writers give every packed linear a bias, whether the model has one or not. */
 function decodeBias(data: TensorData, outFeatures: number): Float32Array | undefined {

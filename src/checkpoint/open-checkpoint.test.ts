@@ -7,7 +7,9 @@ import type { ByteSource } from "../io/byte-source.ts";
 import { openFolder } from "../io/folder.node.ts";
 import type { Folder } from "../io/folder.ts";
 import { openMemoryFolder } from "../io/memory-folder.ts";
+import { asUint16 } from "../util/bytes.ts";
 import { FormatError, UnsupportedError } from "../util/errors.ts";
+import { widenBfloat16 } from "../util/float16.ts";
 import { dequantize } from "../weights/dequantize.ts";
 import { openCheckpoint } from "./open-checkpoint.ts";
 
@@ -198,6 +200,38 @@ describe("a dense checkpoint", () => {
     expect(await checkpoint.readText("merges.txt")).toBeUndefined();
     expect(await checkpoint.readText("../config.json")).toBeUndefined();
     await expect(checkpoint.readText("bad.txt")).rejects.toThrow("not valid UTF-8");
+  });
+});
+
+describe("stacks of experts", () => {
+  const path = "arch/gpt-oss-mxfp4";
+  const list = "model.layers.1.mlp.experts";
+
+  test("an expert is found in its stack, bias and all", async () => {
+    await using checkpoint = await openCheckpoint(await golden(path), silent);
+    expect(checkpoint.format).toBe("mxfp4");
+    const stack = dequantize((await checkpoint.linear(`${list}.down_proj`)).weight);
+    const biases = checkpoint.tensors.get(`${list}.down_proj_bias`);
+    const { weight, bias } = await checkpoint.linear(`${list}.3.down_proj`);
+    expect(dequantize(weight)).toEqual(stack.slice(3 * 64 * 64));
+    expect(bias).toEqual(widenBfloat16(asUint16((await biases?.read()) ?? new Uint8Array())).slice(3 * 64));
+    expect(checkpoint.module(`${list}.3.down_proj`)).toMatchObject({ shape: [64, 64], scheme: "codebook", bits: 4 });
+    expect(checkpoint.byteLengthOf(`${list}.3.down_proj`)).toBe(64 * 2 * 17 + 2 * 64);
+    expect(() => checkpoint.hasLinear(`${list}.4.down_proj`)).toThrow("has no member 4");
+  });
+
+  test("unquantized ones lie inputs first", async () => {
+    const values = Float32Array.from({ length: 2 * 3 * 5 }, (_, i) => i); // 2 experts of 3 inputs and 5 outputs
+    const chunks: Uint8Array[] = [];
+    const stack: TensorToWrite = { name: `${list}.down_proj`, dtype: "F32", shape: [2, 3, 5], data: () => [values] };
+    await writeSafetensors([stack], (bytes) => void chunks.push(bytes.slice()));
+    const folder = openMemoryFolder(new Map([["model.safetensors", Buffer.concat(chunks)]]), "stacked");
+    await using checkpoint = await openCheckpoint(folder, silent);
+    const { weight } = await checkpoint.linear(`${list}.1.down_proj`);
+    expect(weight).toMatchObject({ inFeatures: 3, outFeatures: 5 });
+    expect([...dequantize(weight)]).toEqual([0, 1, 2, 3, 4].flatMap((n) => [0, 1, 2].map((k) => 15 + 5 * k + n)));
+    expect(checkpoint.shapeOf(`${list}.1.down_proj`)).toMatchObject({ inFeatures: 3, outFeatures: 5 });
+    expect(checkpoint.hasLinear(`${list}.1.up_proj`)).toBe(false);
   });
 });
 

@@ -2,7 +2,7 @@ import { FormatError, RequestError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
 import type { RawTensor, TensorReadOptions } from "./raw-tensor.ts";
 
-/** One matrix of a stack of them, such as an expert's: [index] of a tensor whose first dimension counts them. */
+/** One of a stack of matrices or vectors, such as an expert's: [index] of a tensor whose first dimension counts them. */
 export class TensorSlice<Type extends string> implements RawTensor<Type> {
   readonly name: string;
   readonly dtype: Type;
@@ -14,8 +14,8 @@ export class TensorSlice<Type extends string> implements RawTensor<Type> {
   /** Throws FormatError where the stack has no such slice. */
   constructor(stack: RawTensor<Type>, index: number) {
     const [count, ...shape] = stack.shape;
-    if (shape.length < 2 || index >= count) {
-      throw new FormatError(`tensor ${quote(stack.name)} of [${stack.shape.join(", ")}] has no matrix ${index}`);
+    if (shape.length < 1 || index >= count) {
+      throw new FormatError(`tensor ${quote(stack.name)} of [${stack.shape.join(", ")}] has no member ${index}`);
     }
     this.name = `${stack.name}[${index}]`;
     this.dtype = stack.dtype;

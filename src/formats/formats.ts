@@ -4,11 +4,13 @@ import { awq } from "./awq/awq.ts";
 import { bitsandbytes } from "./bitsandbytes/bitsandbytes.ts";
 import { compressedTensorsFormat } from "./compressed-tensors/compressed-tensors.ts";
 import { dense } from "./dense/dense.ts";
+import { denseStack } from "./dense/dense-stack.ts";
 import { exl2 } from "./exl2/exl2.ts";
 import { fp8 } from "./fp8/fp8.ts";
 import { gptq } from "./gptq/gptq.ts";
 import { marlin } from "./marlin/marlin.ts";
 import { marlin24 } from "./marlin/marlin-24.ts";
+import { mxfp4 } from "./mxfp4/mxfp4.ts";
 import { findPackedMark } from "./packed-marks.ts";
 import {
   withConfig,
@@ -43,11 +45,15 @@ const formats: readonly KnownFormat[] = [
   known(compressedTensorsFormat),
   known(fp8),
   known(bitsandbytes),
+  known(mxfp4),
   known(dense),
 ];
 
 /** Reads the modules that a checkpoint's own format did not pack. */
 export const unpackedModules: RecognisedFormat = withConfig(dense, {});
+
+/** Reads experts that no format packed out of a stack. */
+export const unpackedExperts: RecognisedFormat = withConfig(denseStack, {});
 
 /**
  * The format of a checkpoint's packed modules; dense when nothing is packed. Throws UnsupportedError when the config

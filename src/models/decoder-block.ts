@@ -48,7 +48,7 @@ const llamaNames = {
 };
 
 /** Inside of an expert. */
-const expertNames = { gate: "gate_proj", up: "up_proj", down: "down_proj" };
+const expertNames = { gate: "gate_proj", up: "up_proj", down: "down_proj", gateUp: "gate_up_proj" };
 
 export type BlockNames = Readonly<typeof llamaNames>;
 
@@ -94,8 +94,10 @@ export interface ExpertsOptions {
   readonly sharedSize?: number;
   /** Absent: the config's activation. */
   readonly glu?: Glu;
+  /** True: gate and up are one linear, in which their outputs take turns. Files may hold the two under their own names all the same. */
+  readonly interleavedGateUp?: boolean;
   /** Inside of an expert, where it is not Llama's gate_proj, up_proj and down_proj. */
-  readonly names?: typeof expertNames;
+  readonly names?: Partial<typeof expertNames>;
 }
 
 /** [attention, MLP or experts] of the block under `prefix`. */
@@ -168,16 +170,20 @@ function expertsLayer(
   at: NameOf,
   c: DecoderConfig,
   options: DecoderBlockOptions,
-  { count, choices, weighting, intermediateSize, sharedSize, names = expertNames, ...experts }: ExpertsOptions,
+  { count, choices, weighting, intermediateSize, sharedSize, ...experts }: ExpertsOptions,
 ): ExpertsLayer {
-  const expert = (module: string, width: number): Expert => ({
-    gateUp: [
+  const names = { ...expertNames, ...experts.names };
+  const expert = (module: string, width: number): Expert => {
+    const gateUp: Projection = [
       linear(`${module}.${names.gate}`, c.hiddenSize, width),
       linear(`${module}.${names.up}`, c.hiddenSize, width),
-    ],
-    activation: experts.glu ?? c.activation,
-    down: linear(`${module}.${names.down}`, width, c.hiddenSize),
-  });
+    ];
+    return {
+      gateUp: experts.interleavedGateUp ? [{ ...stack(`${module}.${names.gateUp}`, gateUp), interleavedBy: 1 }] : gateUp,
+      activation: experts.glu ?? c.activation,
+      down: linear(`${module}.${names.down}`, width, c.hiddenSize),
+    };
+  };
   return {
     kind: "experts",
     ...sublayer(at("mlpNorm"), at("mlpPostNorm"), c, options),

@@ -18,6 +18,7 @@ export const gptOss: Architecture = {
       ...readExpertChoice(config, { countKey: "num_local_experts", count: 128, choices: 4 }),
       weighting: "normalized",
       intermediateSize: c.intermediateSize,
+      interleavedGateUp: true,
       glu: { clampedAt: config.number("swiglu_limit", caps.multiplier, 7) },
     } as const;
     const options = { sinks: true, experts, names: { router: "mlp.router" } };

@@ -15,9 +15,20 @@ const tolerance = 1e-4;
 
 const names = [
   ...["llama3", "llama-tied", "mistral", "phi3-longrope", "qwen2-swa", "qwen3"], // these lie in the repository
-  ...["gpt-neox", "granite", "qwen2-moe"], // and these
+  ...["gpt-neox", "gpt-oss-mxfp4", "granite", "qwen2-moe"], // and these
   ...["llama-linear", "llama-mha", "llama-minimal", "phi3", "qwen2", "qwen2-yarn"],
-  ...["gemma2", "gemma3-nested", "gemma3-text", "mixtral", "olmo2", "phi", "qwen3-moe", "stablelm", "starcoder2"],
+  ...[
+    "gemma2",
+    "gemma3-nested",
+    "gemma3-text",
+    "gpt-oss-mxfp4",
+    "mixtral",
+    "olmo2",
+    "phi",
+    "qwen3-moe",
+    "stablelm",
+    "starcoder2",
+  ],
 ];
 
 // Nothing in these models is quantized: with int8 activations the linears are the same.
