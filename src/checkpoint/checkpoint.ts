@@ -4,9 +4,19 @@ import type { EmbeddedText } from "../formats/ggml/gguf-text.ts";
 import type { FormatOverrides } from "../formats/weight-format.ts";
 import type { JsonObject } from "../util/json.ts";
 import type { Warn } from "../util/warn-once.ts";
+import type { LinearShape } from "../weights/linear-shape.ts";
 import type { PackedWeight } from "../weights/packed-weight.ts";
 
-export interface OpenCheckpointOptions extends FormatOverrides {
+/** What a user may say of how a checkpoint is read, where its files are wrong or silent. */
+export interface ReadOverrides extends FormatOverrides {
+  /**
+   * Matrices that lie inputs first although their dimensions are named outputs first: names of tensors, with * for any characters, parted
+   * by commas. Where the dimensions say it, nobody need.
+   */
+  readonly transposed?: string | undefined;
+}
+
+export interface OpenCheckpointOptions extends ReadOverrides {
   /** Told of contradictions that do no harm, each once. */
   readonly warn: Warn;
   /**
@@ -48,8 +58,8 @@ export interface Checkpoint extends WeightSource, AsyncDisposable {
    * for shapes that contradict each other.
    */
   modules(): readonly CheckpointModule[];
-  /** The weight that a module of the model is read from, under the model's name for it; undefined: there is none. */
-  module(name: string): CheckpointModule | undefined;
+  /** The weight that a module of the model is read from, under the model's name for it; undefined: there is none. `expected` as in `linear`. */
+  module(name: string, expected?: LinearShape): CheckpointModule | undefined;
   /** The weight of a packed module of `modules()` as the file has it, rows in the file's order. Throws as WeightSource.linear. */
   stored(module: CheckpointModule): Promise<PackedWeight>;
   /** The model's text half, where it lies in the file of the weights itself; undefined: it lies in files of its own. Throws FormatError. */

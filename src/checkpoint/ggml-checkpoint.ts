@@ -1,4 +1,4 @@
-import type { LinearShape, LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
+import type { LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
 import { dtypeBits, isDtype, type RawTensor } from "../containers/raw-tensor.ts";
 import type { GgmlType } from "../containers/ggml/ggml-type.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
@@ -11,12 +11,15 @@ import type { Folder } from "../io/folder.ts";
 import { FormatError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
+import type { Warn } from "../util/warn-once.ts";
 import { isBlockType } from "../weights/blocks/block-type.ts";
 import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Checkpoint, CheckpointModule } from "./checkpoint.ts";
 import { readText } from "./read-file.ts";
 import { readWhole } from "./read-whole.ts";
+import { TransposedByShape, transposeMatching } from "./transposed-tensors.ts";
 import { withLabel } from "./with-label.ts";
+import type { LinearShape } from "../weights/linear-shape.ts";
 
 /** What GGUF and the containers before it have in common. */
 export interface GgmlContainer {
@@ -35,14 +38,23 @@ export interface GgmlCheckpointParts {
   /** Undefined: the file holds no model, and can only be looked at. */
   readonly model: GgmlModel | undefined;
   readonly readText: () => EmbeddedText;
+  /** As ReadOverrides has it. */
+  readonly transposed: string | undefined;
+  readonly warn: Warn;
 }
 
 /** A file of ggml as a checkpoint: it has its config inside, and its tensors under the names that the model has for its modules. */
 export class GgmlCheckpoint implements Checkpoint {
+  readonly tensors: ReadonlyMap<string, RawTensor<GgmlType>>;
   readonly #parts: GgmlCheckpointParts;
+  readonly #byShape: TransposedByShape;
 
+  /** Throws as transposeMatching. */
   constructor(parts: GgmlCheckpointParts) {
+    const { label, tensors } = parts.file;
     this.#parts = parts;
+    this.tensors = transposeMatching(tensors, parts.transposed, label);
+    this.#byShape = new TransposedByShape(label, parts.warn);
   }
 
   get format(): string {
@@ -77,16 +89,12 @@ export class GgmlCheckpoint implements Checkpoint {
     return this.#parts.file.label;
   }
 
-  get tensors(): ReadonlyMap<string, RawTensor<GgmlType>> {
-    return this.#parts.file.tensors;
-  }
-
   hasLinear(module: string): boolean {
     return this.#find(module, "weight") !== undefined;
   }
 
-  shapeOf(module: string): LinearShape {
-    return withLabel(this.label, () => ggmlOutline(this.#require(module, "weight")));
+  shapeOf(module: string, expected?: LinearShape): LinearShape {
+    return withLabel(this.label, () => ggmlOutline(this.#matrix(module, expected)));
   }
 
   byteLengthOf(module: string): number {
@@ -94,15 +102,14 @@ export class GgmlCheckpoint implements Checkpoint {
     return this.#require(module, "weight").byteLength + (bias?.byteLength ?? 0);
   }
 
-  module(name: string): CheckpointModule | undefined {
-    const tensor = this.#find(name, "weight");
-    return tensor && { ...this.#describe(tensor), name };
+  module(name: string, expected?: LinearShape): CheckpointModule | undefined {
+    return this.hasLinear(name) ? { ...this.#describe(this.#matrix(name, expected)), name } : undefined;
   }
 
-  async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {
+  async linear(module: string, memory?: ReadMemory, expected?: LinearShape): Promise<LoadedLinear> {
     const bias = this.#find(module, "bias");
     const [data, biasData] = await Promise.all([
-      readWhole(this.#require(module, "weight"), memory),
+      readWhole(this.#matrix(module, expected), memory),
       bias && readWhole(bias),
     ]);
     return withLabel(this.label, () => {
@@ -158,6 +165,11 @@ export class GgmlCheckpoint implements Checkpoint {
     }
     const name = this.#parts.model?.nameOf(module);
     return name === undefined ? undefined : this.tensors.get(`${name}.${part}`);
+  }
+
+  #matrix(module: string, expected: LinearShape | undefined): RawTensor<GgmlType> {
+    const tensor = this.#require(module, "weight");
+    return expected === undefined ? tensor : withLabel(this.label, () => this.#byShape.turned(tensor, expected));
   }
 
   #require(module: string, part: string): RawTensor<GgmlType> {

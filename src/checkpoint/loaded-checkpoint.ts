@@ -1,4 +1,4 @@
-import type { LinearShape, LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
+import type { LoadedLinear, ReadMemory } from "../compile/weight-source.ts";
 import { dtypeBits, type RawTensor } from "../containers/raw-tensor.ts";
 import type { SafetensorsFile } from "../containers/safetensors/read-safetensors.ts";
 import { decodeVector } from "../formats/dense/dense.ts";
@@ -15,7 +15,9 @@ import type { PackedWeight } from "../weights/packed-weight.ts";
 import type { Checkpoint, CheckpointModule } from "./checkpoint.ts";
 import { readText } from "./read-file.ts";
 import { readWhole } from "./read-whole.ts";
+import { TransposedByShape, transposeMatching } from "./transposed-tensors.ts";
 import { withLabel } from "./with-label.ts";
+import type { LinearShape } from "../weights/linear-shape.ts";
 
 export interface CheckpointParts {
   readonly folder: Folder;
@@ -29,6 +31,8 @@ export interface CheckpointParts {
   /** The tensors that the format has read first, with their bytes. */
   readonly readFirst: ReadonlyMap<string, TensorData>;
   readonly unreadable?: string;
+  /** As ReadOverrides has it. */
+  readonly transposed: string | undefined;
   readonly warn: Warn;
 }
 
@@ -38,14 +42,19 @@ const computedTables = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 /** A checkpoint over one container: a module is read by the format that marks it, all others as dense. */
 export class LoadedCheckpoint implements Checkpoint {
   readonly unreadable?: string;
+  readonly tensors: ReadonlyMap<string, RawTensor>;
   readonly #parts: CheckpointParts;
+  readonly #byShape: TransposedByShape;
   /** Modules that the checkpoint's own format packs. */
   readonly #packed = new Set<string>();
   /** Made when it is first asked for. */
   #byName: ReadonlyMap<string, CheckpointModule> | undefined;
 
+  /** Throws as transposeMatching. */
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
+    this.tensors = transposeMatching(parts.container.tensors, parts.transposed, parts.folder.label);
+    this.#byShape = new TransposedByShape(parts.folder.label, parts.warn);
     if (parts.unreadable !== undefined) this.unreadable = parts.unreadable;
     for (const name of parts.container.tensors.keys()) {
       const module = parts.format.markedModule(name);
@@ -85,16 +94,12 @@ export class LoadedCheckpoint implements Checkpoint {
     return this.#parts.files;
   }
 
-  get tensors(): ReadonlyMap<string, RawTensor> {
-    return this.#parts.container.tensors;
-  }
-
   hasLinear(module: string): boolean {
     return this.#find(module) !== undefined;
   }
 
-  shapeOf(module: string): LinearShape {
-    return this.#outline(this.#require(module));
+  shapeOf(module: string, expected?: LinearShape): LinearShape {
+    return this.#outline(this.#require(module, expected));
   }
 
   byteLengthOf(module: string): number {
@@ -102,8 +107,8 @@ export class LoadedCheckpoint implements Checkpoint {
     return byteLengthOf([...pieces.values(), ...(bias ? [bias] : [])]);
   }
 
-  async linear(module: string, memory?: ReadMemory): Promise<LoadedLinear> {
-    const { format, name, pieces, bias } = this.#require(module);
+  async linear(module: string, memory?: ReadMemory, expected?: LinearShape): Promise<LoadedLinear> {
+    const { format, name, pieces, bias } = this.#require(module, expected);
     const [data, biasData] = await Promise.all([
       Promise.all([...pieces].map(async ([piece, tensor]) => [piece, await readWhole(tensor, memory)] as const)),
       bias && readWhole(bias),
@@ -181,10 +186,12 @@ export class LoadedCheckpoint implements Checkpoint {
     return withLabel(this.label, () => format.describe(name, new Map(heads)));
   }
 
-  #require(module: string): FoundModule {
+  #require(module: string, expected?: LinearShape): FoundModule {
     const found = this.#find(module);
     if (found === undefined) throw new FormatError(`${this.label}: has no weight for the module ${quote(module)}`);
-    return found;
+    if (expected === undefined || found.format !== unpackedModules) return found;
+    const turned = [...found.pieces].map(([name, tensor]) => [name, this.#byShape.turned(tensor, expected)] as const);
+    return { ...found, pieces: new Map(turned) };
   }
 
   /** The tensors of a module, which lie by themselves or, an expert's, in stacks. */

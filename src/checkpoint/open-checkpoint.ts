@@ -45,7 +45,8 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
   });
   if ("container" in weights && weights.container !== "safetensors") {
     const open = weights.container === "gguf" ? openGgufCheckpoint : openLegacyCheckpoint;
-    return open({ folder, files, sources: await openAll(folder, weights.files), warn, signal: options.signal });
+    const sources = await openAll(folder, weights.files);
+    return open({ folder, files, sources, warn, transposed: options.transposed, signal: options.signal });
   }
   const container = await openWeights(folder, weights, options.signal);
   try {
@@ -65,6 +66,7 @@ export async function openCheckpoint(folder: Folder, options: OpenCheckpointOpti
       container,
       ...recognised,
       readFirst: await readFirst(container, recognised.format),
+      transposed: options.transposed,
       warn,
     });
   } catch (error) {

@@ -22,12 +22,14 @@ export interface OpenGgmlOptions {
   readonly sources: readonly ByteSource[];
   /** Told of what is not read: a kind of tokenizer, say. */
   readonly warn: Warn;
+  /** As ReadOverrides has it. */
+  readonly transposed?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Opens a GGUF file, or all parts of a split one. Throws as openGguf and ggufModel. */
 export async function openGgufCheckpoint(options: OpenGgmlOptions): Promise<GgmlCheckpoint> {
-  const { folder, files, sources, warn, signal } = options;
+  const { folder, files, sources, warn, transposed, signal } = options;
   const file = await openGguf(sources, signal && { signal });
   try {
     const { metadata, tensors, label } = file;
@@ -40,7 +42,8 @@ export async function openGgufCheckpoint(options: OpenGgmlOptions): Promise<Ggml
     }
     const model = withLabel(label, () => ggufModel({ metadata, tensors, factors }));
     const readText = (): EmbeddedText => ggufText(metadata, warn);
-    return new GgmlCheckpoint({ folder, files, file, format: "gguf", declared: declaredBy(metadata), model, readText });
+    const declared = declaredBy(metadata);
+    return new GgmlCheckpoint({ folder, files, file, format: "gguf", declared, model, readText, transposed, warn });
   } catch (error) {
     await file.close();
     throw error;
@@ -59,14 +62,14 @@ function declaredBy(metadata: Metadata): JsonObject {
 
 /** Opens a model from before GGUF. Throws as openGgml and legacyModel. */
 export async function openLegacyCheckpoint(options: OpenGgmlOptions): Promise<GgmlCheckpoint> {
-  const { folder, files, sources, signal } = options;
+  const { folder, files, sources, warn, transposed, signal } = options;
   const file = await openGgml(sources[0], signal && { signal });
   try {
     const { header, tensors, label } = file;
     const model = withLabel(label, () => legacyModel(header, tensors));
     const declared = Object.assign(Object.create(null) as JsonObject, { ftype: header.fileType });
     const readText = (): EmbeddedText => legacyText(file.tokens);
-    return new GgmlCheckpoint({ folder, files, file, format: "ggml", declared, model, readText });
+    return new GgmlCheckpoint({ folder, files, file, format: "ggml", declared, model, readText, transposed, warn });
   } catch (error) {
     await file.close();
     throw error;

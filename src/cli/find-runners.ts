@@ -92,8 +92,8 @@ async function modelNeeds(checkpoint: Checkpoint): Promise<ModelNeeds> {
   const summaryOf = summarizer(checkpoint);
   const linears: WeightSummary[] = [];
   for (const { modules } of planLoads(model, checkpoint).projections)
-    for (const { module } of modules) {
-      const found = checkpoint.module(module);
+    for (const linear of modules) {
+      const found = checkpoint.module(linear.module, linear);
       if (found !== undefined) linears.push(await summaryOf(found));
     }
   return { model, linears };

@@ -2,7 +2,7 @@ import { createNodeHost } from "../entry/node.ts";
 import type { LLM } from "../llm/llm.ts";
 import { loadLLM } from "../llm/load-llm.ts";
 import type { LoadOptions } from "../llm/load-options.ts";
-import { engineOptions, formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { engineOptions, readOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { hubAccess, withRevision } from "./flags/hub-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
 import { megabytes } from "./megabytes.ts";
@@ -20,7 +20,7 @@ export async function loadModel(
   const llm = await withPathHint(name, () =>
     loadLLM(createNodeHost(), withRevision(name, flags), {
       ...engineOptions(flags),
-      ...formatOverrides(flags),
+      ...readOverrides(flags),
       ...serving,
       maxSequences,
       signal,

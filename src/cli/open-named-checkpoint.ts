@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Host } from "../llm/host.ts";
-import { formatOverrides, type CommonFlags } from "./flags/common-flags.ts";
+import { readOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { locateNamedModel } from "./locate-named-model.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -19,7 +19,7 @@ export async function openNamedCheckpoint(
 ): Promise<Checkpoint> {
   const { folder, file } = await locateNamedModel(host, name, flags, terminal, signal);
   return openCheckpoint(folder, {
-    ...formatOverrides(flags),
+    ...readOverrides(flags),
     ...(file !== undefined && { file }),
     acceptsUnreadable,
     warn: terminal.warn,

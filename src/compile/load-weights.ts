@@ -11,7 +11,8 @@ import type { BoundLinear, ModelWeights } from "./model-weights.ts";
 import type { LoadPlan, PlannedVector } from "./plan-loads.ts";
 import { ReadBuffers } from "./read-buffers.ts";
 import { WeightProgress } from "./weight-progress.ts";
-import type { LinearShape, LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
+import type { LoadedLinear, ReadMemory, WeightSource } from "./weight-source.ts";
+import type { LinearShape } from "../weights/linear-shape.ts";
 
 /** What loading needs of a device. */
 export type WeightDevice = Pick<Device, "refusesToFuse" | "prepare">;
@@ -43,7 +44,7 @@ export async function loadWeights(
   // Before gigabytes are read for nothing.
   for (const { modules } of plan.projections) {
     for (const module of modules) {
-      if (source.shapeOf !== undefined) checkShape(module, source.shapeOf(module.module));
+      if (source.shapeOf !== undefined) checkShape(module, source.shapeOf(module.module, module));
     }
   }
   const owned: PreparedWeight[] = [];
@@ -91,7 +92,7 @@ interface Part extends LoadedLinear {
 async function readProjection(modules: Projection, source: WeightSource, memory: ReadMemory): Promise<readonly Part[]> {
   const parts: Part[] = [];
   for (const module of modules) {
-    const loaded = await source.linear(module.module, memory);
+    const loaded = await source.linear(module.module, memory, module);
     checkShape(module, loaded.weight);
     checkBias(module, loaded);
     parts.push({ module, ...loaded });

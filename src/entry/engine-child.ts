@@ -7,14 +7,15 @@ import { locateModel } from "../llm/locate-model.ts";
 import { once } from "../util/warn-once.ts";
 import { createNodeHost } from "./node.ts";
 
-serveChild(async ({ model, engine, checkpointFormat }: SpawnOptions, onProgress) => {
+serveChild(async ({ model, engine, checkpointFormat, transposed }: SpawnOptions, onProgress) => {
   const host = createNodeHost();
   const warn = once((message) => console.warn(`fewbit: ${message}`));
   const { folder, file } = await locateModel(host, model);
   await using checkpoint = await openCheckpoint(folder, {
     warn,
     ...(file !== undefined && { file }),
-    ...(checkpointFormat !== undefined && { checkpointFormat }),
+    checkpointFormat,
+    transposed,
   });
   return await loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress });
 });

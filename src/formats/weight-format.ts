@@ -30,7 +30,7 @@ export interface Evidence {
 /** What a user may say when a checkpoint says it wrongly. */
 export interface FormatOverrides {
   /** Which variant of its format the checkpoint is read as, whatever the label and the data say. The format knows the names. */
-  readonly checkpointFormat?: string;
+  readonly checkpointFormat?: string | undefined;
 }
 
 /** What a module's shapes tell without reading it. */

@@ -32,8 +32,9 @@ export function checkEngineOptions(options: EngineOptions): void {
 export function checkLoadOptions(options: LoadOptions): void {
   requireObject("options", options);
   checkEngineOptions(options);
-  const { checkpointFormat, inProcess, stepTimeoutMs, onWarning, onProgress, signal, hub } = options;
+  const { checkpointFormat, transposed, inProcess, stepTimeoutMs, onWarning, onProgress, signal, hub } = options;
   requireType("checkpointFormat", checkpointFormat, "string");
+  requireType("transposed", transposed, "string");
   requireType("inProcess", inProcess, "boolean");
   const isTimeout = stepTimeoutMs === undefined || (typeof stepTimeoutMs === "number" && stepTimeoutMs > 0);
   check("stepTimeoutMs", stepTimeoutMs, isTimeout, "a number above 0");

@@ -1,6 +1,6 @@
 import type { Backend } from "../device/backend.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { FormatOverrides } from "../formats/weight-format.ts";
+import type { ReadOverrides } from "../checkpoint/checkpoint.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Folder } from "../io/folder.ts";
 import type { EngineOptions } from "./engine-options.ts";
@@ -35,7 +35,7 @@ export interface ModelLocation {
 }
 
 /** What a process needs to load a model by itself. Plain data. */
-export interface SpawnOptions extends FormatOverrides {
+export interface SpawnOptions extends ReadOverrides {
   readonly model: string;
   readonly engine: EngineOptions;
 }

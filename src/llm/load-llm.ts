@@ -30,7 +30,7 @@ export async function loadLLM(
   checkModel(given);
   checkLoadOptions(options);
   const model = given instanceof URL ? given.href : given;
-  const { signal, checkpointFormat, onWarning = defaultWarning, onProgress, hub } = options;
+  const { signal, checkpointFormat, transposed, onWarning = defaultWarning, onProgress, hub } = options;
   const warn = once(onWarning);
   throwIfAborted(signal, "loading the model");
   const location: ModelLocation =
@@ -42,7 +42,8 @@ export async function loadLLM(
     warn,
     ...(file !== undefined && { file }),
     ...(signal !== undefined && { signal }),
-    ...(checkpointFormat !== undefined && { checkpointFormat }),
+    checkpointFormat,
+    transposed,
   });
   const { architecture } = modelOf(checkpoint);
   // Weights are prepared by native threads as a rule, so that this thread has time for the tokenizer.
@@ -95,7 +96,7 @@ async function startEngine(
   options: LoadOptions,
   warn: Warn,
 ): Promise<Engine> {
-  const { onWarning, inProcess = true, onProgress, signal, checkpointFormat, stepTimeoutMs } = options;
+  const { onWarning, inProcess = true, onProgress, signal, checkpointFormat, transposed, stepTimeoutMs } = options;
   const engine = engineOptions(options);
   if (inProcess) return loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress, signal });
   if (host.spawnEngine === undefined)
@@ -103,7 +104,7 @@ async function startEngine(
   const name = model ?? host.defaultModel;
   if (typeof name !== "string")
     throw new RequestError("inProcess: false needs a path: the other process opens the model by itself");
-  const spawnOptions = { model: name, engine, ...(checkpointFormat !== undefined && { checkpointFormat }) };
+  const spawnOptions = { model: name, engine, checkpointFormat, transposed };
   return host.spawnEngine(spawnOptions, { signal, onProgress, onWarning, stepTimeoutMs });
 }
 

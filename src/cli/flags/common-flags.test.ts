@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { addCommonFlags, engineOptions, formatOverrides, type CommonFlags } from "./common-flags.ts";
+import { addCommonFlags, engineOptions, readOverrides, type CommonFlags } from "./common-flags.ts";
 
 function parse(...args: readonly string[]): CommonFlags {
   const command = addCommonFlags(new Command())
@@ -28,8 +28,9 @@ describe("engineOptions", () => {
 });
 
 test("a checkpoint format is handed on only where it is given", () => {
-  expect(formatOverrides(parse())).toEqual({});
-  expect(formatOverrides(parse("--checkpoint-format", "gptq_v2"))).toEqual({ checkpointFormat: "gptq_v2" });
+  expect(readOverrides(parse())).toEqual({});
+  expect(readOverrides(parse("--checkpoint-format", "gptq_v2"))).toEqual({ checkpointFormat: "gptq_v2" });
+  expect(readOverrides(parse("--transposed", "blk.*"))).toEqual({ transposed: "blk.*" });
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { maxThreads, type ActivationType, type BackendName, type CacheType } from "../../device/backend.ts";
-import type { FormatOverrides } from "../../formats/weight-format.ts";
+import type { ReadOverrides } from "../../checkpoint/checkpoint.ts";
 import { dtypeChoices, type DtypeChoice } from "../../device/choose-dtype.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
 import { UnsupportedError } from "../../util/errors.ts";
@@ -18,6 +18,7 @@ export interface CommonFlags extends HubFlags, OutputFlags {
   readonly kvCacheDtype: CacheType | "auto";
   readonly ctxSize?: number;
   readonly checkpointFormat?: string;
+  readonly transposed?: string;
 }
 
 /** Positions beyond this are a slip of the finger; small enough that products stay exact. */
@@ -42,6 +43,10 @@ export function addCommonFlags(command: Command): Command {
       "--checkpoint-format <name>",
       "variant of its format that the checkpoint is read as, whatever the files say (such as gptq_v2)",
     ),
+    new Option(
+      "--transposed <pattern>",
+      "matrices that lie inputs first although their dimensions say outputs first: names with *, parted by commas",
+    ),
   );
   for (const option of flags) command.addOption(option);
   const context = new Option("-c, --ctx-size <positions>", "positions of one sequence, prompt and answer together");
@@ -65,6 +70,6 @@ export function engineOptions(flags: CommonFlags): EngineOptions {
   };
 }
 
-export function formatOverrides({ checkpointFormat }: CommonFlags): FormatOverrides {
-  return checkpointFormat === undefined ? {} : { checkpointFormat };
+export function readOverrides({ checkpointFormat, transposed }: CommonFlags): ReadOverrides {
+  return { checkpointFormat, transposed };
 }

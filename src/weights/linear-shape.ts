@@ -1,0 +1,4 @@
+export interface LinearShape {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
