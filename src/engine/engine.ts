@@ -62,6 +62,15 @@ export interface GenerationRequest {
    * what others have asked, which tenants of one server may not want. At most 256 characters; default "".
    */
   readonly cacheSalt?: string;
+  /**
+   * Lower comes first, and takes slots and pages from running ones of a higher number, which go on later. Requests of equal priority
+   * are served by turns of their salts, then in order of arrival. An integer; default 0.
+   */
+  readonly priority?: number;
+  /** From submission to the last token; beyond, the request fails with TimeoutError. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** From submission until the first step that holds the request; beyond, it fails with OverloadedError. Default: no limit. */
+  readonly queueTimeoutMs?: number;
 }
 
 export type EngineEvent = TokenEvent | FinishedEvent;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { greedySampling } from "../device/sampling.ts";
 import type { Step, StepResult } from "../device/step.ts";
-import { RequestError } from "../util/errors.ts";
+import { RequestError, TimeoutError } from "../util/errors.ts";
 import { collect, expectIdle, fullAttention, nullEngine, request, runAlone, vocabSize } from "./engine-test-kit.ts";
 import { createLocalEngine } from "./local-engine.ts";
 import { NullExecutable } from "./null-executable.ts";
@@ -160,6 +160,40 @@ describe("cancelling", () => {
     ]);
     expect(cancelled.finished.reason).toBe("cancelled");
     expect(other.ids).toEqual((await runAlone(request({ promptLength: 6 }))).ids);
+  });
+});
+
+describe("a request whose time is over", () => {
+  test("fails, in the line or while it runs, and leaves the others alone", async () => {
+    await using engine = nullEngine({ maxSequences: 1, beforeStep: () => delay(5) });
+    const first = request({ maxTokens: 40 });
+    const [whole, ...late] = await Promise.allSettled([
+      collect(engine.generate(first)),
+      collect(engine.generate(request({ queueTimeoutMs: 20 }))),
+      collect(engine.generate(request({ timeoutMs: 20 }))),
+    ]);
+    expect(whole).toMatchObject({ status: "fulfilled", value: { ids: (await runAlone(first)).ids } });
+    expect(late).toMatchObject([{ reason: { code: "overloaded" } }, { reason: { code: "timed-out" } }]);
+    await expect(collect(engine.generate(request({ maxTokens: 100, timeoutMs: 20 })))).rejects.toThrow(TimeoutError);
+    // Who has begun in time is not in the line any more.
+    await collect(engine.generate(request({ maxTokens: 20, queueTimeoutMs: 20 })));
+    await expectIdle(engine);
+  });
+});
+
+describe("an answer that an engine before has begun", () => {
+  test("goes on as it would have, in tokens, counts and reasons", async () => {
+    const sampling = { ...greedySampling, temperature: 1, seed: 3, presencePenalty: 1, repetitionPenalty: 1.5 };
+    const whole = request({ maxTokens: 12, sampling });
+    const { ids, finished } = await runAlone(whole);
+    for (const count of [1, 5, 11, 12]) {
+      const rest = await runAlone({ ...whole, outputIds: ids.slice(0, count) });
+      expect(rest.ids).toEqual(ids.slice(count));
+      expect(rest.finished).toMatchObject({ reason: "length", usage: finished.usage });
+    }
+    const stopped = await runAlone({ ...whole, outputIds: ids.slice(0, 4), stopIds: [ids[3]] });
+    expect([stopped.ids, stopped.finished.reason]).toEqual([[], "stop"]);
+    await expect(runAlone({ ...whole, outputIds: [vocabSize] })).rejects.toThrow("outputIds[0] is 50");
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Executable } from "../device/backend.ts";
 import type { PageKind } from "../device/program.ts";
 import type { StepResult } from "../device/step.ts";
-import { FormatError, RequestError } from "../util/errors.ts";
+import { FormatError, OverloadedError, RequestError, TimeoutError } from "../util/errors.ts";
 import type { Batch } from "./batch.ts";
 import type {
   Engine,
@@ -146,6 +146,7 @@ export class LocalEngine implements Engine {
   async #step(): Promise<void> {
     let batch: Batch | undefined;
     try {
+      this.#expire();
       batch = this.#scheduler.nextBatch();
       if (batch === undefined) return;
       for (const { sequence } of batch.chunks) this.#active.get(sequence)?.clock.start();
@@ -155,6 +156,22 @@ export class LocalEngine implements Engine {
     } catch (error) {
       const sequences = batch?.chunks.map(({ sequence }) => sequence) ?? [...this.#active.keys()];
       for (const sequence of sequences) this.#fail(sequence, error);
+    }
+  }
+
+  /** Fails the requests whose time is over. Steps are short beside such times: looking between them is often enough. */
+  #expire(): void {
+    for (const [sequence, { clock }] of [...this.#active]) {
+      const { timeoutMs = Infinity, queueTimeoutMs = Infinity } = sequence.request;
+      if (clock.elapsedMs > timeoutMs)
+        this.#fail(sequence, new TimeoutError(`the request has taken more than the ${timeoutMs} ms that it was given`));
+      else if (!clock.hasStarted && clock.elapsedMs > queueTimeoutMs)
+        this.#fail(
+          sequence,
+          new OverloadedError(
+            `the request has waited for ${queueTimeoutMs} ms behind others, and is not begun any more`,
+          ),
+        );
     }
   }
 

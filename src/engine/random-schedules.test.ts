@@ -79,6 +79,7 @@ function randomRequest(
   return {
     promptIds: [...shared, ...randomIds(random, 1 + random(16 - shared.length))],
     cacheSalt: random(8) === 0 ? "another" : "",
+    priority: random(4) === 0 ? random(3) - 1 : 0,
     maxTokens: 1 + random(30),
     stopIds: random(3) === 0 ? [random(vocabSize)] : [],
     sampling: { ...greedySampling, temperature: random(2), seed: random(1000), presencePenalty: random(2) },

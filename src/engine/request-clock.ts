@@ -7,6 +7,14 @@ export class RequestClock {
   #firstToken: number | undefined;
   #lastToken: number | undefined;
 
+  get elapsedMs(): number {
+    return performance.now() - this.#submitted;
+  }
+
+  get hasStarted(): boolean {
+    return this.#started !== undefined;
+  }
+
   /** Only the first call counts: a pre-empted request has started all the same. */
   start(): void {
     this.#started ??= performance.now();

@@ -8,6 +8,7 @@ import { RequestError } from "../util/errors.ts";
 import type { Batch, Chunk } from "./batch.ts";
 import { answerRoom } from "./answer-room.ts";
 import type { GenerationRequest } from "./engine.ts";
+import { comparePlaces, FairQueue } from "./fair-queue.ts";
 import { Sequence } from "./sequence.ts";
 
 export interface SchedulerOptions {
@@ -25,16 +26,17 @@ export interface SchedulerOptions {
 /**
  * Decides what every step runs: waiting -> running -> finished, with pages as the resource.
  *
- * - Decoding sequences come first, one token each; what is left of the budget goes to prompts, in chunks, in order of arrival.
+ * - Decoding sequences come first, one token each; what is left of the budget goes to prompts, in chunks, in order (FairQueue).
  * - A waiting sequence is admitted when pages are free for all its tokens, beside all that running ones still need for theirs and one
  *   page more for each of these to go on. Only the first in line is looked at, so a large prompt is never overtaken for good.
+ * - Where it does not fit, and running ones are of a worse priority, these are pre-empted for it.
  * - An admitted sequence begins behind the longest prefix whose pages are known; where a running one is just computing more of what
  *   both begin with, it waits for that. Its last token is always computed: its logits are wanted.
- * - Where a decoding sequence finds no page, the youngest running sequence is pre-empted: it gives its pages back, returns to the
- *   front of the line, and is computed again later from its prompt and what it has said, as far as its pages are gone by then.
+ * - Where a decoding sequence finds no page, the last running sequence is pre-empted: it gives its pages back, returns to its place
+ *   in the line, and is computed again later from its prompt and what it has said, as far as its pages are gone by then.
  *
- * All running sequences are older than all waiting ones, both lists in order of arrival; hence the oldest always gets on, alone if
- * need be, since `add` refuses what would not fit alone.
+ * Both lists are in the same order, and pages are taken from its end; hence the first that runs always gets on, alone if need be,
+ * since `add` refuses what would not fit alone.
  */
 export class Scheduler {
   readonly contextLength: number;
@@ -43,7 +45,7 @@ export class Scheduler {
   readonly #limits: StepLimits;
   readonly #pageKinds: readonly PageKind[];
   readonly #ropeSwitchLength: number;
-  readonly #waiting: Sequence[] = [];
+  readonly #queue = new FairQueue();
   readonly #running: Sequence[] = [];
   readonly #freeSlots: number[];
   #preemptions = 0;
@@ -71,7 +73,7 @@ export class Scheduler {
   }
 
   get waiting(): readonly Sequence[] {
-    return this.#waiting;
+    return this.#queue.waiting;
   }
 
   get running(): readonly Sequence[] {
@@ -83,15 +85,15 @@ export class Scheduler {
   }
 
   get hasWork(): boolean {
-    return this.#running.length + this.#waiting.length > 0;
+    return this.#running.length + this.waiting.length > 0;
   }
 
   /** Takes a valid request into the line. Throws RequestError for one that could not run even alone. */
   add(request: GenerationRequest): Sequence {
     const room = answerRoom(request.promptIds.length, this.contextLength);
     const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize, this.#prefixes);
-    const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache);
-    this.#waiting.push(sequence);
+    const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache, this.#queue.place(request));
+    this.#queue.add(sequence);
     return sequence;
   }
 
@@ -106,6 +108,7 @@ export class Scheduler {
       tokensLeft: this.#limits.maxTokens,
     };
     for (const sequence of this.#running) this.#switchRope(sequence);
+    this.#makeRoom();
     // Both loops look at the length each time round: pre-emption takes from the end, where nothing is planned yet.
     for (let i = 0; i < this.#running.length; i++)
       if (this.#running[i].remaining === 1) this.#planDecode(draft, this.#running[i]);
@@ -128,7 +131,7 @@ export class Scheduler {
   /** Takes the sequence out, whatever its state; its pages are free at once. */
   finish(sequence: Sequence): void {
     if (sequence.state === "running") this.#stop(sequence);
-    else if (sequence.state === "waiting") this.#waiting.splice(this.#waiting.indexOf(sequence), 1);
+    else if (sequence.state === "waiting") this.#queue.remove(sequence);
     sequence.state = "finished";
   }
 
@@ -153,7 +156,7 @@ export class Scheduler {
 
   #planDecode(draft: Draft, sequence: Sequence): void {
     sequence.cache.slide();
-    while (!sequence.cache.grow(sequence.computed + 1)) if (this.#preemptYoungest() === sequence) return;
+    while (!sequence.cache.grow(sequence.computed + 1)) if (this.#preemptLast() === sequence) return;
     this.#plan(draft, sequence, 1);
   }
 
@@ -164,7 +167,7 @@ export class Scheduler {
     let count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
     // While others get on, their pages come back some day; pre-empting for a prompt would only waste what they have computed.
     while (count === 0 && draft.chunks.length === 0) {
-      if (this.#preemptYoungest() === sequence) return;
+      if (this.#preemptLast() === sequence) return;
       count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
     }
     if (count === 0) return;
@@ -179,17 +182,36 @@ export class Scheduler {
     draft.tokensLeft -= count;
   }
 
+  /** Pre-empts running sequences of a worse priority than the first in line, as far as that needs it. */
+  #makeRoom(): void {
+    for (let first = this.waiting.at(0); first !== undefined;) {
+      const last = this.#running.at(-1);
+      if (last === undefined || last.place.priority <= first.place.priority) return;
+      if (this.#freeSlots.length > 0) {
+        this.#begin(first);
+        const fits = this.#hasPagesFor(first);
+        this.#letGo(first);
+        if (fits) return;
+      }
+      this.#preemptLast();
+      first = this.waiting.at(0);
+    }
+  }
+
+  #letGo(sequence: Sequence): void {
+    sequence.cache.release();
+    sequence.computed = 0;
+  }
+
   #admit(draft: Draft): void {
-    while (this.#waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
-      const sequence = this.#waiting[0];
+    while (this.waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
+      const sequence = this.waiting[0];
       this.#begin(sequence);
       if (!this.#hasPagesFor(sequence) || this.#canWaitForPrefix(sequence)) {
-        sequence.cache.release();
-        sequence.computed = 0;
+        this.#letGo(sequence);
         return;
       }
-      this.#waiting.shift();
-      this.#running.push(sequence);
+      this.#queue.admitFirst(this.#running);
       sequence.state = "running";
       sequence.slot = this.#freeSlots.pop()!;
       sequence.reusedTokens ??= Math.min(sequence.computed, sequence.promptLength);
@@ -229,12 +251,12 @@ export class Scheduler {
     return pageDemand(this.#pageKinds[kind], this.#limits.pageSize, tokens.length, chunk);
   }
 
-  #preemptYoungest(): Sequence {
+  #preemptLast(): Sequence {
     const sequence = this.#running.at(-1)!;
     this.#stop(sequence);
     sequence.state = "waiting";
     sequence.computed = 0;
-    this.#waiting.unshift(sequence);
+    this.#queue.add(sequence);
     this.#preemptions++;
     return sequence;
   }
@@ -261,7 +283,10 @@ export class Scheduler {
         throw new Error(`${sequence.computed} tokens computed, with pages for ${sequence.cache.positions}`);
     }
     if (slots.size !== this.#limits.maxSequences || !slots.has(0)) throw new Error("a slot was lost or invented");
-    for (const sequence of this.#waiting)
+    for (const list of [this.#running, this.waiting])
+      for (let i = 1; i < list.length; i++)
+        if (comparePlaces(list[i - 1].place, list[i].place) >= 0) throw new Error("sequences are out of order");
+    for (const sequence of this.waiting)
       if (sequence.state !== "waiting" || sequence.slot !== -1 || sequence.cache.positions !== 0)
         throw new Error(`a ${sequence.state} sequence in line holds slot ${sequence.slot} or pages`);
     return checkReferences(this.pool, holders);

@@ -1,6 +1,7 @@
 import type { SamplingParameters } from "../device/sampling.ts";
 import type { SequenceCache } from "../kv-cache/sequence-cache.ts";
 import type { FinishReason, GenerationRequest } from "./engine.ts";
+import type { QueuePlace } from "./fair-queue.ts";
 import { TokenCounts } from "./token-counts.ts";
 
 export type SequenceState = "waiting" | "running" | "finished";
@@ -11,6 +12,7 @@ export class Sequence {
   /** The request's own, or less where the context ends before. */
   readonly maxTokens: number;
   readonly cache: SequenceCache;
+  readonly place: QueuePlace;
   /** Absent: no penalty looks at them. */
   readonly counts?: TokenCounts;
   state: SequenceState = "waiting";
@@ -25,10 +27,11 @@ export class Sequence {
   readonly #stopIds: ReadonlySet<number>;
   readonly #tokens: number[];
 
-  constructor(request: GenerationRequest, maxTokens: number, cache: SequenceCache) {
+  constructor(request: GenerationRequest, maxTokens: number, cache: SequenceCache, place: QueuePlace) {
     this.request = request;
     this.maxTokens = maxTokens;
     this.cache = cache;
+    this.place = place;
     this.#stopIds = new Set(request.stopIds);
     this.#tokens = [...request.promptIds];
     if (hasPenalty(request.sampling)) this.counts = new TokenCounts(request.promptIds);

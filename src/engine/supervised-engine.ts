@@ -341,9 +341,18 @@ interface Task {
   following: Promise<void>;
 }
 
+/** What is left of a request, and of its time. */
 function continuation({ request, said, times }: Task): GenerationRequest {
+  const { outputIds = [], timeoutMs, queueTimeoutMs } = request;
+  const left = (time: number): number => Math.max(1, time - times.elapsedMs);
   times.submit();
-  return said.length === 0 ? request : { ...request, outputIds: [...(request.outputIds ?? []), ...said] };
+  return {
+    ...request,
+    ...(said.length > 0 && { outputIds: [...outputIds, ...said] }),
+    ...(timeoutMs !== undefined && { timeoutMs: left(timeoutMs) }),
+    // Whoever has said something has waited before.
+    ...(queueTimeoutMs !== undefined && { queueTimeoutMs: said.length > 0 ? Infinity : left(queueTimeoutMs) }),
+  };
 }
 
 /** What a request's reader has seen of time, where the process that finishes it knows a part only. */
@@ -352,6 +361,10 @@ class TaskTimes {
   #submissions = 0;
   #firstToken: number | undefined;
   #lastToken = 0;
+
+  get elapsedMs(): number {
+    return performance.now() - this.#arrived;
+  }
 
   submit(): void {
     this.#submissions++;

@@ -9,7 +9,7 @@ const longestSalt = 256;
 /** Throws RequestError for a request that no engine of this vocabulary could run. */
 export function validateRequest(request: GenerationRequest, vocabSize: number): void {
   const { promptIds, outputIds = [], maxTokens, minTokens = 0, stopIds, topLogprobs = 0 } = request;
-  const { cacheSalt = "", sampling } = request;
+  const { cacheSalt = "", priority = 0, timeoutMs = Infinity, queueTimeoutMs = Infinity, sampling } = request;
   if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
   for (const [i, id] of outputIds.entries()) requireId(`outputIds[${i}]`, id, vocabSize);
@@ -22,6 +22,9 @@ export function validateRequest(request: GenerationRequest, vocabSize: number): 
   check("topLogprobs", topLogprobs, hasLegalTop, `an integer from 0 to ${mostTop}`);
   const isSalt = typeof cacheSalt === "string" && cacheSalt.length <= longestSalt;
   check("cacheSalt", cacheSalt, isSalt, `a text of at most ${longestSalt} characters`);
+  check("priority", priority, Number.isSafeInteger(priority), "an integer");
+  for (const [name, time] of Object.entries({ timeoutMs, queueTimeoutMs }))
+    check(name, time, typeof time === "number" && time > 0, "a number above 0");
   validateSampling(sampling, vocabSize);
 }
 

@@ -1,4 +1,12 @@
-import { AbortedError, CrashError, FormatError, IoError, OutOfMemoryError } from "../util/errors.ts";
+import {
+  AbortedError,
+  CrashError,
+  FormatError,
+  IoError,
+  OutOfMemoryError,
+  OverloadedError,
+  TimeoutError,
+} from "../util/errors.ts";
 import { FewbitError, RequestError, UnsupportedError } from "../util/errors.ts";
 import type { ErrorCode } from "../util/errors.ts";
 import type { EngineEvent, EngineInfo, EngineStats, GenerationRequest } from "./engine.ts";
@@ -50,4 +58,6 @@ const errorClasses = {
   aborted: AbortedError,
   io: IoError,
   crashed: CrashError,
+  overloaded: OverloadedError,
+  "timed-out": TimeoutError,
 } as const satisfies Record<ErrorCode, new (message: string) => FewbitError>;

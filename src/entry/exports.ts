@@ -29,7 +29,9 @@ export {
   FormatError,
   IoError,
   OutOfMemoryError,
+  OverloadedError,
   RequestError,
+  TimeoutError,
   UnsupportedError,
 } from "../util/errors.ts";
 export type { ErrorCode } from "../util/errors.ts";

@@ -1,5 +1,14 @@
 /** What a caller may switch on; one per class below. The strings are stable, messages are not. */
-export type ErrorCode = "bad-file" | "unsupported" | "out-of-memory" | "bad-request" | "aborted" | "io" | "crashed";
+export type ErrorCode =
+  | "bad-file"
+  | "unsupported"
+  | "out-of-memory"
+  | "bad-request"
+  | "aborted"
+  | "io"
+  | "crashed"
+  | "overloaded"
+  | "timed-out";
 
 /**
  * Base of every error that fewbit throws on purpose. There are few subclasses, one for each *reaction* of the caller,
@@ -56,6 +65,22 @@ export class IoError extends FewbitError {
   override readonly code = "io";
   static {
     this.prototype.name = "IoError";
+  }
+}
+
+/** There is more work than can be done, or waited for. Reaction: come again later, or ask another server. */
+export class OverloadedError extends FewbitError {
+  override readonly code = "overloaded";
+  static {
+    this.prototype.name = "OverloadedError";
+  }
+}
+
+/** The time that the request was given is over. Reaction: give it more, or ask for less. */
+export class TimeoutError extends FewbitError {
+  override readonly code = "timed-out";
+  static {
+    this.prototype.name = "TimeoutError";
   }
 }
 
