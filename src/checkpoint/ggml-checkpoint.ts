@@ -125,8 +125,9 @@ export class GgmlCheckpoint implements Checkpoint {
   }
 
   async vector(name: string): Promise<Float32Array> {
+    // Names end in the part of a module, but for those of single tensors: sinks, which GGUF calls weights.
     const [, module = name, part = ""] = /^(.*)\.([^.]*)$/.exec(name) ?? [];
-    const data = await readWhole(this.#require(module, part));
+    const data = await readWhole(this.#find(name, "weight") ?? this.#require(module, part));
     return withLabel(this.label, () => decodeVector(data));
   }
 
@@ -158,13 +159,17 @@ export class GgmlCheckpoint implements Checkpoint {
   }
 
   #find(module: string, part: string): RawTensor<GgmlType> | undefined {
-    const expert = part === "weight" ? this.#parts.model?.expertOf?.(module) : undefined;
+    const { model } = this.#parts;
+    const expert = model?.expertOf?.(module);
     if (expert !== undefined) {
-      const stack = this.tensors.get(`${expert.stack}.weight`);
-      return stack && withLabel(this.label, () => new TensorSlice(stack, expert.index));
+      const stack = this.tensors.get(`${expert.stack}.${part}`);
+      return stack && withLabel(this.label, () => TensorSlice.member(stack, expert.index));
     }
-    const name = this.#parts.model?.nameOf(module);
-    return name === undefined ? undefined : this.tensors.get(`${name}.${part}`);
+    const name = model?.nameOf(module);
+    const own = name === undefined ? undefined : this.tensors.get(`${name}.${part}`);
+    const shared = own === undefined ? model?.sharedRowsOf?.(module) : undefined;
+    const whole = shared && this.tensors.get(`${shared.tensor}.${part}`);
+    return whole ? withLabel(this.label, () => TensorSlice.rows(whole, shared)) : own;
   }
 
   #matrix(module: string, expected: LinearShape | undefined): RawTensor<GgmlType> {

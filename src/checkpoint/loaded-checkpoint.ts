@@ -213,7 +213,7 @@ export class LoadedCheckpoint implements Checkpoint {
     const format = this.#packed.has(stack) ? this.#parts.format : unpackedExperts;
     const stacks = this.#tensorsNamed(format.pieceNames(stack));
     if (stacks.size === 0) return undefined;
-    const memberOf = (tensor: RawTensor): RawTensor => withLabel(this.label, () => new TensorSlice(tensor, index));
+    const memberOf = (tensor: RawTensor): RawTensor => withLabel(this.label, () => TensorSlice.member(tensor, index));
     const biases = this.tensors.get(`${stack}_bias`);
     return {
       format,

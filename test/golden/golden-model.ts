@@ -7,17 +7,22 @@ import { openSafetensors } from "../../src/containers/safetensors/read-safetenso
 import type { Device } from "../../src/device/backend.ts";
 import { openFile } from "../../src/io/file-source.node.ts";
 import { openFolder } from "../../src/io/folder.node.ts";
+import type { Folder } from "../../src/io/folder.ts";
 import type { Model } from "../../src/models/model.ts";
 import { createModel } from "../../src/models/models.ts";
 import { asFloat32 } from "../../src/util/bytes.ts";
 import { PageBook } from "../conformance/page-book.ts";
 import { fixtures, sharedFixtures } from "../support/fixtures.ts";
 
-/** A model with golden files beside it (fixtures/README.md). */
-export interface GoldenModel {
-  readonly folder: string;
+/** Where a model lies. */
+export interface ModelFiles {
+  readonly folder: string | Folder;
   /** The weights' file, where the folder holds several models. */
   readonly file?: string;
+}
+
+/** A model with golden files beside it (fixtures/README.md). */
+export interface GoldenModel extends ModelFiles {
   readonly expected: Expected;
   /** A tensor of its logits.safetensors. */
   readLogits(tensor: string): Promise<Float32Array>;
@@ -76,7 +81,7 @@ export interface GoldenSequenceOptions {
 /** Loads the model and begins a sequence of shuffled pages. */
 export async function openSequence(
   device: Device,
-  { folder, file }: GoldenModel,
+  { folder, file }: ModelFiles,
   { length, preparer = device, warn = refuse }: GoldenSequenceOptions,
 ): Promise<GoldenSequence> {
   const { model, compiled } = await load(preparer, folder, file, warn);
@@ -120,9 +125,17 @@ function refuse(message: string): never {
   throw new Error(`a warning of a file that is as it should be: ${message}`);
 }
 
-async function load(device: WeightDevice, folder: string, file: string | undefined, warn: (message: string) => void) {
+async function load(
+  device: WeightDevice,
+  folder: string | Folder,
+  file: string | undefined,
+  warn: (message: string) => void,
+) {
   const options = { warn, ...(file !== undefined && { file }) };
-  await using checkpoint = await openCheckpoint(await openFolder(folder), options);
+  await using checkpoint = await openCheckpoint(
+    typeof folder === "string" ? await openFolder(folder) : folder,
+    options,
+  );
   const model: Model = createModel(checkpoint.config);
   return { model, compiled: await compileModel({ model, source: checkpoint, device }) };
 }

@@ -1,3 +1,4 @@
+import type { Rows } from "../../containers/tensor-slice.ts";
 import type { JsonObject } from "../../util/json.ts";
 
 /** A file of ggml in the words of the model that it holds. */
@@ -10,8 +11,14 @@ export interface GgmlModel {
   nameOf(module: string): string | undefined;
   /** As nameOf, for an expert's matrix that lies in a stack of all of them. Absent: files of this kind have none. */
   readonly expertOf?: (module: string) => { readonly stack: string; readonly index: number } | undefined;
+  /** As nameOf, for q, k or v where one tensor holds the rows of all three. Absent: files of this kind have no such tensors. */
+  readonly sharedRowsOf?: (module: string) => SharedRows | undefined;
   /** How many heads the rows of a module belong to, where they are in the order of rotated pairs (pair-rows.ts); undefined: they are not. */
   pairedHeads(module: string): number | undefined;
+}
+
+export interface SharedRows extends Rows {
+  readonly tensor: string;
 }
 
 /** The heads of q and k, whose rows some files have in the order of rotated pairs. */

@@ -49,6 +49,51 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
     pairRows: false,
     config: (keys) => ({ ...expertKeys(keys), norm_topk_prob: true }), // llama.cpp does so without asking
   },
+  smollm3: { className: "SmolLM3ForCausalLM", modelType: "smollm3", pairRows: true },
+  gptneox: {
+    className: "GPTNeoXForCausalLM",
+    modelType: "gpt_neox",
+    pairRows: false,
+    blockTensors: { "attention.dense": "attn_output", "mlp.dense_h_to_4h": "ffn_up", "mlp.dense_4h_to_h": "ffn_down" },
+    config: ({ number, boolean, headDim }) => ({
+      layer_norm_eps: number("attention.layer_norm_epsilon"),
+      rotary_emb_base: number("rope.freq_base"),
+      rotary_pct: share(number("rope.dimension_count"), headDim),
+      use_parallel_residual: boolean("use_parallel_residual"),
+    }),
+  },
+  phi2: {
+    className: "PhiForCausalLM",
+    modelType: "phi",
+    pairRows: false,
+    blockTensors: { "self_attn.dense": "attn_output", "mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down" },
+    config: ({ number, headDim }) => ({
+      layer_norm_eps: number("attention.layer_norm_epsilon"),
+      partial_rotary_factor: share(number("rope.dimension_count"), headDim),
+    }),
+  },
+  starcoder2: {
+    className: "Starcoder2ForCausalLM",
+    modelType: "starcoder2",
+    pairRows: false,
+    blockTensors: { "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down" },
+    config: ({ number }) => ({
+      norm_epsilon: number("attention.layer_norm_epsilon"),
+      sliding_window: number("attention.sliding_window"),
+    }),
+  },
+  "gpt-oss": {
+    className: "GptOssForCausalLM",
+    modelType: "gpt_oss",
+    pairRows: false,
+    blockTensors: { post_attention_layernorm: "post_attention_norm", "mlp.router": "ffn_gate_inp" },
+    // No key says where gates are clamped: llama.cpp does it at 7, as both models that were published.
+    config: (keys) => ({
+      ...expertKeys(keys),
+      intermediate_size: keys.number("expert_feed_forward_length") ?? keys.number("feed_forward_length"),
+      sliding_window: keys.number("attention.sliding_window"),
+    }),
+  },
   phi3: { className: "Phi3ForCausalLM", modelType: "phi3", pairRows: false },
   olmo2: { className: "Olmo2ForCausalLM", modelType: "olmo2", pairRows: false, blockTensors: normsAround },
   granite: {

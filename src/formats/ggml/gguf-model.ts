@@ -2,7 +2,7 @@ import type { JsonObject } from "../../util/json.ts";
 import { headsOf, type GgmlModel } from "./ggml-model.ts";
 import { ggufArchitecture } from "./gguf-architecture.ts";
 import { ggufConfig, type GgufFacts } from "./gguf-config.ts";
-import { ggufExpert, ggufName } from "./gguf-names.ts";
+import { ggufExpert, ggufName, ggufSharedRows } from "./gguf-names.ts";
 
 /**
  * The model of a GGUF file; undefined: it holds none, but tensors or a vocabulary by themselves. An architecture that is not known gets a
@@ -22,6 +22,12 @@ export function ggufModel(facts: GgufFacts): GgmlModel | undefined {
     hasNormsPlusOne: architecture.hasNormsPlusOne ?? false,
     nameOf: (module) => ggufName(module, architecture),
     expertOf: ggufExpert,
+    sharedRowsOf(module) {
+      const { num_attention_heads: heads, num_key_value_heads: kvHeads, hidden_size: hiddenSize } = config;
+      if (typeof heads !== "number" || typeof kvHeads !== "number" || typeof hiddenSize !== "number") return undefined;
+      const { head_dim: headDim = hiddenSize / heads } = config;
+      return typeof headDim === "number" ? ggufSharedRows(module, { heads, kvHeads, headDim }) : undefined;
+    },
     pairedHeads: (module) => (architecture.pairRows ? headsOf(module, config) : undefined),
   };
 }

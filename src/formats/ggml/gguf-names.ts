@@ -1,3 +1,4 @@
+import type { SharedRows } from "./ggml-model.ts";
 import type { GgufArchitecture } from "./gguf-architecture.ts";
 
 /** What a file calls the modules outside of blocks. */
@@ -5,6 +6,10 @@ const modelTensors: Readonly<Record<string, string>> = {
   "model.embed_tokens": "token_embd",
   "model.norm": "output_norm",
   lm_head: "output",
+  "model.final_layernorm": "output_norm", // Phi
+  "gpt_neox.embed_in": "token_embd",
+  "gpt_neox.final_layer_norm": "output_norm",
+  embed_out: "output",
 };
 
 /** What it calls those of a block, in most architectures. */
@@ -17,6 +22,7 @@ const blockTensors: Readonly<Record<string, string>> = {
   "self_attn.q_norm": "attn_q_norm",
   "self_attn.k_norm": "attn_k_norm",
   "self_attn.o_proj": "attn_output",
+  "self_attn.sinks": "attn_sinks",
   post_attention_layernorm: "ffn_norm",
   "mlp.gate_proj": "ffn_gate",
   "mlp.up_proj": "ffn_up",
@@ -53,8 +59,39 @@ export function ggufExpert(module: string): { readonly stack: string; readonly i
  */
 export function ggufName(module: string, architecture: GgufArchitecture): string | undefined {
   if (Object.hasOwn(modelTensors, module)) return modelTensors[module];
-  const [, index, rest] = /^model\.layers\.(\d+)\.(.+)$/.exec(module) ?? [];
-  if (index === undefined || rest === undefined) return undefined;
+  const { index, rest } = inBlock(module) ?? {};
+  if (rest === undefined) return undefined;
   const names = { ...blockTensors, ...architecture.blockTensors };
   return Object.hasOwn(names, rest) ? `blk.${index}.${names[rest]}` : undefined;
+}
+
+/**
+ * The rows of q, k or v in the tensor that may hold all three, one after the other; undefined: the module is none of them. Some
+ * architectures have it always, and others in files of early converters.
+ */
+export function ggufSharedRows(module: string, { heads, kvHeads, headDim }: Heads): SharedRows | undefined {
+  const { index, rest } = inBlock(module) ?? {};
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  const tensor = `blk.${index}.attn_qkv`;
+  switch (rest) {
+    case "self_attn.q_proj":
+      return { tensor, start: 0, end: q };
+    case "self_attn.k_proj":
+      return { tensor, start: q, end: q + kv };
+    case "self_attn.v_proj":
+      return { tensor, start: q + kv, end: q + 2 * kv };
+    default:
+      return undefined;
+  }
+}
+
+export interface Heads {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+function inBlock(module: string): { readonly index: string; readonly rest: string } | undefined {
+  const [, index, rest] = /^(?:model|gpt_neox)\.layers\.(\d+)\.(.+)$/.exec(module) ?? [];
+  return rest === undefined ? undefined : { index, rest };
 }
