@@ -14,4 +14,6 @@ export interface Chunk {
   readonly end: number;
   /** True: the last token is the last that is known; its row is an output, and the sample the sequence's next token. */
   readonly samples: boolean;
+  /** How many of its last rows are outputs: the sampled one, or those that are pooled. */
+  readonly outputs: number;
 }

@@ -58,6 +58,7 @@ export async function collect(events: AsyncIterable<EngineEvent>): Promise<Outco
   let finished: FinishedEvent | undefined;
   for await (const event of events) {
     if (finished !== undefined) throw new Error(`a ${event.type} event after the last one`);
+    if (event.type === "embedding") throw new Error("an embedding, which nobody asked for");
     if (event.type === "token") {
       ids.push(event.id);
       logprobs.push(event.logprob);

@@ -25,6 +25,8 @@ export interface EngineInfo {
   readonly contextLength: number;
   /** Positions that all sequences together may hold. */
   readonly cachePositions: number;
+  /** Values of an embedding. Absent: the model's program reports no hidden states, and requests with `pooling` are refused. */
+  readonly hiddenSize?: number;
   readonly device: EngineDevice;
 }
 
@@ -55,6 +57,8 @@ export interface GenerationRequest {
   /** Tokens before the first at which a stop id may be drawn. Default 0. */
   readonly minTokens?: number;
   readonly sampling: SamplingParameters;
+  /** The prompt is to become an embedding: nothing is generated. */
+  readonly pooling?: Pooling;
   /** Reports this many of the likeliest tokens at every position, at most 20. */
   readonly topLogprobs?: number;
   /**
@@ -73,7 +77,17 @@ export interface GenerationRequest {
   readonly queueTimeoutMs?: number;
 }
 
-export type EngineEvent = TokenEvent | FinishedEvent;
+/** What of a prompt's hidden states, after the last norm, is its embedding: that of the last token, or the mean of all. */
+export type Pooling = "last" | "mean";
+
+export type EngineEvent = TokenEvent | EmbeddingEvent | FinishedEvent;
+
+/** The one event of a request with `pooling` before the last. */
+export interface EmbeddingEvent {
+  readonly type: "embedding";
+  /** [hiddenSize], not normalised. */
+  readonly values: Float32Array;
+}
 
 export interface TokenEvent {
   readonly type: "token";
@@ -90,7 +104,7 @@ export interface FinishedEvent {
   readonly timings: RequestTimings;
 }
 
-/** `stop`: a stop id; `length`: maxTokens or the end of the context; `cancelled`: the caller left. */
+/** `stop`: a stop id, or the embedding is there; `length`: maxTokens or the end of the context; `cancelled`: the caller left. */
 export type FinishReason = "stop" | "length" | "cancelled";
 
 export interface Usage {

@@ -2,7 +2,7 @@ import type { Executable } from "../device/backend.ts";
 import type { PageKind } from "../device/program.ts";
 import type { StepResult } from "../device/step.ts";
 import { FormatError, OverloadedError, RequestError, TimeoutError } from "../util/errors.ts";
-import type { Batch } from "./batch.ts";
+import type { Batch, Chunk } from "./batch.ts";
 import type {
   Engine,
   EngineDevice,
@@ -30,6 +30,8 @@ export interface LocalEngineOptions {
   readonly ropeSwitchLength?: number;
   /** Whether requests share the keys and values of what they begin with, also with finished ones. Default true. */
   readonly prefixReuse?: boolean;
+  /** Width of the hidden states that steps report; absent: they report none. */
+  readonly hiddenSize?: number;
   readonly device: EngineDevice;
   /** Called once, when the last step is over: where the owner lets go of executable, weights and device. */
   readonly release?: () => Promise<void>;
@@ -61,6 +63,7 @@ export class LocalEngine implements Engine {
     this.#release = release;
     this.info = {
       vocabSize,
+      ...(options.hiddenSize !== undefined && { hiddenSize: options.hiddenSize }),
       device,
       contextLength: this.#scheduler.contextLength,
       cachePositions: limits.pageSize * leastPages(pageKinds, limits.pageCounts),
@@ -78,6 +81,8 @@ export class LocalEngine implements Engine {
       if (this.#disposal !== undefined)
         throw new RequestError("the engine has been disposed; it takes no more requests");
       validateRequest(request, this.info.vocabSize);
+      if (request.pooling !== undefined && this.info.hiddenSize === undefined)
+        throw new RequestError("the model reports no hidden states, of which embeddings are made");
       sequence = this.#scheduler.add(request);
     } catch (error) {
       events.fail(error);
@@ -182,9 +187,38 @@ export class LocalEngine implements Engine {
       if (chunk.sequence.state === "running") {
         this.#scheduler.complete(chunk);
         if (chunk.samples) this.#deliverToken(chunk.sequence, row, result);
+        else if (chunk.sequence.request.pooling !== undefined) this.#pool(chunk, row, result);
       }
-      if (chunk.samples) row++;
+      row += chunk.outputs;
     }
+  }
+
+  /** Adds up what the chunk's outputs from row `row` on are; with the prompt's last token the embedding is there. */
+  #pool({ sequence, start, end, outputs }: Chunk, row: number, { hidden }: StepResult): void {
+    const { hiddenSize = 0 } = this.info;
+    const rows = hidden?.subarray(row * hiddenSize, (row + outputs) * hiddenSize);
+    if (rows?.length !== outputs * hiddenSize)
+      throw new Error("the device gave no hidden states for a step that wants them");
+    // A pre-empted sequence begins anew.
+    if (start === 0 || sequence.hiddenSum === undefined) sequence.hiddenSum = new Float64Array(hiddenSize);
+    const sum = sequence.hiddenSum;
+    for (let i = 0; i < rows.length; i++) sum[i % hiddenSize] += rows[i];
+    if (end < sequence.tokens.length) return;
+    const count = sequence.request.pooling === "mean" ? end : 1;
+    const values = Float32Array.from(sum, (value) => value / count);
+    if (!values.every(Number.isFinite)) {
+      this.#fail(
+        sequence,
+        new FormatError(
+          "the hidden states hold a NaN or an infinity: weights of the checkpoint are damaged, or overflow",
+        ),
+      );
+      return;
+    }
+    const { events, clock } = this.#active.get(sequence)!;
+    clock.token();
+    events.push({ type: "embedding", values });
+    this.#finish(sequence, "stop");
   }
 
   #deliverToken(sequence: Sequence, row: number, result: StepResult): void {

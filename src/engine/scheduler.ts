@@ -106,6 +106,8 @@ export class Scheduler {
     const draft: Draft = {
       chunks: [],
       tokensLeft: this.#limits.maxTokens,
+      // Each of the others may want one.
+      pooledLeft: this.#limits.maxOutputs - this.#limits.maxSequences + 1,
     };
     for (const sequence of this.#running) this.#switchRope(sequence);
     this.#makeRoom();
@@ -151,7 +153,8 @@ export class Scheduler {
     const { cache, tokens, request } = sequence;
     sequence.ropeVariant = this.#ropeVariantOf(sequence);
     const salt = `${sequence.ropeVariant} ${request.cacheSalt ?? ""}`;
-    sequence.computed = cache.reuse(salt, tokens, tokens.length - 1);
+    // A mean needs the hidden states of all.
+    sequence.computed = cache.reuse(salt, tokens, request.pooling === "mean" ? 0 : tokens.length - 1);
   }
 
   #planDecode(draft: Draft, sequence: Sequence): void {
@@ -161,7 +164,8 @@ export class Scheduler {
   }
 
   #planPrefill(draft: Draft, sequence: Sequence): void {
-    const wanted = Math.min(sequence.remaining, draft.tokensLeft);
+    const most = sequence.request.pooling === "mean" ? Math.min(draft.tokensLeft, draft.pooledLeft) : draft.tokensLeft;
+    const wanted = Math.min(sequence.remaining, most);
     if (wanted === 0) return;
     sequence.cache.slide();
     let count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
@@ -178,8 +182,12 @@ export class Scheduler {
   #plan(draft: Draft, sequence: Sequence, count: number): void {
     const start = sequence.computed;
     const end = start + count;
-    draft.chunks.push({ sequence, start, end, samples: end === sequence.tokens.length });
+    const { pooling } = sequence.request;
+    const isLast = end === sequence.tokens.length;
+    const outputs = pooling === "mean" ? count : Number(isLast);
+    draft.chunks.push({ sequence, start, end, samples: isLast && pooling === undefined, outputs });
     draft.tokensLeft -= count;
+    if (pooling === "mean") draft.pooledLeft -= count;
   }
 
   /** Pre-empts running sequences of a worse priority than the first in line, as far as that needs it. */
@@ -293,13 +301,15 @@ export class Scheduler {
   }
 }
 
-/** A batch in the making. */
 function hasPrefix(tokens: readonly number[], other: readonly number[], length: number): boolean {
   for (let i = 0; i < length; i++) if (tokens[i] !== other[i]) return false;
   return true;
 }
 
+/** A batch in the making. */
 interface Draft {
   readonly chunks: Chunk[];
   tokensLeft: number;
+  /** Outputs for means. */
+  pooledLeft: number;
 }

@@ -21,6 +21,8 @@ export class Sequence {
   /** Tokens whose keys and values are in the cache. */
   computed = 0;
   ropeVariant = 0;
+  /** Sum of the hidden states that are pooled, of the tokens computed so far. */
+  hiddenSum: Float64Array | undefined;
   /** Prompt tokens whose keys and values were there when the sequence was first admitted; undefined before. */
   reusedTokens: number | undefined;
 

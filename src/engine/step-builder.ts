@@ -29,7 +29,7 @@ export class StepBuilder {
     let output = 0;
     this.#rows.clear();
     for (let s = 0; s < chunks.length; s++) {
-      const { sequence, start, end, samples } = chunks[s];
+      const { sequence, start, end, outputs } = chunks[s];
       this.#sequenceStarts[s] = token;
       this.#slots[s] = sequence.slot;
       this.#ropeVariants[s] = sequence.ropeVariant;
@@ -37,8 +37,8 @@ export class StepBuilder {
         this.#tokens[token] = sequence.tokens[position];
         this.#positions[token] = position;
       }
-      if (samples) {
-        this.#outputs[output++] = token - 1;
+      for (let row = token - outputs; row < token; row++) {
+        this.#outputs[output++] = row;
         this.#rows.push(sequence);
       }
     }
@@ -52,7 +52,11 @@ export class StepBuilder {
       pageTables: this.#pages.map((_, kind) => this.#pageTable(kind, chunks)),
       outputs: this.#outputs.subarray(0, output),
     };
-    return output > 0 ? { ...step, sampling: this.#rows.view() } : step;
+    return {
+      ...step,
+      ...(chunks.some(({ samples }) => samples) && { sampling: this.#rows.view() }),
+      ...(chunks.some(({ sequence }) => sequence.request.pooling !== undefined) && { wantsHidden: true }),
+    };
   }
 
   #pageTable(kind: number, chunks: readonly Chunk[]): PageTable {

@@ -287,7 +287,8 @@ export class SupervisedEngine implements Engine {
           times.token();
           events.push(event);
           this.#clear(task);
-        } else {
+        } else if (event.type === "embedding") events.push(event);
+        else {
           if (event.reason !== "cancelled") this.#crashes = 0;
           this.#retire(task);
           events.push(times.corrected(event));

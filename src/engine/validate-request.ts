@@ -17,6 +17,8 @@ export function validateRequest(request: GenerationRequest, vocabSize: number): 
   check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 1, "an integer, at least 1");
   const isLeast = Number.isSafeInteger(minTokens) && minTokens >= 0 && minTokens <= maxTokens;
   check("minTokens", minTokens, isLeast, `an integer from 0 to maxTokens, which is ${maxTokens}`);
+  const { pooling } = request;
+  check("pooling", pooling, pooling === undefined || pooling === "last" || pooling === "mean", '"last" or "mean"');
   const mostTop = Math.min(maxTopLogprobs, vocabSize);
   const hasLegalTop = Number.isInteger(topLogprobs) && topLogprobs >= 0 && topLogprobs <= mostTop;
   check("topLogprobs", topLogprobs, hasLegalTop, `an integer from 0 to ${mostTop}`);

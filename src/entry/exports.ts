@@ -7,6 +7,7 @@ export type { HubAccess } from "../hub/hub.ts";
 export type { Folder } from "../io/folder.ts";
 export { openHttpFolder } from "../io/http-folder.ts";
 export { openMemoryFolder } from "../io/memory-folder.ts";
+export type { EmbedOptions, Embedding } from "../llm/embedding.ts";
 export type { EngineOptions } from "../llm/engine-options.ts";
 export type { ChatOptions, GenerateOptions, TemplateOptions } from "../llm/generation-options.ts";
 export type {

@@ -54,6 +54,7 @@ export async function chooseFiles(paths: readonly string[], options: ChooseOptio
 function isCompanion(path: string): boolean {
   return (
     companions.includes(path) ||
+    path === "1_Pooling/config.json" || // how sentence-transformers makes an embedding
     /^[^/]+\.tiktoken$/.test(path) ||
     /^additional_chat_templates\/[^/]+\.jinja$/.test(path)
   );

@@ -52,6 +52,13 @@ class DiskFolder implements Folder {
     }
   }
 
+  async subfolder(name: string): Promise<Folder | undefined> {
+    checkFileName(name, this.label);
+    const path = join(this.#path, name);
+    const found = await stat(path).catch(() => undefined);
+    return found?.isDirectory() ? new DiskFolder(path, this.#options) : undefined;
+  }
+
   async open(name: string): Promise<ByteSource> {
     checkFileName(name, this.label);
     return openFile(join(this.#path, name), this.#options);

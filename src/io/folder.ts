@@ -10,6 +10,8 @@ export interface Folder {
   list(): Promise<readonly string[]>;
   /** Opens a file by its plain name. Throws FormatError for any other name, IoError when it cannot be opened. */
   open(name: string): Promise<ByteSource>;
+  /** A folder inside, by its plain name; undefined: there is none. Absent: it cannot look into folders. */
+  subfolder?(name: string): Promise<Folder | undefined>;
 }
 
 /**

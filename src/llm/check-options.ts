@@ -3,6 +3,7 @@ import { dtypeChoices } from "../device/choose-dtype.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
+import type { EmbedOptions } from "./embedding.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import type { LoadOptions } from "./load-options.ts";
@@ -77,6 +78,17 @@ export function checkGenerateOptions(options: GenerateOptions): void {
     ...{ repetitionPenalty, presencePenalty, frequencyPenalty },
   };
   for (const [name, value] of Object.entries(numbers)) requireType(name, value, "number");
+}
+
+/** Throws RequestError naming the option that is not what EmbedOptions says. The number of dimensions is the model's affair. */
+export function checkEmbedOptions(options: EmbedOptions): void {
+  requireObject("options", options);
+  const { pooling, dimensions, normalize, cacheSalt, signal } = options;
+  requireOneOf("pooling", pooling, ["last", "mean"]);
+  requireType("dimensions", dimensions, "number");
+  requireType("normalize", normalize, "boolean");
+  requireType("cacheSalt", cacheSalt, "string");
+  requireSignal(signal);
 }
 
 /** As checkGenerateOptions, for a prompt of either kind. */

@@ -1,5 +1,8 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { expected, textOf, tinyModel, type TinyModelOptions } from "../../test/support/tiny-model.ts";
+import { floatValues } from "../weights/float-values.ts";
+import { openMemoryFolder } from "../io/memory-folder.ts";
+import { openSafetensors } from "../containers/safetensors/read-safetensors.ts";
 import { createReferenceBackend } from "../backends/reference/reference-backend.ts";
 import { AbortedError, RequestError } from "../util/errors.ts";
 import type { LoadProgress } from "../util/load-progress.ts";
@@ -464,5 +467,63 @@ describe("load", () => {
     await expect(load({}, { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
     const abort = new AbortController();
     await expect(load({}, { signal: abort.signal, onProgress: () => abort.abort() })).rejects.toThrow(AbortedError);
+  });
+});
+
+describe("embed", () => {
+  const raw = { normalize: false } as const;
+  /** Longer than what one step pools. */
+  const long = Array.from({ length: 100 }, (_, i) => 2 + ((i * 7) % 250));
+
+  test("gives what the head reads of the last token: by a tied embedding the likeliest next one is the answer's first", async () => {
+    await using source = await tinyModel().open("model.safetensors");
+    await using file = await openSafetensors(source);
+    const table = floatValues(await file.tensors.get("model.embed_tokens.weight")!.read(), "bf16");
+    const { values, promptTokens } = await llm.embed(promptIds, raw);
+    const logits = Array.from({ length: 256 }, (_, id) =>
+      values.reduce((sum, value, i) => sum + value * table[id * values.length + i], 0),
+    );
+    expect([logits.indexOf(Math.max(...logits)), promptTokens]).toEqual([greedyIds[0], promptIds.length]);
+  });
+
+  test("means over several steps are the means of what every beginning gives, beside an answer under way", async () => {
+    const answer = llm.generate(promptIds, { ...greedy, maxTokens: 20 });
+    const { values: mean } = await llm.embed(long, { ...raw, pooling: "mean" });
+    const { values: again } = await llm.embed(long, { ...raw, pooling: "mean" }); // nothing is left out for being known
+    const each = await Promise.all(long.map((_, i) => llm.embed(long.slice(0, i + 1), raw)));
+    const expectedMean = mean.map((_, i) => each.reduce((sum, { values }) => sum + values[i], 0) / long.length);
+    for (const [i, value] of mean.entries()) expect(value).toBeCloseTo(expectedMean[i], 5);
+    expect(again).toEqual(mean);
+    expect((await answer.result).ids).toEqual(greedyIds.slice(0, 20));
+  });
+
+  test("has length 1, also when it is shortened", async () => {
+    for (const dimensions of [undefined, 3]) {
+      const { values } = await llm.embed(promptText, { dimensions });
+      expect(Math.hypot(...values)).toBeCloseTo(1, 5);
+    }
+  });
+
+  test("refuses what is no prompt, and stops when told", async () => {
+    await expect(llm.embed([])).rejects.toThrow("at least one");
+    await expect(llm.embed(promptIds, { dimensions: 0 })).rejects.toThrow("dimensions is 0");
+    await expect(llm.embed(promptIds, { pooling: "cls" as never })).rejects.toThrow('pooling is "cls"');
+    await expect(llm.embed(promptIds, { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError);
+  });
+
+  test.each([
+    [{ pooling_mode_mean_tokens: true, pooling_mode_lasttoken: false }, "mean"],
+    [{ pooling_mode: "lasttoken" }, "last"],
+    [{ pooling_mode_cls_token: true }, undefined],
+  ])("goes by 1_Pooling/config.json: %j", async (config, pooling) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(config));
+    const folder = {
+      ...tinyModel(),
+      subfolder: async (name: string) =>
+        name === "1_Pooling" ? openMemoryFolder(new Map([["config.json", bytes]])) : undefined,
+    };
+    await using model = await loadLLM(host, folder);
+    if (pooling === undefined) await expect(model.embed(promptIds)).rejects.toThrow('"cls_token"');
+    else expect(await model.embed(promptIds)).toEqual(await llm.embed(promptIds, { pooling: pooling as "mean" }));
   });
 });

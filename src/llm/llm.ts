@@ -1,10 +1,23 @@
+import { greedySampling } from "../device/sampling.ts";
 import { answerRoom } from "../engine/answer-room.ts";
 import type { Engine, EngineDevice, EngineHealth, EngineStats, GenerationRequest } from "../engine/engine.ts";
 import { validateRequest } from "../engine/validate-request.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
-import { RequestError } from "../util/errors.ts";
-import { checkChat, checkGenerateOptions, checkIds, checkPrompt, checkText, signalOf } from "./check-options.ts";
+import { throwIfAborted } from "../util/abort.ts";
+import { RequestError, UnsupportedError } from "../util/errors.ts";
+import { quote } from "../util/quote.ts";
+import {
+  checkChat,
+  checkEmbedOptions,
+  checkGenerateOptions,
+  checkIds,
+  checkPrompt,
+  checkText,
+  signalOf,
+} from "./check-options.ts";
+import { finishEmbedding, type Embedding, type EmbedOptions } from "./embedding.ts";
+import type { ModelPooling } from "./load-pooling.ts";
 import { conversationOf, samplingParameters, stopStrings } from "./generation-options.ts";
 import type { ChatOptions, GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import { Generation, type GenerationJob } from "./generation.ts";
@@ -39,6 +52,8 @@ export interface LLMParts {
   readonly engine: Engine;
   readonly text: ModelText;
   readonly samplingDefaults: SamplingChoices;
+  /** How it makes embeddings; default "last". */
+  readonly pooling?: ModelPooling;
 }
 
 /**
@@ -51,15 +66,17 @@ export class LLM implements AsyncDisposable {
   readonly #text: ModelText;
   readonly #renderer: ChatRenderer;
   readonly #samplingDefaults: SamplingChoices;
+  readonly #pooling: ModelPooling;
   /** Of answers that have begun, and are not with the engine yet. */
   readonly #preparing = new Set<Promise<GenerationJob>>();
 
-  constructor({ info, engine, text, samplingDefaults }: LLMParts) {
+  constructor({ info, engine, text, samplingDefaults, pooling = "last" }: LLMParts) {
     this.info = info;
     this.#engine = engine;
     this.#text = text;
     this.#renderer = new ChatRenderer(text);
     this.#samplingDefaults = samplingDefaults;
+    this.#pooling = pooling;
   }
 
   /** Undefined: the model has none, and runs on token ids only. */
@@ -90,6 +107,30 @@ export class LLM implements AsyncDisposable {
       checkPrompt(prompt);
       return typeof prompt === "string" ? this.#encode(prompt, true) : prompt;
     });
+  }
+
+  /**
+   * The embedding of a text, or of token ids. Throws RequestError for a prompt that is too long or empty, UnsupportedError where the model
+   * wants a pooling that there is none of, AbortedError.
+   */
+  async embed(input: string | readonly number[], options: EmbedOptions = {}): Promise<Embedding> {
+    checkEmbedOptions(options);
+    checkPrompt(input);
+    const { pooling = this.#pooling, signal, cacheSalt } = options;
+    if (typeof pooling === "object")
+      throw new UnsupportedError(
+        `1_Pooling/config.json says ${quote(pooling.unsupported)}; last token and mean are supported, and can be asked for (pooling)`,
+      );
+    const promptIds = typeof input === "string" ? this.#encode(input, true) : input;
+    const request: GenerationRequest = {
+      ...{ promptIds, pooling, maxTokens: 1, stopIds: [], sampling: greedySampling },
+      ...(cacheSalt !== undefined && { cacheSalt }),
+    };
+    for await (const event of this.#engine.generate(request, signal))
+      if (event.type === "embedding")
+        return { values: finishEmbedding(event.values, options), promptTokens: promptIds.length };
+    throwIfAborted(signal, "computing an embedding");
+    throw new Error("the engine ended a request for an embedding without one");
   }
 
   /**

@@ -24,6 +24,8 @@ export interface LoadEngineOptions {
 
 const defaultContextLength = 4096;
 const defaultStepTokens = 512;
+/** Tokens of a step whose hidden states are wanted. Each costs a row of logits, of memory that is touched only where these are made. */
+const pooledTokens = 64;
 
 /**
  * Brings a checkpoint's model to a device and starts an engine on it, which owns device and weights. Nothing is left open on an error:
@@ -36,7 +38,8 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
   const model = modelOf(checkpoint);
   const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = engine;
   const contextLength = chooseContextLength(model, engine.contextLength, warn);
-  const maxOutputs = maxSequences; // each is sampled once a step
+  // Each sequence is sampled once a step; the others are for embeddings that are means.
+  const maxOutputs = maxSequences + Math.min(stepTokens, pooledTokens);
   const plan = { contextLength, maxSequences, stepTokens, maxOutputs, cachePositions };
   const loaded = await loadExecutable({ backends, checkpoint, model, engine, plan, warn, onProgress, signal });
   try {
@@ -47,6 +50,7 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
       contextLength,
       ...(engine.prefixReuse !== undefined && { prefixReuse: engine.prefixReuse }),
       ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
+      ...(program.hidden && { hiddenSize: program.hidden.width }),
       device: describeDevice(loaded),
       release: async () => loaded[Symbol.asyncDispose](),
     });

@@ -12,6 +12,7 @@ import type { Host, ModelLocation } from "./host.ts";
 import { LLM } from "./llm.ts";
 import { loadEngine, modelOf } from "./load-engine.ts";
 import type { LoadOptions } from "./load-options.ts";
+import { loadPooling } from "./load-pooling.ts";
 import { locateModel } from "./locate-model.ts";
 import { loadModelText } from "./model-text.ts";
 import { samplingDefaults } from "./sampling-defaults.ts";
@@ -71,6 +72,7 @@ export async function loadLLM(
       engine,
       text,
       samplingDefaults: samplingDefaults(generationConfig, warn),
+      pooling: await loadPooling(folder, signal),
       info: {
         model: checkpoint.label,
         architecture,

@@ -142,6 +142,45 @@ test("a model without a template refuses a chat, with a status also where a stre
   expect(await response.json()).toMatchObject({ error: { type: "invalid_request_error" } });
 });
 
+describe("/v1/embeddings", () => {
+  const { post } = serverOf();
+
+  test("texts and token ids, as numbers and as bytes", async () => {
+    const values = async (body: object): Promise<readonly (readonly number[] | string)[]> => {
+      const response = await post("/v1/embeddings", body);
+      const { data } = (await response.json()) as {
+        readonly data: readonly { readonly embedding: number[] | string }[];
+      };
+      return data.map(({ embedding }) => embedding);
+    };
+    const [numbers] = await values({ input: textOf(promptIds) });
+    expect(Math.hypot(...(numbers as readonly number[]))).toBeCloseTo(1, 5);
+    expect(await values({ input: [promptIds, promptIds] })).toEqual([numbers, numbers]);
+    const [bytes] = await values({ input: promptIds, encoding_format: "base64" });
+    expect(Array.from(new Float32Array(Uint8Array.from(Buffer.from(bytes as string, "base64")).buffer))).toEqual(
+      numbers,
+    );
+    const [short] = await values({ input: promptIds, dimensions: 4 });
+    expect(short).toHaveLength(4);
+    expect(Math.hypot(...(short as readonly number[]))).toBeCloseTo(1, 5);
+  });
+
+  test("usage, and what cannot be", async () => {
+    const response = await post("/v1/embeddings", { input: [textOf(promptIds), textOf([7])] });
+    expect(await response.json()).toMatchObject({
+      object: "list",
+      usage: { prompt_tokens: expect.any(Number) as number },
+    });
+    for (const body of [
+      { input: "" },
+      { input: [] },
+      { input: promptIds, dimensions: 1e6 },
+      { input: promptIds, encoding_format: "int8" },
+    ])
+      expect((await post("/v1/embeddings", body)).status).toBe(400);
+  });
+});
+
 describe("what is wrong with a request is said in OpenAI's form", () => {
   const { post, get } = serverOf({ maxBodyBytes: 2000 });
   test.each<readonly [string, () => Promise<Response>, number, object]>([

@@ -6,6 +6,7 @@ import { Authentication } from "./authentication.ts";
 import { modelBody } from "./openai/model-body.ts";
 import { chatCompletions, chatRequest } from "./openai/chat-completions.ts";
 import { completionRequest, completions } from "./openai/completions.ts";
+import { embeddingRequest, embeddings } from "./openai/embeddings.ts";
 import { servePage, type PageFiles } from "./page.ts";
 import { readJson } from "./read-json.ts";
 import { ServedModels } from "./served-models.ts";
@@ -69,6 +70,7 @@ export function createServer(options: ServerOptions): Server {
   };
   answers("/v1/chat/completions", chatRequest, chatCompletions);
   answers("/v1/completions", completionRequest, completions);
+  answers("/v1/embeddings", embeddingRequest, embeddings);
 
   app.notFound((context) => {
     const { method, path } = context.req;

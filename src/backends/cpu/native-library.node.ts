@@ -146,7 +146,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 9;
+const abi = 10;
 
 let loaded: NativeLibrary | undefined;
 
