@@ -2,6 +2,7 @@ import { createNodeHost } from "../entry/node.ts";
 import type { LLM } from "../llm/llm.ts";
 import { loadLLM } from "../llm/load-llm.ts";
 import type { LoadOptions } from "../llm/load-options.ts";
+import type { RequestLimits } from "../llm/request-limits.ts";
 import { engineOptions, readOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { hubAccess, withRevision } from "./flags/hub-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
@@ -9,13 +10,16 @@ import { megabytes } from "./megabytes.ts";
 import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** What matters where a model has many users. */
+export type ServingOptions = Pick<LoadOptions, "maxSequences" | "inProcess" | "stepTimeoutMs" | keyof RequestLimits>;
+
 /** Loads the model that a command speaks with, and says with `--verbose` what became of it. For one sequence at a time unless told. */
 export async function loadModel(
   name: string | undefined,
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
-  { maxSequences = 1, ...serving }: Pick<LoadOptions, "maxSequences" | "inProcess" | "stepTimeoutMs"> = {},
+  { maxSequences = 1, ...serving }: ServingOptions = {},
 ): Promise<LLM> {
   const llm = await withPathHint(name, () =>
     loadLLM(createNodeHost(), withRevision(name, flags), {

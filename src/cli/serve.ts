@@ -1,17 +1,17 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Server as HttpServer } from "node:http";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { serve as listen } from "@hono/node-server";
 import { Option, type Command } from "commander";
-import type { LLM } from "../llm/llm.ts";
+import { createNodeHost } from "../entry/node.ts";
 import { createServer } from "../server/create-server.ts";
 import { IoError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { integer } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
-import { loadModel } from "./load-model.ts";
+import { loadModel, type ServingOptions } from "./load-model.ts";
 import { readPage } from "./read-page.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -19,21 +19,29 @@ import { UsageError } from "./usage-error.ts";
 interface ServeFlags extends CommonFlags, ModelFlag {
   readonly host: string;
   readonly port: number;
-  readonly servedModelName?: string;
+  readonly servedModelName?: readonly string[];
   readonly apiKey?: readonly string[];
   readonly apiKeyFile?: string;
   readonly maxNumSeqs: number;
   readonly inProcess?: boolean;
   readonly stepTimeout: number;
+  readonly maxConcurrentRequests: number;
+  readonly requestTimeout: number;
+  readonly queueTimeout: number;
 }
 
 const examples = `
 The server answers as the OpenAI API does: /v1/chat/completions, /v1/completions, /v1/models, and /health. It is bound to this
 machine unless --host says otherwise; with a key, every request but /health must bring it. Keys also come from FEWBIT_API_KEY.
 
+Every model runs in a process of its own, which is started again when it crashes or hangs: answers that were under way go on. Several
+models are loaded one after the other; POST /v1/unload and /v1/load with {"model":"NAME"} free one and bring it back. On Ctrl-C or
+SIGTERM new requests get status 503, answers under way are finished, and the server ends; a second signal ends it at once.
+
 Examples:
   fewbit serve
   fewbit serve Qwen/Qwen2.5-0.5B-Instruct --port 9000
+  fewbit serve ./small ./large --served-model-name small large
   fewbit serve ./my-model --host 0.0.0.0 --api-key-file ./keys.txt --max-num-seqs 16
   curl localhost:8000/v1/chat/completions -H "Content-Type: application/json" \\
     -d '{"messages":[{"role":"user","content":"Hi"}],"stream":true}'`;
@@ -41,12 +49,15 @@ Examples:
 export function defineServe(command: Command): void {
   const collect = (key: string, keys: readonly string[] = []): readonly string[] => [...keys, key];
   command
-    .argument("[model]", modelDescription)
+    .argument("[models...]", modelDescription)
     .option("--host <address>", "where to listen; 0.0.0.0 for all networks", "127.0.0.1")
     .addOption(
       new Option("--port <port>", "0 takes a free one").argParser(integer({ from: 0, to: 65535 })).default(8000),
     )
-    .option("--served-model-name <name>", "what clients call the model (default: its folder or id)")
+    .option(
+      "--served-model-name <names...>",
+      "what clients call each model, or several names of one (default: its folder or id)",
+    )
     .option("--api-key <key>", "who may ask; may be given several times", collect)
     .option("--api-key-file <path>", "keys, one a line")
     .addOption(
@@ -55,38 +66,89 @@ export function defineServe(command: Command): void {
         .default(8),
     )
     .addOption(
-      new Option("--step-timeout <seconds>", "a step that takes longer hangs, and its process is replaced; 0: for ever")
-        .argParser(integer({ from: 0, to: 2 ** 26 }))
-        .default(120),
+      new Option("--max-concurrent-requests <count>", "requests under way or waiting, beyond which they get status 429")
+        .argParser(integer({ from: 1, to: 2 ** 20 }))
+        .default(256),
     )
-    .option("--in-process", "run the model in the server's own process, where a crash ends both");
+    .addOption(seconds("--request-timeout", "an answer that takes longer fails with status 408", 0))
+    .addOption(seconds("--queue-timeout", "a request that waits longer to be begun fails with status 429", 0))
+    .addOption(seconds("--step-timeout", "a step that takes longer hangs, and its process is replaced", 120))
+    .option("--in-process", "run models in the server's own process, where a crash ends both");
   addModelFlag(command);
   addCommonFlags(command).addHelpText("after", examples).action(serve);
 }
 
-async function serve(positional: string | undefined, flags: ServeFlags): Promise<void> {
-  if (positional !== undefined && flags.model !== undefined && positional !== flags.model)
+/** A flag of seconds, of which 0 are for ever. */
+function seconds(name: string, description: string, byDefault: number): Option {
+  return new Option(`${name} <seconds>`, `${description}; 0: no limit`)
+    .argParser(integer({ from: 0, to: 2 ** 21 }))
+    .default(byDefault);
+}
+
+async function serve(positional: readonly string[], flags: ServeFlags): Promise<void> {
+  const { model } = flags;
+  if (model !== undefined && positional.some((name) => name !== model))
     throw new UsageError("the model is given twice, as an argument and with -m");
-  const name = flags.model ?? positional;
+  const given = positional.length > 0 ? positional : [model];
+  const names = servedNames(given, flags.servedModelName);
   const apiKeys = await readKeys(flags);
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
-  await using llm = await loadModel(name, flags, terminal, interruption.signal, {
+  const sources = given.map((name) => ({
+    load: (signal: AbortSignal) =>
+      loadModel(name, flags, terminal, AbortSignal.any([signal, interruption.signal]), loadOptions(flags)),
+  }));
+  const server = createServer({
+    models: new Map(names.map(({ name, source }) => [name, sources[source]])),
+    apiKeys,
+    maxRequests: flags.maxConcurrentRequests,
+    page: await readPage(),
+  });
+  // It listens before the models are there, so that /health can be asked for them.
+  const http = await start(server.fetch, flags);
+  try {
+    for (const { name } of names) await server.load(name);
+    const address = http.address();
+    const port = typeof address === "object" ? address?.port : flags.port;
+    const url = `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${port}`;
+    const served = names.map(({ name }) => name);
+    if (flags.json) terminal.printJson({ url, model: served[0], models: served });
+    else terminal.print(`${served.join(", ")} at ${url}/v1`);
+    await ended(interruption.signal);
+    terminal.note("stopping: answers under way are finished; once more ends them");
+    await server.drain();
+  } finally {
+    await server.close();
+    await close(http);
+  }
+}
+
+function loadOptions(flags: ServeFlags): ServingOptions {
+  const milliseconds = (time: number): number | undefined => (time === 0 ? undefined : 1000 * time);
+  return {
     maxSequences: flags.maxNumSeqs,
     inProcess: flags.inProcess ?? false,
-    stepTimeoutMs: flags.stepTimeout === 0 ? Infinity : 1000 * flags.stepTimeout,
-  });
-  const served = flags.servedModelName ?? modelName(name, llm);
-  const server = createServer({ models: new Map([[served, llm]]), apiKeys, page: await readPage() });
-  const http = await start(server.fetch, flags);
-  const address = http.address();
-  const port = typeof address === "object" ? address?.port : flags.port;
-  const url = `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${port}`;
-  if (flags.json) terminal.printJson({ url, model: served });
-  else terminal.print(`${served} at ${url}/v1 (${llm.info.device.backend}: ${llm.info.device.description})`);
-  await ended(interruption.signal);
-  terminal.note("stopping: answers under way are finished; once more ends them");
-  await close(http);
+    stepTimeoutMs: milliseconds(flags.stepTimeout) ?? Infinity,
+    timeoutMs: milliseconds(flags.requestTimeout),
+    queueTimeoutMs: milliseconds(flags.queueTimeout),
+    maxRequests: flags.maxConcurrentRequests,
+  };
+}
+
+/** What clients call the models, and which of them each name means. */
+function servedNames(
+  models: readonly (string | undefined)[],
+  given: readonly string[] | undefined,
+): readonly { readonly name: string; readonly source: number }[] {
+  const names = given ?? models.map(modelName);
+  if (models.length > 1 && names.length !== models.length)
+    throw new UsageError(
+      `--served-model-name has ${names.length} names for ${models.length} models; give one for each`,
+    );
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new UsageError(`two models would be called ${twice}; give them names with --served-model-name`);
+  return names.map((name, i) => ({ name, source: models.length > 1 ? i : 0 }));
 }
 
 async function readKeys({ apiKey = [], apiKeyFile }: ServeFlags): Promise<readonly string[]> {
@@ -104,8 +166,10 @@ async function readKeys({ apiKey = [], apiKeyFile }: ServeFlags): Promise<readon
 }
 
 /** An id on the Hub as it is; else the last part of the path. */
-function modelName(given: string | undefined, llm: LLM): string {
-  return given !== undefined && !existsSync(given) ? given : basename(llm.info.model);
+function modelName(given: string | undefined): string {
+  const name = given ?? createNodeHost().defaultModel;
+  if (name === undefined) throw new UsageError("no model is named, and none comes with this build");
+  return existsSync(name) ? basename(resolve(name)) : name;
 }
 
 function start(fetch: (request: Request) => Promise<Response>, { host, port }: ServeFlags): Promise<HttpServer> {

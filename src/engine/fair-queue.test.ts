@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { request } from "./engine-test-kit.ts";
-import { comparePlaces, FairQueue } from "./fair-queue.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { comparePlaces } from "./queue-place.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Sequence } from "./sequence.ts";
 

@@ -1,3 +1,4 @@
+import { comparePlaces, type QueuePlace } from "./queue-place.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** Tenants that are remembered before those with nothing to catch up on are forgotten. */
@@ -47,17 +48,6 @@ export class FairQueue {
     insert(running, sequence);
     return sequence;
   }
-}
-
-export interface QueuePlace {
-  readonly priority: number;
-  readonly turn: number;
-  readonly arrival: number;
-}
-
-/** Below 0 where `a` comes first. */
-export function comparePlaces(a: QueuePlace, b: QueuePlace): number {
-  return a.priority - b.priority || a.turn - b.turn || a.arrival - b.arrival;
 }
 
 function insert(ordered: Sequence[], sequence: Sequence): void {

@@ -8,7 +8,8 @@ import { RequestError } from "../util/errors.ts";
 import type { Batch, Chunk } from "./batch.ts";
 import { answerRoom } from "./answer-room.ts";
 import type { GenerationRequest } from "./engine.ts";
-import { comparePlaces, FairQueue } from "./fair-queue.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { comparePlaces } from "./queue-place.ts";
 import { Sequence } from "./sequence.ts";
 
 export interface SchedulerOptions {

@@ -1,7 +1,7 @@
 import type { SamplingParameters } from "../device/sampling.ts";
 import type { SequenceCache } from "../kv-cache/sequence-cache.ts";
 import type { FinishReason, GenerationRequest } from "./engine.ts";
-import type { QueuePlace } from "./fair-queue.ts";
+import type { QueuePlace } from "./queue-place.ts";
 import { TokenCounts } from "./token-counts.ts";
 
 export type SequenceState = "waiting" | "running" | "finished";

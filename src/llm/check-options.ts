@@ -37,8 +37,9 @@ export function checkLoadOptions(options: LoadOptions): void {
   requireType("checkpointFormat", checkpointFormat, "string");
   requireType("transposed", transposed, "string");
   requireType("inProcess", inProcess, "boolean");
-  const isTimeout = stepTimeoutMs === undefined || (typeof stepTimeoutMs === "number" && stepTimeoutMs > 0);
-  check("stepTimeoutMs", stepTimeoutMs, isTimeout, "a number above 0");
+  const { maxRequests, timeoutMs, queueTimeoutMs } = options;
+  for (const [name, value] of Object.entries({ stepTimeoutMs, maxRequests, timeoutMs, queueTimeoutMs }))
+    check(name, value, value === undefined || (typeof value === "number" && value > 0), "a number above 0");
   requireType("onWarning", onWarning, "function");
   requireType("onProgress", onProgress, "function");
   requireSignal(signal);
@@ -71,11 +72,12 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   requireSignal(signal);
   const isBias = logitBias === undefined || (Array.isArray(logitBias) && logitBias.every(Array.isArray));
   check("logitBias", logitBias, isBias, "a list of [token id, bias]");
+  const { priority, timeoutMs, queueTimeoutMs } = options;
   const { maxTokens, minTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed } = options;
   const { repetitionPenalty, presencePenalty, frequencyPenalty } = options;
   const numbers = {
     ...{ maxTokens, minTokens, topLogprobs, temperature, topK, topP, minP, typicalP, seed },
-    ...{ repetitionPenalty, presencePenalty, frequencyPenalty },
+    ...{ repetitionPenalty, presencePenalty, frequencyPenalty, priority, timeoutMs, queueTimeoutMs },
   };
   for (const [name, value] of Object.entries(numbers)) requireType(name, value, "number");
 }

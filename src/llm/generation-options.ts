@@ -32,6 +32,12 @@ export interface GenerateOptions extends SamplingChoices {
    * not learn from an answer's haste what others have asked. At most 256 characters. Default "".
    */
   readonly cacheSalt?: string | undefined;
+  /** Lower comes first: answers of a higher number wait where there is not room for both. An integer; default 0. */
+  readonly priority?: number | undefined;
+  /** As in LoadOptions, for this answer. */
+  readonly timeoutMs?: number | undefined;
+  /** As in LoadOptions, for this answer. */
+  readonly queueTimeoutMs?: number | undefined;
   /** Ends the answer where it is: its finish reason is then "cancelled". */
   readonly signal?: AbortSignal | undefined;
 }

@@ -79,7 +79,10 @@ export interface GenerationJob {
  */
 export class Generation implements AsyncIterable<GenerationEvent> {
   readonly result: Promise<GenerationResult>;
-  /** Settles when the request has been checked and is with the engine: what is refused from here on is no fault of the caller's. */
+  /**
+   * Settles when the request has been checked and is with the engine, and has been begun where it might wait for too long: what fails
+   * from here on is no fault of the caller's.
+   */
   readonly accepted: Promise<void>;
   readonly #events: EventQueue<GenerationEvent>;
 
@@ -91,9 +94,14 @@ export class Generation implements AsyncIterable<GenerationEvent> {
     signal?.addEventListener("abort", cancel);
     this.#events = new EventQueue(cancel);
     const job = prepare();
-    this.accepted = job.then(() => undefined);
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    this.result = this.#run(job, cancellation, begin).finally(() => signal?.removeEventListener("abort", cancel));
+    const mayBegin = job.then(({ request }) =>
+      request.queueTimeoutMs === undefined ? undefined : Promise.race([begun, this.result]),
+    );
+    this.accepted = mayBegin.then(() => undefined);
     this.accepted.catch(() => undefined);
-    this.result = this.#run(job, cancellation).finally(() => signal?.removeEventListener("abort", cancel));
     // Whoever follows the events need not look at the result.
     this.result.catch(() => undefined);
   }
@@ -102,11 +110,16 @@ export class Generation implements AsyncIterable<GenerationEvent> {
     return this.#events;
   }
 
-  async #run(preparing: Promise<GenerationJob>, cancellation: AbortController): Promise<GenerationResult> {
+  async #run(
+    preparing: Promise<GenerationJob>,
+    cancellation: AbortController,
+    begin: () => void,
+  ): Promise<GenerationResult> {
     try {
       const job = await preparing;
       const answer = new Answer(job, (event) => this.#events.push(event));
       for await (const event of job.engine.generate(job.request, cancellation.signal)) {
+        begin();
         answer.take(event);
         if (answer.isStopped) cancellation.abort();
       }

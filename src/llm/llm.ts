@@ -5,7 +5,7 @@ import { validateRequest } from "../engine/validate-request.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { throwIfAborted } from "../util/abort.ts";
-import { RequestError, UnsupportedError } from "../util/errors.ts";
+import { OverloadedError, RequestError, UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
 import {
   checkChat,
@@ -23,6 +23,7 @@ import type { ChatOptions, GenerateOptions, TemplateOptions } from "./generation
 import { Generation, type GenerationJob } from "./generation.ts";
 import { cutBehindLastMessage } from "./cut-behind-last-message.ts";
 import { ChatRenderer, type ModelText } from "./model-text.ts";
+import type { RequestLimits } from "./request-limits.ts";
 import type { SamplingChoices } from "./sampling-defaults.ts";
 
 /** What is known of a loaded model. */
@@ -54,6 +55,7 @@ export interface LLMParts {
   readonly samplingDefaults: SamplingChoices;
   /** How it makes embeddings; default "last". */
   readonly pooling?: ModelPooling;
+  readonly limits?: RequestLimits;
 }
 
 /**
@@ -69,14 +71,19 @@ export class LLM implements AsyncDisposable {
   readonly #pooling: ModelPooling;
   /** Of answers that have begun, and are not with the engine yet. */
   readonly #preparing = new Set<Promise<GenerationJob>>();
+  readonly #limits: RequestLimits;
+  /** Of answers and embeddings under way. */
+  readonly #active = new Set<Promise<unknown>>();
+  #isDraining = false;
 
-  constructor({ info, engine, text, samplingDefaults, pooling = "last" }: LLMParts) {
+  constructor({ info, engine, text, samplingDefaults, pooling = "last", limits = {} }: LLMParts) {
     this.info = info;
     this.#engine = engine;
     this.#text = text;
     this.#renderer = new ChatRenderer(text);
     this.#samplingDefaults = samplingDefaults;
     this.#pooling = pooling;
+    this.#limits = limits;
   }
 
   /** Undefined: the model has none, and runs on token ids only. */
@@ -117,6 +124,7 @@ export class LLM implements AsyncDisposable {
     checkEmbedOptions(options);
     checkPrompt(input);
     const { pooling = this.#pooling, signal, cacheSalt } = options;
+    const { timeoutMs, queueTimeoutMs } = this.#limits;
     if (typeof pooling === "object")
       throw new UnsupportedError(
         `1_Pooling/config.json says ${quote(pooling.unsupported)}; last token and mean are supported, and can be asked for (pooling)`,
@@ -124,11 +132,19 @@ export class LLM implements AsyncDisposable {
     const promptIds = typeof input === "string" ? this.#encode(input, true) : input;
     const request: GenerationRequest = {
       ...{ promptIds, pooling, maxTokens: 1, stopIds: [], sampling: greedySampling },
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
       ...(cacheSalt !== undefined && { cacheSalt }),
     };
+    this.#checkLoad();
+    const values = this.#pooled(request, signal);
+    this.#count(values);
+    return { values: finishEmbedding(await values, options), promptTokens: promptIds.length };
+  }
+
+  async #pooled(request: GenerationRequest, signal: AbortSignal | undefined): Promise<Float32Array> {
     for await (const event of this.#engine.generate(request, signal))
-      if (event.type === "embedding")
-        return { values: finishEmbedding(event.values, options), promptTokens: promptIds.length };
+      if (event.type === "embedding") return event.values;
     throwIfAborted(signal, "computing an embedding");
     throw new Error("the engine ended a request for an embedding without one");
   }
@@ -187,6 +203,12 @@ export class LLM implements AsyncDisposable {
     return this.#engine.stats();
   }
 
+  /** Takes no more requests, which fail with OverloadedError, and settles when the answers that are under way are finished. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    while (this.#active.size > 0) await Promise.allSettled(this.#active);
+  }
+
   /** Ends all answers as cancelled and frees everything. May be called more than once. */
   async close(): Promise<void> {
     // The engine has not heard of these; a generation, which waits for its job as well and did so before, submits it first.
@@ -199,8 +221,9 @@ export class LLM implements AsyncDisposable {
   }
 
   #start(options: GenerateOptions, prompt: () => Promise<readonly number[]> | readonly number[]): Generation {
-    return new Generation(() => {
+    const generation = new Generation(() => {
       const job = (async () => {
+        this.#checkLoad();
         checkGenerateOptions(options);
         return this.#job(await prompt(), options);
       })();
@@ -209,6 +232,22 @@ export class LLM implements AsyncDisposable {
       job.then(settled, settled);
       return job;
     }, signalOf(options));
+    this.#count(generation.result);
+    return generation;
+  }
+
+  #count(work: Promise<unknown>): void {
+    this.#active.add(work);
+    const ended = (): unknown => this.#active.delete(work);
+    work.then(ended, ended);
+  }
+
+  /** Throws OverloadedError where one more answer would be too many. */
+  #checkLoad(): void {
+    const { maxRequests = Infinity } = this.#limits;
+    if (this.#isDraining) throw new OverloadedError("the model is being unloaded, and takes no more requests");
+    if (this.#active.size >= maxRequests)
+      throw new OverloadedError(`${this.#active.size} answers are under way or waiting, and no more are taken`);
   }
 
   #requireTokenizer(): Tokenizer {
@@ -238,6 +277,7 @@ export class LLM implements AsyncDisposable {
       cacheSalt,
     } = options;
     const { logprobs = options.topLogprobs !== undefined, topLogprobs, stopIds = [] } = options;
+    const { priority, timeoutMs = this.#limits.timeoutMs, queueTimeoutMs = this.#limits.queueTimeoutMs } = options;
     const stops = stopStrings(options);
     const { tokenizer } = this;
     if (stops.length > 0 && tokenizer === undefined) {
@@ -252,6 +292,9 @@ export class LLM implements AsyncDisposable {
       ...(topLogprobs !== undefined && { topLogprobs }),
       ...(cacheSalt !== undefined && { cacheSalt }),
       ...(minTokens !== undefined && { minTokens }),
+      ...(priority !== undefined && { priority }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
     };
     // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
     validateRequest(request, this.info.vocabSize);

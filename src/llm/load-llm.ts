@@ -32,6 +32,7 @@ export async function loadLLM(
   checkLoadOptions(options);
   const model = given instanceof URL ? given.href : given;
   const { signal, checkpointFormat, transposed, onWarning = defaultWarning, onProgress, hub } = options;
+  const { maxRequests, timeoutMs, queueTimeoutMs } = options;
   const warn = once(onWarning);
   throwIfAborted(signal, "loading the model");
   const location: ModelLocation =
@@ -71,6 +72,7 @@ export async function loadLLM(
     return new LLM({
       engine,
       text,
+      limits: { maxRequests, timeoutMs, queueTimeoutMs },
       samplingDefaults: samplingDefaults(generationConfig, warn),
       pooling: await loadPooling(folder, signal),
       info: {

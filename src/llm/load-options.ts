@@ -2,9 +2,10 @@ import type { ReadOverrides } from "../checkpoint/checkpoint.ts";
 import type { HubAccess } from "../hub/hub.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { EngineOptions } from "./engine-options.ts";
+import type { RequestLimits } from "./request-limits.ts";
 
 /** How a model is opened and run. */
-export interface LoadOptions extends EngineOptions, ReadOverrides {
+export interface LoadOptions extends EngineOptions, ReadOverrides, RequestLimits {
   /**
    * Default true. False: in a process of its own (Node only), so that whatever native code does to it costs a pause: it is started
    * again, and the answers go on where they were.

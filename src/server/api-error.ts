@@ -12,7 +12,7 @@ export interface ApiErrorBody {
 
 /** An answer that is an error, with its HTTP status. */
 export class ApiError extends Error {
-  readonly status: 400 | 401 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 404 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
   readonly body: ApiErrorBody;
 
   constructor(
@@ -33,6 +33,8 @@ const ofCode: Readonly<Partial<Record<ErrorCode, readonly [status: ApiError["sta
   "bad-file": [500, "server_error"],
   "out-of-memory": [503, "overloaded_error"],
   crashed: [503, "server_error"],
+  overloaded: [429, "rate_limit_error"],
+  "timed-out": [408, "timeout_error"],
 };
 
 /** What went wrong, for the client. A bug of ours stays our own: its message may tell of anything. */

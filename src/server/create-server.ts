@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { ZodType } from "zod";
+import { z, type ZodType } from "zod";
 import type { LLM } from "../llm/llm.ts";
 import { ApiError, apiErrorOf } from "./api-error.ts";
 import { Authentication } from "./authentication.ts";
@@ -8,12 +8,17 @@ import { chatCompletions, chatRequest } from "./openai/chat-completions.ts";
 import { completionRequest, completions } from "./openai/completions.ts";
 import { embeddingRequest, embeddings } from "./openai/embeddings.ts";
 import { servePage, type PageFiles } from "./page.ts";
+import { Load } from "./load.ts";
 import { readJson } from "./read-json.ts";
+import type { LoadableModel } from "./served-model.ts";
 import { ServedModels } from "./served-models.ts";
 
 export interface ServerOptions {
-  /** By the names that clients have for them, at least one; the first answers requests that name none. Borrowed. */
-  readonly models: ReadonlyMap<string, LLM>;
+  /**
+   * By the names that clients have for them, at least one; the first answers requests that name none. An LLM is borrowed; others are
+   * loaded and unloaded by `load`, `unload` and their routes, and closed with the server.
+   */
+  readonly models: ReadonlyMap<string, LLM | LoadableModel>;
   /** Who may ask: one of these keys must come with every request, but for /health. Default: everybody. */
   readonly apiKeys?: readonly string[] | undefined;
   /** Bytes of a request's body. Default 8 MiB. */
@@ -29,7 +34,17 @@ export interface ServerOptions {
 /** Answers HTTP requests as the OpenAI API does; mounts in any program that has web-standard Request and Response. */
 export interface Server {
   readonly fetch: (request: Request) => Promise<Response>;
+  /** Loads a model of the options by its name, if it is not loaded. Throws what its loading throws. */
+  readonly load: (name: string) => Promise<void>;
+  /** Unloads a model when its answers are finished. */
+  readonly unload: (name: string) => Promise<void>;
+  /** Takes no more requests, which get status 503, as does /health; settles when the answers that are under way are out. */
+  readonly drain: () => Promise<void>;
+  /** Ends all answers, and closes the models that were loaded here. */
+  readonly close: () => Promise<void>;
 }
+
+const modelRequest = z.object({ model: z.string() });
 
 export function createServer(options: ServerOptions): Server {
   const { apiKeys = [], maxBodyBytes = 2 ** 23, maxRequests = 256, onError = console.error } = options;
@@ -40,7 +55,8 @@ export function createServer(options: ServerOptions): Server {
 
   app.get("/health", (context) => {
     // Without a reason, which may tell of paths and processes: whoever asks need not have a key.
-    return models.areReady ? context.json({ status: "ok" }) : context.json({ status: "unavailable" }, 503);
+    const isReady = models.areReady && !load.isDraining;
+    return isReady ? context.json({ status: "ok" }) : context.json({ status: "unavailable" }, 503);
   });
 
   if (options.page !== undefined) servePage(app, options.page);
@@ -72,73 +88,36 @@ export function createServer(options: ServerOptions): Server {
   answers("/v1/completions", completionRequest, completions);
   answers("/v1/embeddings", embeddingRequest, embeddings);
 
+  // llama-server has these two without the version.
+  const changes = (path: string, change: (name: string) => Promise<void>): void => {
+    for (const prefix of ["/v1", "/models"])
+      app.post(`${prefix}${path}`, async (context) => {
+        const { model } = await readJson(context.req.raw, modelRequest, maxBodyBytes);
+        await change(model);
+        return context.json({ success: true, model, status: models.named(model).state });
+      });
+  };
+  const loadModel = (name: string): Promise<void> => models.named(name).load();
+  const unloadModel = (name: string): Promise<void> => models.named(name).unload();
+  changes("/load", loadModel);
+  changes("/unload", unloadModel);
+
   app.notFound((context) => {
     const { method, path } = context.req;
     throw new ApiError(404, "invalid_request_error", `there is no ${method} ${path}`, { code: "unknown_url" });
   });
   app.onError((error, context) => {
     const { status, body } = apiErrorOf(error);
-    if (status >= 500) onError(error);
+    // An ApiError is what the server has chosen to say.
+    if (status >= 500 && !(error instanceof ApiError)) onError(error);
     const headers = status === 429 || status === 503 ? { "retry-after": "1" } : undefined;
     return context.json(body, status, headers);
   });
-  return { fetch: async (request) => app.fetch(request) };
-}
-
-/** How many requests are under way: until the last byte of their answer is out. */
-class Load {
-  readonly #most: number;
-  #count = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** Throws ApiError 429 when there are as many as may be. */
-  async admit(answer: () => Promise<Response>): Promise<Response> {
-    if (this.#count >= this.#most) {
-      throw new ApiError(429, "rate_limit_error", `${this.#count} requests are under way, and no more are taken`);
-    }
-    this.#count++;
-    let left = false;
-    const leave = (): void => {
-      if (!left) this.#count--;
-      left = true;
-    };
-    try {
-      const response = await answer();
-      if (response.body === null) {
-        leave();
-        return response;
-      }
-      return new Response(watchEnd(response.body, leave), response);
-    } catch (error) {
-      leave();
-      throw error;
-    }
-  }
-}
-
-/** The same bytes; `ended` is called when they are all read, or nobody wants them any more. */
-function watchEnd(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) controller.enqueue(value);
-        else {
-          ended();
-          controller.close();
-        }
-      } catch (error) {
-        ended();
-        controller.error(error);
-      }
-    },
-    async cancel(reason) {
-      ended();
-      await reader.cancel(reason);
-    },
-  });
+  return {
+    fetch: async (request) => app.fetch(request),
+    load: async (name) => loadModel(name),
+    unload: async (name) => unloadModel(name),
+    drain: () => load.drain(),
+    close: () => models.close(),
+  };
 }

@@ -29,6 +29,7 @@ export const samplingFields = {
   ignore_eos: z.boolean().nullish(),
   skip_special_tokens: z.boolean().nullish(),
   cache_salt: z.string().nullish(),
+  priority: z.int().nullish(),
   n: z.int().min(1).max(128).nullish(),
   best_of: z.int().nullish(),
   model: z.string().nullish(),
@@ -66,5 +67,6 @@ export function generateOptions(fields: SamplingFields, index: number): Generate
     ignoreEos: fields.ignore_eos ?? undefined,
     skipSpecial: fields.skip_special_tokens ?? undefined,
     cacheSalt: fields.cache_salt ?? undefined,
+    priority: fields.priority ?? undefined,
   };
 }
