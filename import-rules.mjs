@@ -22,7 +22,7 @@ const folders = [
   ["quantize", "not", ["backends"]],
   ["llm", "not", ["backends"]],
   ["server", "only", ["llm", "text", "util"]],
-  ["page", "only", []], // runs in a browser, and knows the server by its API alone
+  ["page", "only", ["util"]], // runs in a browser, and knows the server by its API alone
   ["entry"], // alone names concrete backends
   ["cli", "not", ["backends"]],
 ];

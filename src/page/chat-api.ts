@@ -1,5 +1,5 @@
 import type { Message } from "./conversation.ts";
-import { serverSentEvents } from "./server-sent-events.ts";
+import { serverSentEvents } from "../util/server-sent-events.ts";
 import type { Settings } from "./settings.ts";
 
 /** A model that the server answers with. */

@@ -1,5 +1,12 @@
-import { describe, expect, test } from "vitest";
-import { fewbit, fewbitJson, golden, hasNative, isBuilt } from "./fewbit.ts";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { tinyModel } from "../support/tiny-model.ts";
+import { writeFolder } from "../support/write-folder.ts";
+import { fewbit, fewbitJson, golden, hasNative, isBuilt, launcher } from "./fewbit.ts";
 
 interface BenchJson {
   readonly pp: { readonly tokens: number; readonly tokensPerSecond: readonly number[] };
@@ -48,6 +55,52 @@ describe.skipIf(!isBuilt)("bench run", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Qwen2ForCausalLM .*reference +1 +pp12 @ d20 +[\d.]+ ± [\d.]+$/m);
     expect(stdout).toMatch(/ tg6 @ d20 +[\d.]+ ± [\d.]+$/m);
+  });
+});
+
+describe.skipIf(!isBuilt)("bench latency", () => {
+  test("batches of prompts, from submitting them to the end", async () => {
+    const lengths = ["--input-len", "12", "--output-len", "4", "--batch-size", "3"];
+    const args = ["bench", "latency", model, ...lengths, "--num-iters", "4", "--backend", "reference"];
+    const found = await fewbitJson<{ avgLatency: number; percentiles: Record<string, number>; latencies: number[] }>(
+      args,
+    );
+    expect(found.latencies).toHaveLength(4);
+    expect(Object.keys(found.percentiles)).toEqual(["10", "25", "50", "75", "90", "99"]);
+    expect(found.avgLatency).toBeCloseTo(found.latencies.reduce((sum, value) => sum + value / 4, 0));
+  });
+});
+
+describe.skipIf(!isBuilt)("bench serve", () => {
+  test("loads one after the other, and a drawing of them", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fewbit-bench-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const speaking = join(folder, "model");
+    await writeFolder(tinyModel(), speaking);
+    const server = spawn(process.execPath, [launcher, "serve", speaking, "--port", "0", "--json", "--api-key", "k"]);
+    onTestFinished(() => void server.kill("SIGKILL"));
+    const [line] = (await once(server.stdout.setEncoding("utf8"), "data")) as [string];
+    const { url } = JSON.parse(line) as { readonly url: string };
+    const plot = join(folder, "latency.svg");
+    const lengths = ["--random-input-len", "9", "--random-output-len", "5", "--ignore-eos"];
+    const args = ["bench", "serve", "--base-url", url, "--num-prompts", "6", ...lengths, "--max-concurrency", "1,3"];
+    const found = await fewbitJson<object[]>([...args, "--api-key", "k", "--plot", plot]);
+    const counts = { completed: 6, failed: 0, total_input_tokens: 54, total_output_tokens: 30 };
+    expect(found).toEqual([
+      expect.objectContaining({ max_concurrency: 1, request_rate: "inf", ...counts }),
+      expect.objectContaining({ max_concurrency: 3, request_rate: "inf", ...counts }),
+    ]);
+    expect(readFileSync(plot, "utf8")).toContain("TTFT median");
+
+    const locked = await fewbit([...args, "--api-key", "wrong"]);
+    expect(locked).toMatchObject({ code: 1, stdout: "" });
+    expect(locked.stderr).toContain("asks for a key");
+  });
+
+  test("where nobody listens", async () => {
+    const { code, stderr } = await fewbit(["bench", "serve", "--base-url", "http://127.0.0.1:9"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("is the server running?");
   });
 });
 
