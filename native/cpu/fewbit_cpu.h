@@ -237,7 +237,7 @@ typedef struct {
   int32_t samples_at, logprobs_at, top_ids_at, top_logprobs_at;  // written by the step
   int32_t page_tables_at;  // per page kind: offset, stride
 } fb_step_header;
-_Static_assert(sizeof(fb_step_header) == 33 * sizeof(int32_t), "fb_step_header is what encode-step.ts writes");
+_Static_assert(sizeof(fb_step_header) == 33 * sizeof(int32_t), "fb_step_header is what step-block.ts writes");
 
 // Runs every op of the program on all threads and returns when the last has ended. logits: [outputs][vocab] or NULL. hidden: [outputs][its width] or NULL; a
 // step that wants it, and neither logits nor samples, ends where it is made. An output whose logits are not numbers gets the sample -1 and a logprob of NaN.

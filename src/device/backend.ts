@@ -19,6 +19,8 @@ export interface BackendReport {
   readonly available: boolean;
   /** What was found (instruction set, device), or why the backend cannot run. */
   readonly detail: string;
+  /** True: there is no hardware here that it is for, which nobody needs to be told who has not asked for it. */
+  readonly lacksHardware?: boolean;
 }
 
 export type ActivationType = "f32" | "int8";

@@ -48,6 +48,7 @@ export function createNodeHost(): Host {
   const embedded = fileURLToPath(new URL("models/smollm2-135m-instruct-gptq-int4", root));
   return {
     backends: [
+      lazyBackend("cuda", async () => (await import("../backends/cuda/cuda-backend.node.ts")).createCudaBackend()),
       lazyBackend("cpu", async () => (await import("../backends/cpu/cpu-backend.node.ts")).createCpuBackend()),
       lazyBackend("reference", async () =>
         (await import("../backends/reference/reference-backend.ts")).createReferenceBackend(),

@@ -4,7 +4,7 @@ import type { Warn } from "../util/warn-once.ts";
 
 /**
  * Opens the backend of that name, or with "auto" the first of the list that can run here. "auto" passes over the others with one
- * warning that has their reasons: a slower path is never taken silently.
+ * warning that has their reasons, but for those whose hardware is not here: a slower path is never taken silently.
  *
  * Throws RequestError for a name that is not in the list, UnsupportedError where no backend can run.
  */
@@ -23,13 +23,16 @@ export async function openDevice(
     return backend.open(options);
   }
   const reasons: string[] = [];
+  const worthSaying: string[] = [];
   for (const backend of backends) {
     const report = await backend.probe();
     if (report.available) {
-      if (reasons.length > 0) warn(`using the ${backend.name} backend, because ${reasons.join("; ")}`);
+      if (worthSaying.length > 0) warn(`using the ${backend.name} backend, because ${worthSaying.join("; ")}`);
       return backend.open(options);
     }
-    reasons.push(`${backend.name} cannot run: ${report.detail}`);
+    const reason = `${backend.name} cannot run: ${report.detail}`;
+    reasons.push(reason);
+    if (report.lacksHardware !== true) worthSaying.push(reason);
   }
   throw new UnsupportedError(`no backend can run here: ${reasons.join("; ")}`);
 }

@@ -31,5 +31,15 @@ export async function availableImplementations(): Promise<readonly Implementatio
           open: ({ threads = 2, cacheType = "f32" } = {}) => backend.open({ threads, activations, cacheType }),
         });
   }
+  const { createCudaBackend } = await import("../../src/backends/cuda/cuda-backend.node.ts");
+  const cuda = createCudaBackend();
+  const { available, detail } = await cuda.probe();
+  if (!available) console.log(`skipped: cuda: ${detail}`);
+  else
+    implementations.push({
+      label: "cuda f32",
+      activations: "f32",
+      open: ({ cacheType = "f32" } = {}) => cuda.open({ dtype: "f32", cacheType }),
+    });
   return implementations;
 }

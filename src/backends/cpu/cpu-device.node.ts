@@ -13,6 +13,7 @@ import type { CacheSpec, ExpertLinearOp, Program } from "../../device/program.ts
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { commonGroupSize } from "../../weights/mixed-groups.ts";
+import { haveSameRowOrder } from "../../weights/same-row-order.ts";
 import {
   describeSummary,
   summarize,
@@ -375,12 +376,6 @@ function ofScheme<Scheme extends PackedWeight["scheme"]>(
   const isOne = (part: PackedWeight): part is Extract<PackedWeight, { readonly scheme: Scheme }> =>
     schemes.some((scheme) => scheme === part.scheme);
   return parts.filter(isOne);
-}
-
-function haveSameRowOrder(a: PackedWeight, b: PackedWeight): boolean {
-  const [x, y] = [a, b].map((weight) => ("rowOrder" in weight ? weight.rowOrder : undefined));
-  if (x === undefined || y === undefined) return x === y;
-  return x.length === y.length && x.every((row, i) => row === y[i]);
 }
 
 /** Of parts of one scheme: whether their groups are alike, which summaries do not tell where widths are mixed. */

@@ -1,10 +1,10 @@
 import type { Executable } from "../../device/backend.ts";
 import { checkStep } from "../../device/check-step.ts";
 import type { Program } from "../../device/program.ts";
+import { StepBlock } from "../../device/step-block.ts";
 import type { Step, StepLimits, StepResult } from "../../device/step.ts";
 import { RequestError } from "../../util/errors.ts";
 import type { CpuWeight } from "./cpu-weight.node.ts";
-import { StepBlock } from "./encode-step.ts";
 import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 
 /** One asynchronous call of the library a step: no thread of JavaScript waits while it runs. */

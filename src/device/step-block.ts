@@ -1,10 +1,10 @@
-import type { SamplingStep } from "../../device/sampling.ts";
-import type { Step, StepResult } from "../../device/step.ts";
+import type { SamplingStep } from "./sampling.ts";
+import type { Step, StepResult } from "./step.ts";
 
-/** Words of fb_step_header in native/cpu/fewbit_cpu.h, before the page tables. */
+/** Words of fb_step_header in native/cpu/fewbit_cpu.h, and of StepField in native/cuda/params.h, before the page tables. */
 const headerWords = 33;
 
-/** Fields of fb_step_header, in its order. */
+/** Their fields, in their order. */
 const fields = {
   tokens: 0,
   sequences: 1,
@@ -61,7 +61,7 @@ const samplingArrays = [
   [fields.allowedAt, "allowed"],
 ] as const satisfies readonly (readonly [number, keyof SamplingStep])[];
 
-/** The argument block of fb_step: one piece of memory that is written anew for every step and grows when a step needs more. */
+/** A step as native code reads it: one piece of memory that is written anew for every step and grows when a step needs more. */
 export class StepBlock {
   #words = new Int32Array(4096);
   #end = 0;
@@ -69,6 +69,16 @@ export class StepBlock {
   /** Valid until the next `write`. */
   get words(): Int32Array {
     return this.#words;
+  }
+
+  /** Words that the step last written takes; its results are the last of them. */
+  get length(): number {
+    return this.#end;
+  }
+
+  /** Where the results begin; there are none: the end. */
+  get resultsStart(): number {
+    return this.#words[fields.sampling] === 1 ? this.#words[fields.samplesAt] : this.#end;
   }
 
   /** Copies a checked step into the block. */
@@ -109,7 +119,7 @@ export class StepBlock {
     this.#words.set(header);
   }
 
-  /** What the library wrote for the step last written; owned by the caller. */
+  /** What was written into the block for the step last written; owned by the caller. */
   result(logits: Float32Array | undefined, hidden: Float32Array | undefined): StepResult {
     const words = this.#words;
     const rows = words[fields.sampling] === 1 ? words[fields.outputs] : 0;

@@ -1,0 +1,45 @@
+#pragma once
+// What every kernel is written with. The same text compiles for GPUs (nvcc) and, for tests on machines that have none, for the
+// emulated driver of test/cuda, which defines the words of CUDA in C++.
+#include <stdint.h>
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+// An entry point: its parameters are one structure by value, which params.h has and src/backends/cuda writes.
+#define FB_KERNEL(threads, name, Params) extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
+
+// The shared memory whose size the launch says.
+#define FB_DYNAMIC_SHARED(type, name)                             \
+  extern __shared__ __align__(16) unsigned char fb_dynamic_shared[]; \
+  type *const name = (type *)fb_dynamic_shared
+#else
+#include "emulation.h"
+#endif
+
+constexpr int kWarp = 32;
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+__device__ inline int lane_id() { return (int)threadIdx.x % kWarp; }
+__device__ inline int warp_id() { return (int)threadIdx.x / kWarp; }
+
+// Sums of a warp in an order that depends on nothing: every lane gets the same bits.
+template <typename T>
+__device__ inline T warp_sum(T value) {
+#pragma unroll
+  for (int offset = kWarp / 2; offset > 0; offset /= 2) value += __shfl_xor_sync(kAllLanes, value, offset);
+  return value;
+}
+
+// The sum over a block of whole warps, at most 32; `scratch` holds 32 values and is free again when the next block-wide call returns.
+template <typename T>
+__device__ inline T block_sum(T value, T *scratch) {
+  const int warps = (int)blockDim.x / kWarp;
+  value = warp_sum(value);
+  __syncthreads();
+  if (lane_id() == 0) scratch[warp_id()] = value;
+  __syncthreads();
+  value = lane_id() < warps ? scratch[lane_id()] : T(0);
+  return warp_sum(value);
+}

@@ -1,0 +1,126 @@
+#pragma once
+// The words of CUDA that native/cuda is written with, for a machine without a GPU. Threads of a block are fibers of one thread, which take
+// turns where they wait for each other; blocks run one after the other. Slow, and as exact as the C compiler; what it cannot show are
+// races and the memory model.
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define __device__
+#define __host__
+#define __shared__ static
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __launch_bounds__(...)
+
+struct EmulatedDim {
+  unsigned x, y, z;
+};
+extern EmulatedDim threadIdx, blockIdx, blockDim, gridDim;
+
+void __syncthreads();
+// Waits for the warp; afterwards every lane may read what all have put: [lane][8 bytes].
+const uint64_t *emulated_exchange(uint64_t value);
+void *emulated_dynamic_shared();
+int emulated_lane();
+
+inline void __syncwarp(unsigned = 0xffffffffu) { emulated_exchange(0); }
+
+template <typename T>
+inline T emulated_from(const uint64_t *lanes, int lane) {
+  T value;
+  memcpy(&value, lanes + lane, sizeof value);
+  return value;
+}
+template <typename T>
+inline const uint64_t *emulated_put(T value) {
+  static_assert(sizeof(T) <= 8, "shuffles take up to 8 bytes");
+  uint64_t bits = 0;
+  memcpy(&bits, &value, sizeof value);
+  return emulated_exchange(bits);
+}
+template <typename T>
+inline T __shfl_sync(unsigned, T value, int lane) {
+  return emulated_from<T>(emulated_put(value), lane & 31);
+}
+template <typename T>
+inline T __shfl_xor_sync(unsigned, T value, int mask) {
+  return emulated_from<T>(emulated_put(value), emulated_lane() ^ mask);
+}
+template <typename T>
+inline T __shfl_up_sync(unsigned, T value, int delta) {
+  const int lane = emulated_lane();
+  return emulated_from<T>(emulated_put(value), lane >= delta ? lane - delta : lane);
+}
+template <typename T>
+inline T __shfl_down_sync(unsigned, T value, int delta) {
+  const int lane = emulated_lane();
+  return emulated_from<T>(emulated_put(value), lane + delta < 32 ? lane + delta : lane);
+}
+inline unsigned __ballot_sync(unsigned, int vote) {
+  const uint64_t *lanes = emulated_put<int>(vote != 0);
+  unsigned ballot = 0;
+  for (int lane = 0; lane < 32; lane++) ballot |= (unsigned)emulated_from<int>(lanes, lane) << lane;
+  return ballot;
+}
+inline int __all_sync(unsigned mask, int vote) { return __ballot_sync(mask, !vote) == 0; }
+inline int __any_sync(unsigned mask, int vote) { return __ballot_sync(mask, vote) != 0; }
+
+template <typename T>
+inline T atomicAdd(T *to, T value) {
+  const T before = *to;
+  *to += value;
+  return before;
+}
+
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+inline int min(int a, int b) { return a < b ? a : b; }
+inline int max(int a, int b) { return a > b ? a : b; }
+template <typename To, typename From>
+inline To emulated_bits(From from) {
+  static_assert(sizeof(To) == sizeof(From), "bits are read as what they are");
+  To to;
+  memcpy(&to, &from, sizeof to);
+  return to;
+}
+inline float __uint_as_float(uint32_t bits) { return emulated_bits<float>(bits); }
+inline uint32_t __float_as_uint(float value) { return emulated_bits<uint32_t>(value); }
+inline double __longlong_as_double(long long bits) { return emulated_bits<double>(bits); }
+inline long long __double_as_longlong(double value) { return emulated_bits<long long>(value); }
+
+inline float emulated_half_to_float(uint16_t bits) {
+  const uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  if (exponent == 31) return __uint_as_float(sign | 0x7f800000u | mantissa << 13);
+  const float magnitude = exponent == 0 ? ldexpf((float)mantissa, -24) : ldexpf((float)(1024 + mantissa), (int)exponent - 25);
+  return __uint_as_float(sign | __float_as_uint(magnitude));
+}
+inline uint16_t emulated_float_to_half(float value) {
+  const uint32_t bits = __float_as_uint(value);
+  const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+  const float magnitude = fabsf(value);
+  if (magnitude != magnitude) return 0x7fff;
+  if (magnitude >= 65520.0f) return sign | 0x7c00;
+  // The unit in the last place of a half there; below 2^-14 it stays 2^-24.
+  const int exponent = magnitude < ldexpf(1, -14) ? -14 : ilogbf(magnitude);
+  const int units = (int)rintf(ldexpf(magnitude, 10 - exponent));
+  return (uint16_t)(sign | (units + ((exponent + 14) << 10)));
+}
+inline uint16_t emulated_float_to_bfloat(float value) {
+  const uint32_t bits = __float_as_uint(value);
+  if (value != value) return 0x7fff;
+  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+struct EmulatedKernel {
+  const char *name;
+  int parameter_bytes;
+  void (*run)(const void *parameters);
+  const EmulatedKernel *next;
+  EmulatedKernel(const char *name, int bytes, void (*run)(const void *));
+};
+
+#define FB_KERNEL(threads, name, Params)                                                                                          \
+  static void name##_body(const Params &p);                                                                                       \
+  static const EmulatedKernel name##_kernel(#name, sizeof(Params), [](const void *p) { name##_body(*(const Params *)p); });       \
+  static void name##_body(const Params &p)
+#define FB_DYNAMIC_SHARED(type, name) type *const name = (type *)emulated_dynamic_shared()
