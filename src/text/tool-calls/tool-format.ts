@@ -1,0 +1,55 @@
+/** How a family of models writes calls of tools. */
+export interface ToolFormat {
+  readonly name: "hermes" | "llama" | "mistral" | "phi" | "functools";
+  /** What stands before calls; a special token in some vocabularies. */
+  readonly begin: string;
+  /** What stands behind them; absent: nothing but the end of the turn. */
+  readonly end?: string;
+  /** Calls are elements of one list; else each is an object by itself. */
+  readonly isList: boolean;
+  /** A call may also be the whole of an answer, with nothing before it. */
+  readonly mayBeBare: boolean;
+  /** The key of the arguments, beside "name". */
+  readonly argumentsKey: "arguments" | "parameters";
+}
+
+/** Hermes 2 Pro, Qwen 2.5 and 3, SmolLM 2 and 3; what models are told to write whose template knows of no tools. */
+export const hermesFormat: ToolFormat = {
+  name: "hermes",
+  begin: "<tool_call>",
+  end: "</tool_call>",
+  isList: false,
+  mayBeBare: false,
+  argumentsKey: "arguments",
+};
+
+/** Most telling first: the mark in a template that says which format its model was trained for. */
+const formats: readonly (readonly [mark: string, ToolFormat])[] = [
+  // Later ones write name[ARGS]{…} in place of the list: the parser takes both.
+  [
+    "[TOOL_CALLS]",
+    { name: "mistral", begin: "[TOOL_CALLS]", isList: true, mayBeBare: false, argumentsKey: "arguments" },
+  ],
+  // Phi-4-mini, Granite 3.
+  ["<|tool_call|>", { name: "phi", begin: "<|tool_call|>", end: "<|/tool_call|>", isList: true, mayBeBare: false, argumentsKey: "arguments" }], // prettier-ignore
+  ["functools[", { name: "functools", begin: "functools", isList: true, mayBeBare: false, argumentsKey: "arguments" }],
+  ["<tool_call>", hermesFormat],
+  ["<|python_tag|>", { name: "llama", begin: "<|python_tag|>", isList: false, mayBeBare: true, argumentsKey: "parameters" }], // prettier-ignore
+  // Llama 3.2's says only what the model is to answer with.
+  ['"parameters": dictionary of argument', { name: "llama", begin: "<|python_tag|>", isList: false, mayBeBare: true, argumentsKey: "parameters" }], // prettier-ignore
+];
+
+/** The format that a chat template's model was trained for. Undefined: the template knows of no tools, or of no format that we do. */
+export function toolFormatOf(template: string): ToolFormat | undefined {
+  if (!/\btools\b/.test(template)) return undefined;
+  return formats.find(([mark]) => template.includes(mark))?.[1];
+}
+
+/** What a model's reasoning stands between. */
+export const thinkBegin = "<think>";
+export const thinkEnd = "</think>";
+
+/** Whether a chat template's model writes its reasoning before its answer. */
+export function hasReasoning(template: string): boolean {
+  return template.includes(thinkEnd);
+}
