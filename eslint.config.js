@@ -19,7 +19,7 @@ export default defineConfig([
   {
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: {
-      globals: { console: false, process: false, URL: false, setTimeout: false, clearTimeout: false },
+      globals: { console: false, process: false, URL: false, fetch: false, setTimeout: false, clearTimeout: false },
     },
   },
   {
