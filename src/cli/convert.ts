@@ -2,32 +2,38 @@ import { Option, type Command } from "commander";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import { createNodeHost } from "../entry/node.ts";
+import { ggufTypes, type GgufType } from "../formats/ggml/gguf-type.ts";
 import { encoders } from "../formats/encoders.ts";
 import { openFolder } from "../io/folder.node.ts";
-import { planConversion, type Conversion, type LossyModule } from "../quantize/plan-conversion.ts";
+import { planConversion, type Conversion } from "../quantize/plan-conversion.ts";
 import type { Target } from "../quantize/convert-weight.ts";
 import { writeConversion } from "../quantize/write-conversion.ts";
 import { UnsupportedError } from "../util/errors.ts";
 import type { FloatType } from "../weights/packed-weight.ts";
 import { convertedConfigs, copyCarriedFiles } from "./convert/carried-files.ts";
+import { convertToGguf } from "./convert/convert-to-gguf.ts";
+import { describeLosses } from "./convert/describe-losses.ts";
 import { ConversionFolder } from "./convert/conversion-folder.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
-import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
 import { megabytes } from "./megabytes.ts";
-import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
+import { locateNamedModel } from "./locate-named-model.ts";
+import { openLocatedCheckpoint } from "./open-named-checkpoint.ts";
 import { Terminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface ConvertFlags extends CommonFlags, ModelFlag {
   readonly to: string;
   readonly out: string;
   readonly floats: FloatType;
+  readonly type?: GgufType;
   readonly requantize?: boolean;
   readonly force?: boolean;
 }
 
 const plainFloats = "safetensors";
+const gguf = "gguf";
 
 /** As Hugging Face writes them. */
 const shardBytes = 5e9;
@@ -36,29 +42,37 @@ const help = `
 What is packed is packed anew, without the model that it was made from; what is not is copied. Every module is first tried: encoded,
 decoded again, and compared. Where a value would change, nothing is written, unless --requantize says to go on with the nearest
 codes; then the error of each such module is printed, as the squared error over the squared weights. Plain floats (safetensors)
-of f32 lose nothing. A conversion that was interrupted goes on where it was when it is run again.
+of f32 lose nothing. GGUF is one file, tokenizer and chat template inside, for llama.cpp and what builds on it. A conversion to a
+folder that was interrupted goes on where it was when it is run again.
 
 Examples:
   fewbit convert ./my-model --to gptq_v2 --out ./my-model-v2
   fewbit convert ./my-model --to awq --out ./my-model-awq --requantize
-  fewbit convert ./my-model --to safetensors --floats bf16 --requantize --out ./my-model-bf16`;
+  fewbit convert ./my-model --to safetensors --floats bf16 --requantize --out ./my-model-bf16
+  fewbit convert ./my-model --to gguf --out ./my-model.gguf
+  fewbit convert ./my-model --to gguf --type Q4_K --requantize --out ./my-model-q4_k.gguf`;
 
 export function defineConvert(command: Command): void {
   addModel(command);
   command
     .addOption(
       new Option("--to <format>", "what to write")
-        .choices([...encoders.map(({ name }) => name), plainFloats])
+        .choices([...encoders.map(({ name }) => name), plainFloats, gguf])
         .makeOptionMandatory(),
     )
-    .requiredOption("-o, --out <folder>", "where to write it; a new or an empty folder")
+    .requiredOption("-o, --out <folder>", "where to write it: a new or an empty folder, or, for --to gguf, a file")
     .addOption(
       new Option("--floats <type>", "what --to safetensors writes; f32 is exact")
         .choices(["f32", "f16", "bf16"])
         .default("f32"),
     )
+    .addOption(
+      new Option("--type <type>", "what --to gguf writes linears as; absent: what holds each of them exactly").choices(
+        ggufTypes,
+      ),
+    )
     .option("--requantize", "go on where values change, with the nearest there are")
-    .option("--force", "replace the model that the folder holds");
+    .option("--force", "replace the model that is there");
   addCommonFlags(command).addHelpText("after", help).action(convert);
 }
 
@@ -66,21 +80,22 @@ async function convert(argument: string | undefined, flags: ConvertFlags): Promi
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const { signal } = interruption;
-  await using checkpoint = await openNamedCheckpoint(
-    createNodeHost(),
-    namedModel(argument, flags),
-    flags,
-    terminal,
-    signal,
-  );
+  const location = await locateNamedModel(createNodeHost(), namedModel(argument, flags), flags, terminal, signal);
+  await using checkpoint = await openLocatedCheckpoint(location, flags, terminal, signal);
+  const { out: outPath, to, type, requantize = false, force = false } = flags;
+  if (to === gguf) {
+    const { out } = flags;
+    const plan = await convertToGguf(checkpoint, location.folder, terminal, { out, type, requantize, force, signal });
+    report(terminal, flags, { ...plan, count: plan.linearCount, files: [out] });
+    return;
+  }
+  if (type !== undefined) throw new UsageError(`--type goes with --to gguf, not ${to}`);
   const target = targetOf(flags);
   requireSafetensors(checkpoint);
-  await using out = await ConversionFolder.open(flags.out, checkpoint.label, { force: flags.force === true });
+  await using out = await ConversionFolder.open(outPath, checkpoint.label, { force });
 
   const conversion = await planConversion(checkpoint, {
-    target,
-    requantize: flags.requantize === true,
-    signal,
+    ...{ target, requantize, signal },
     ...progressOf(terminal, "checking"),
   });
   if (conversion.lossy.length > 0) terminal.note(describeLosses(conversion.lossy));
@@ -93,13 +108,21 @@ async function convert(argument: string | undefined, flags: ConvertFlags): Promi
   await checkWritten(flags.out, conversion, terminal);
   await out.finish();
 
-  const { packedCount, lossy, byteLength } = conversion;
+  report(terminal, flags, { ...conversion, count: conversion.packedCount, files });
+}
+
+interface Report extends Pick<Conversion, "lossy" | "byteLength"> {
+  readonly count: number;
+  readonly files: readonly string[];
+}
+
+function report(terminal: Terminal, flags: ConvertFlags, { count, lossy, byteLength, files }: Report): void {
+  const { out, to } = flags;
   const isExact = lossy.length === 0;
-  if (flags.json)
-    terminal.printJson({ out: flags.out, to: flags.to, isExact, modules: packedCount, lossy, byteLength, files });
+  if (flags.json) terminal.printJson({ out, to, isExact, modules: count, lossy, byteLength, files });
   else {
     const how = isExact ? "no value changed" : `${lossy.length} of them with a loss`;
-    terminal.print(`${flags.out}: ${packedCount} modules as ${flags.to}, ${how}; ${megabytes(byteLength)}`);
+    terminal.print(`${out}: ${count} modules as ${to}, ${how}; ${megabytes(byteLength)}`);
   }
 }
 
@@ -121,19 +144,6 @@ function progressOf(terminal: Terminal, what: string): { readonly onProgress?: (
 
 function describeTensors({ modules }: Conversion): readonly string[] {
   return modules.flat().map(({ name, dtype, shape }) => `${name} ${dtype} ${shape.join("x")}`);
-}
-
-function describeLosses(lossy: readonly LossyModule[]): string {
-  const rows = lossy.map(({ name, relativeSquaredError, maxError, reason }) => [
-    name,
-    relativeSquaredError.toExponential(2),
-    maxError.toExponential(2),
-    reason,
-  ]);
-  return formatTable(
-    [["module", "relative squared error", "largest error", "why"], ...rows],
-    ["left", "right", "right", "left"],
-  );
 }
 
 /** Opens what was written as a stranger would: its format must be recognised, and all of its shapes agree. */

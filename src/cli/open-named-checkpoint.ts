@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
-import type { Host } from "../llm/host.ts";
+import type { Host, ModelLocation } from "../llm/host.ts";
 import { readOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { locateNamedModel } from "./locate-named-model.ts";
 import type { Terminal } from "./terminal.ts";
@@ -17,7 +17,18 @@ export async function openNamedCheckpoint(
   signal: AbortSignal,
   acceptsUnreadable = false,
 ): Promise<Checkpoint> {
-  const { folder, file } = await locateNamedModel(host, name, flags, terminal, signal);
+  const location = await locateNamedModel(host, name, flags, terminal, signal);
+  return openLocatedCheckpoint(location, flags, terminal, signal, acceptsUnreadable);
+}
+
+/** As openNamedCheckpoint, of what was found already. */
+export function openLocatedCheckpoint(
+  { folder, file }: ModelLocation,
+  flags: CommonFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+  acceptsUnreadable = false,
+): Promise<Checkpoint> {
   return openCheckpoint(folder, {
     ...readOverrides(flags),
     ...(file !== undefined && { file }),

@@ -2,8 +2,7 @@ import type { EncodedModule, EncodedTensor, WeightEncoder } from "../formats/wei
 import { withBytes } from "../formats/weight-encoder.ts";
 import { recogniseFormat } from "../formats/formats.ts";
 import { storedTypes } from "../formats/float-type.ts";
-import { bytesOf } from "../util/bytes.ts";
-import { narrowToBfloat16, narrowToHalf } from "../util/float16.ts";
+import { storeFloats } from "../formats/store-floats.ts";
 import { affineForm, cutGroups } from "../weights/affine-form.ts";
 import { compareWeights, type Loss } from "../weights/compare-weights.ts";
 import { dequantize } from "../weights/dequantize.ts";
@@ -105,15 +104,4 @@ function floatTensor(module: string, weight: PackedWeight, type: FloatType): Enc
     shape: [weight.outFeatures, weight.inFeatures],
     bytes: () => storeFloats(dequantize(weight), type),
   };
-}
-
-function storeFloats(values: Float32Array, type: FloatType): Uint8Array {
-  switch (type) {
-    case "f32":
-      return bytesOf(values);
-    case "f16":
-      return bytesOf(narrowToHalf(values));
-    case "bf16":
-      return bytesOf(narrowToBfloat16(values));
-  }
 }

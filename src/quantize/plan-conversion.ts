@@ -8,6 +8,7 @@ import { UnsupportedError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
 import type { Loss } from "../weights/compare-weights.ts";
+import { refusedModules } from "./refused-modules.ts";
 import { convertWeight, lossOf, type ConvertedWeight, type Target } from "./convert-weight.ts";
 
 export interface ConversionOptions {
@@ -39,9 +40,6 @@ export interface Conversion {
 export interface PlannedTensor extends TensorToWrite {
   readonly byteLength: number;
 }
-
-/** Messages name no more modules than that. */
-const namedRefusals = 3;
 
 /**
  * Tries every packed module of a checkpoint: encodes it, decodes what came out, and holds the values against the module's own. Nothing
@@ -90,7 +88,7 @@ export async function planConversion(checkpoint: Checkpoint, options: Conversion
     if (converted.packed !== undefined) told.push(converted.packed);
     planned.push(converted.tensors.map((tensor) => made(tensor, () => latest.get(module))));
   }
-  if (refusals.length > 0) throw refused(checkpoint, refusals, requantize);
+  if (refusals.length > 0) throw refusedModules(checkpoint.label, refusals, requantize);
   if ("encoder" in target && target.encoder.hasOneGroupSize) requireOneGroupSize(told, target.encoder.name);
   const all = planned.flat();
   return {
@@ -155,13 +153,6 @@ function copied(tensor: RawTensor<string>, signal: AbortSignal | undefined): Pla
 function requireDtype({ name, dtype }: RawTensor<string>): Dtype {
   if (isDtype(dtype)) return dtype;
   throw new UnsupportedError(`tensor ${quote(name)} is ${dtype}, which safetensors does not hold`);
-}
-
-function refused({ label }: Checkpoint, refusals: readonly string[], requantize: boolean): UnsupportedError {
-  const named = refusals.slice(0, namedRefusals).join("; ");
-  const more = refusals.length > namedRefusals ? `; and ${refusals.length - namedRefusals} modules more` : "";
-  const advice = requantize ? "" : "; --requantize goes on, and says what is lost";
-  return new UnsupportedError(`${label}: cannot be converted without a loss: ${named}${more}${advice}`);
 }
 
 /** The largest size that all groups can be cut into; undefined: each module is one group, or no size is known. */

@@ -1,3 +1,7 @@
+import type { MetadataField } from "../../containers/gguf/write-gguf.ts";
+import { UnsupportedError } from "../../util/errors.ts";
+import type { JsonObject, JsonValue } from "../../util/json.ts";
+
 /** How GGUF tells of an architecture what config.json and safetensors tell in other words. */
 export interface GgufArchitecture {
   /** The class of transformers, by which models are found. */
@@ -11,6 +15,8 @@ export interface GgufArchitecture {
   readonly blockTensors?: Readonly<Record<string, string>>;
   /** Members of config.json that this architecture has beyond the usual; undefined ones are left out. */
   readonly config?: (read: ArchitectureKeys) => Readonly<Record<string, number | boolean | undefined>>;
+  /** The inverse of `config`: metadata under the architecture's name. Throws UnsupportedError for what files cannot say. */
+  readonly keys?: (config: JsonObject, headDim: number) => Readonly<Record<string, MetadataField>>;
 }
 
 /** The metadata under the architecture's name, "gemma2.attention.sliding_window" by "attention.sliding_window". */
@@ -19,6 +25,28 @@ export interface ArchitectureKeys {
   readonly boolean: (key: string) => boolean | undefined;
   /** Elements of a head: what is rotated may be fewer. */
   readonly headDim: number | undefined;
+}
+
+/** Metadata of those members of a config that are there: keys by members. */
+function present(
+  config: JsonObject,
+  type: "f32" | "u32" | "bool",
+  members: Readonly<Record<string, string>>,
+): Record<string, MetadataField> {
+  const fields: Record<string, MetadataField> = {};
+  for (const [member, key] of Object.entries(members)) {
+    const value = config[member];
+    if (type === "bool" && typeof value === "boolean") fields[key] = { type, value };
+    if (type !== "bool" && typeof value === "number") fields[key] = { type, value };
+  }
+  return fields;
+}
+
+/** Files have no place for it, and llama.cpp takes it for granted. */
+function requireMember(config: JsonObject, member: string, ...accepted: readonly (JsonValue | undefined)[]): void {
+  const value = config[member];
+  if (accepted.includes(value)) return;
+  throw new UnsupportedError(`its ${member} is ${JSON.stringify(value)}, of which GGUF files of its kind do not tell`);
 }
 
 /** Gemma's norms around both sublayers, OLMo's behind them. */
@@ -37,17 +65,39 @@ const expertKeys = ({ number }: ArchitectureKeys) => ({
   shared_expert_intermediate_size: number("expert_shared_feed_forward_length"),
 });
 
+const expertFields = (config: JsonObject) =>
+  present(config, "u32", {
+    num_experts: "expert_count",
+    num_local_experts: "expert_count",
+    num_experts_per_tok: "expert_used_count",
+    moe_intermediate_size: "expert_feed_forward_length",
+    shared_expert_intermediate_size: "expert_shared_feed_forward_length",
+  });
+
 /** By `general.architecture`. Mistral's files say "llama", and so do Mixtral's. */
 const architectures: Readonly<Record<string, GgufArchitecture>> = {
   llama: { className: "LlamaForCausalLM", modelType: "llama", pairRows: true },
   qwen2: { className: "Qwen2ForCausalLM", modelType: "qwen2", pairRows: false },
   qwen3: { className: "Qwen3ForCausalLM", modelType: "qwen3", pairRows: false },
-  qwen2moe: { className: "Qwen2MoeForCausalLM", modelType: "qwen2_moe", pairRows: false, config: expertKeys },
+  qwen2moe: {
+    className: "Qwen2MoeForCausalLM",
+    modelType: "qwen2_moe",
+    pairRows: false,
+    config: expertKeys,
+    keys: (config) => {
+      requireMember(config, "norm_topk_prob", false, undefined);
+      return expertFields(config);
+    },
+  },
   qwen3moe: {
     className: "Qwen3MoeForCausalLM",
     modelType: "qwen3_moe",
     pairRows: false,
     config: (keys) => ({ ...expertKeys(keys), norm_topk_prob: true }), // llama.cpp does so without asking
+    keys(config) {
+      requireMember(config, "norm_topk_prob", true);
+      return expertFields(config);
+    },
   },
   smollm3: { className: "SmolLM3ForCausalLM", modelType: "smollm3", pairRows: true },
   gptneox: {
@@ -106,6 +156,13 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
       residual_multiplier: number("residual_scale"),
       logits_scaling: number("logit_scale"),
     }),
+    keys: (config) =>
+      present(config, "f32", {
+        attention_multiplier: "attention.scale",
+        embedding_multiplier: "embedding_scale",
+        residual_multiplier: "residual_scale",
+        logits_scaling: "logit_scale",
+      }),
   },
   stablelm: {
     className: "StableLmForCausalLM",
@@ -115,6 +172,10 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
       layer_norm_eps: number("attention.layer_norm_epsilon"),
       partial_rotary_factor: share(number("rope.dimension_count"), headDim),
       use_parallel_residual: boolean("use_parallel_residual"),
+    }),
+    keys: (config) => ({
+      ...present(config, "f32", { layer_norm_eps: "attention.layer_norm_epsilon" }),
+      use_parallel_residual: { type: "bool", value: config.use_parallel_residual === true },
     }),
   },
   gemma: { className: "GemmaForCausalLM", modelType: "gemma", pairRows: false, hasNormsPlusOne: true },
@@ -131,6 +192,17 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
       sliding_window: number("attention.sliding_window"),
       query_pre_attn_scalar: headDim,
     }),
+    keys(config, headDim) {
+      requireMember(config, "query_pre_attn_scalar", headDim);
+      const caps = {
+        attn_logit_softcapping: "attn_logit_softcapping",
+        final_logit_softcapping: "final_logit_softcapping",
+      };
+      return {
+        ...present(config, "f32", caps),
+        ...present(config, "u32", { sliding_window: "attention.sliding_window" }),
+      };
+    },
   },
   gemma3: {
     className: "Gemma3ForCausalLM",
@@ -144,6 +216,14 @@ const architectures: Readonly<Record<string, GgufArchitecture>> = {
       rope_local_base_freq: number("rope.freq_base_swa"),
       query_pre_attn_scalar: headDim,
     }),
+    keys(config, headDim) {
+      requireMember(config, "query_pre_attn_scalar", headDim);
+      requireMember(config, "final_logit_softcapping", null, undefined);
+      return {
+        ...present(config, "f32", { rope_local_base_freq: "rope.freq_base_swa" }),
+        ...present(config, "u32", { sliding_window: "attention.sliding_window" }),
+      };
+    },
   },
 };
 
@@ -156,6 +236,7 @@ const mixtral: GgufArchitecture = {
   modelType: "mixtral",
   pairRows: true,
   config: expertKeys,
+  keys: expertFields,
 };
 
 /** The architecture of a name; undefined: no model of ours has it. */
@@ -163,3 +244,20 @@ export function ggufArchitecture(name: string, hasExperts: boolean): GgufArchite
   if (name === "llama" && hasExperts) return mixtral;
   return Object.hasOwn(architectures, name) ? architectures[name] : undefined;
 }
+
+/** How GGUF tells of a class of transformers, and under which name; undefined: its files are not written. */
+export function ggufArchitectureOf(
+  className: string,
+): { readonly name: string; readonly architecture: GgufArchitecture } | undefined {
+  if (className === mixtral.className) return { name: "llama", architecture: mixtral };
+  const wanted = className === "MistralForCausalLM" ? "LlamaForCausalLM" : className;
+  const found = Object.entries(architectures).find(([, architecture]) => architecture.className === wanted);
+  return found && { name: found[0], architecture: found[1] };
+}
+
+/** The classes whose files are written. */
+export const writtenClasses: readonly string[] = [
+  ...Object.values(architectures).map(({ className }) => className),
+  "MistralForCausalLM",
+  mixtral.className,
+];

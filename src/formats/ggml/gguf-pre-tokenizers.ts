@@ -1,7 +1,7 @@
 import type { PreTokenizer } from "../../text/tokenizer/pre-tokenizers/pre-tokenizer.ts";
 
 /** How text is cut before byte pair encoding: patterns, each applied to the pieces of the one before. */
-interface Cut {
+export interface Cut {
   readonly patterns: readonly string[];
   /** Whether a piece that is a token is that token, whatever its merges say. */
   readonly ignoresMerges?: boolean;
@@ -70,6 +70,21 @@ const cutOf: Readonly<Record<string, Cut>> = {
   ...named(cuts.deepseek3, "deepseek-v3"),
   ...named(cuts.fallback, "default"),
 };
+
+/** The names that files are written with, by what they mean; the first that means the same is taken. */
+export const canonicalCuts: readonly { readonly name: string; readonly cut: Cut }[] = [
+  { name: "gpt-2", cut: cuts.gpt2 },
+  { name: "smollm", cut: cuts.digits },
+  { name: "llama-bpe", cut: cuts.llama3 },
+  { name: "dbrx", cut: cuts.dbrx },
+  { name: "qwen2", cut: cuts.qwen2 },
+  { name: "tekken", cut: cuts.tekken },
+  { name: "gpt-4o", cut: cuts.o200k },
+  { name: "falcon", cut: cuts.falcon },
+  { name: "deepseek-coder", cut: cuts.deepseekCoder },
+  { name: "deepseek-v3", cut: cuts.deepseek3 },
+  { name: "default", cut: cuts.fallback },
+];
 
 function named(cut: Cut, ...names: readonly string[]): Record<string, Cut> {
   return Object.fromEntries(names.map((name) => [name, cut]));
