@@ -20,7 +20,7 @@ import { readWhole } from "./read-whole.ts";
 const maxIndexBytes = 64 * 2 ** 20;
 
 /** Where a quantization may be declared besides config.json; quantizers wrote them before config.json had a place for it. */
-const quantizationFiles = ["quantize_config.json", "quant_config.json"];
+const quantizationFiles = ["quantize_config.json", "quant_config.json", "hf_quant_config.json"];
 
 /**
  * Opens a model's folder: finds its configs and weights, reads the headers, and recognises the format. A folder without

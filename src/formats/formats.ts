@@ -10,8 +10,10 @@ import { fp8 } from "./fp8/fp8.ts";
 import { gptq } from "./gptq/gptq.ts";
 import { marlin } from "./marlin/marlin.ts";
 import { marlin24 } from "./marlin/marlin-24.ts";
+import { modelopt } from "./modelopt/modelopt.ts";
 import { mxfp4 } from "./mxfp4/mxfp4.ts";
 import { findPackedMark } from "./packed-marks.ts";
+import { methodAdvice } from "./unreadable-methods.ts";
 import {
   withConfig,
   type Evidence,
@@ -46,6 +48,7 @@ const formats: readonly KnownFormat[] = [
   known(fp8),
   known(bitsandbytes),
   known(mxfp4),
+  known(modelopt),
   known(dense),
 ];
 
@@ -70,7 +73,8 @@ export function recogniseFormat(evidence: Evidence, overrides: FormatOverrides =
   const readable = `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)} checkpoints can be read`;
   const method = declared?.quant_method ?? declared?.method;
   if (typeof method === "string") {
-    throw new UnsupportedError(`${label}: declares the quantization method ${quote(method)}; ${readable}`);
+    const advice = methodAdvice(method.toLowerCase());
+    throw new UnsupportedError(`${label}: declares the quantization method ${quote(method)}${advice}. ${readable}`);
   }
   const mark = findPackedMark(evidence);
   if (mark) throw new UnsupportedError(`${label}: tensor ${quote(mark.tensor)} belongs to ${mark.format}; ${readable}`);

@@ -1,6 +1,7 @@
 import { RequestError, UnsupportedError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { ConfigFields } from "../config-fields.ts";
+import { declaredMethod } from "../declared-method.ts";
 import type { DeclaredGroups } from "../group-size.ts";
 import type { Evidence, FormatOverrides, TensorHead } from "../weight-format.ts";
 
@@ -37,8 +38,8 @@ const synonyms: ReadonlyMap<string, AwqPacking> = new Map([
 export function parseAwqConfig(evidence: Evidence, overrides: FormatOverrides): AwqConfig | undefined {
   const { tensors, label } = evidence;
   const fields = new ConfigFields(evidence.declared ?? {}, label);
-  const method = fields.string("quant_method", "method");
-  if (method !== undefined ? method.toLowerCase() !== "awq" : !looksLikeAwq(tensors)) return undefined;
+  const method = declaredMethod(fields, label);
+  if (method !== undefined ? method !== "awq" : !looksLikeAwq(tensors)) return undefined;
   refuseScaledActivations(tensors, label);
 
   const forced = overrides.checkpointFormat;

@@ -5,12 +5,12 @@ import type { Warn } from "../../util/warn-once.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { floatBytes, type AffineZeroWeight } from "../../weights/packed-weight.ts";
 import { normalizeGroups, rowOrderOf } from "../row-order.ts";
+import { decodeFp4, describeFp4, type Fp4Tensors } from "../fp4-weight.ts";
 import { decodeFloat8, describeFloat8, isFloat8, type DeclaredBlock, type Float8Tensors } from "../float8-weight.ts";
 import { decodeSparse24, describeSparse24, type Sparse24Tensors } from "../marlin/sparse-24.ts";
 import { requirePiece, requireTensor } from "../tensor-checks.ts";
 import { transposeFloats } from "../transpose.ts";
 import type { Pieces, TensorData, TensorHead, WeightFormat } from "../weight-format.ts";
-import { decodeFp4, describeFp4, fp4Tensors } from "./fp4.ts";
 import { declaredScheme, parseCompressedTensorsConfig, type CompressedTensorsConfig } from "./parse-config.ts";
 import { compressedTensors, readCompressedShapes, type CompressedShapes } from "./read-shapes.ts";
 import { readCompressedZeros } from "./read-zeros.ts";
@@ -35,7 +35,7 @@ const activationScales = /\.(k_scale|v_scale|q_scale|(input|output|k|v|q)_(scale
  * compressed-tensors. With integers: w[n][k] = (q[n][k] - z[n][g]) * weight_scale[n][g], with codes packed into words (pack-quantized) or
  * one a byte (int-quantized); or 2:4 Marlin (marlin-24). Signs cancel: codes and zero points are both stored with 2^(b-1) added, or both
  * without. Layout: compressed-tensors 0.20.0, compressors/pack_quantized, `pack_to_int32`.
- * With floats the dtypes of the tensors tell what they are: 8-bit floats (float8-weight.ts) and FP4 (fp4.ts).
+ * With floats the dtypes of the tensors tell what they are: 8-bit floats (float8-weight.ts) and FP4 (fp4-weight.ts).
  */
 export const compressedTensorsFormat: WeightFormat<CompressedTensorsConfig> = {
   name: "compressed-tensors",
@@ -116,6 +116,18 @@ function float8Tensors<Tensor extends TensorHead>(
   const codes = found.get(`${module}.weight`);
   if (codes === undefined || !isFloat8(codes)) return undefined;
   return { codes, scale: requirePiece(module, "weight_scale", found, "float-quantized") };
+}
+
+/** Undefined: the module's packed weight is no tensor of bytes, as only FP4 has it. */
+function fp4Tensors<Tensor extends TensorHead>(module: string, found: Pieces<Tensor>): Fp4Tensors<Tensor> | undefined {
+  const codes = found.get(`${module}.weight_packed`);
+  if (codes?.dtype !== "U8") return undefined;
+  const tensor = found.get(`${module}.weight_global_scale`);
+  return {
+    codes,
+    scale: requirePiece(module, "weight_scale", found, "FP4"),
+    globalScale: tensor && { tensor, use: "divides" },
+  };
 }
 
 function declaredBlock(module: string, config: CompressedTensorsConfig): DeclaredBlock {

@@ -2,6 +2,7 @@ import { FormatError, RequestError, UnsupportedError } from "../../util/errors.t
 import { isJsonObject, jsonType, type JsonObject, type JsonValue } from "../../util/json.ts";
 import { quote } from "../../util/quote.ts";
 import { ConfigFields } from "../config-fields.ts";
+import { declaredMethod } from "../declared-method.ts";
 import type { DeclaredGroups } from "../group-size.ts";
 import type { Evidence, FormatOverrides, TensorHead } from "../weight-format.ts";
 
@@ -17,7 +18,7 @@ export interface GptqConfig {
   readonly conventionForced: boolean;
   /** True: every module is declared symmetric. */
   readonly declaredSymmetric: boolean;
-  /** What modules may look like: the checkpoint's defaults first, then one variant for each `dynamic` rule. */
+  /** What modules may look like: the checkpoint's defaults first, then one variant for each rule for single modules. */
   readonly declaredGroups: readonly DeclaredGroups[];
   /** True: the writer took wrong constants off the words of 3-bit zero points. */
   readonly legacyZeros: boolean;
@@ -45,18 +46,19 @@ export function parseGptqConfig(evidence: Evidence, overrides: FormatOverrides):
   const { tensors, label } = evidence;
   const declared = evidence.declared ?? configOfMetadata(evidence.metadata);
   const fields = new ConfigFields(declared ?? {}, label);
-  const method = fields.string("quant_method", "method");
-  if (method !== undefined ? method.toLowerCase() !== "gptq" : !looksLikeGptq(tensors)) return undefined;
+  const method = declaredMethod(fields, label);
+  if (method !== undefined ? method !== "gptq" : !looksLikeGptq(tensors)) return undefined;
 
   const { checkpointFormat } = overrides;
   const isForced = checkpointFormat !== undefined;
   const symmetric = new Set([symmetricOf(fields)]);
   const groups: DeclaredGroups[] = [groupsOf(fields)];
-  for (const rule of dynamicRules(fields, label)) {
-    const override = new ConfigFields(rule, `${label}: a rule of "dynamic"`);
-    groups.push({ ...groups[0], ...groupsOf(override) });
-    symmetric.add(symmetricOf(override) ?? symmetricOf(fields));
-  }
+  for (const key of ["dynamic", "extra_config"])
+    for (const rule of rulesOf(key, fields, label)) {
+      const override = new ConfigFields(rule, `${label}: a rule of "${key}"`);
+      groups.push({ ...groups[0], ...groupsOf(override) });
+      symmetric.add(symmetricOf(override) ?? symmetricOf(fields));
+    }
   const actOrder = declaresActOrder(fields);
   const firstWithoutOrder = actOrder ? moduleWithoutGIdx(tensors) : undefined;
   return {
@@ -141,17 +143,16 @@ function groupsOf(fields: ConfigFields): DeclaredGroups {
 }
 
 /**
- * The overrides of `dynamic`, without those that leave modules alone. Their patterns, regular expressions of a stranger,
- * are never run: what they would select is told by the shapes.
+ * The overrides of GPTQModel's `dynamic` or AutoRound's `extra_config`, without those that leave modules alone. Their patterns, regular
+ * expressions of a stranger, are never run: what they would select is told by the shapes.
  */
-function dynamicRules(fields: ConfigFields, label: string): JsonObject[] {
-  const dynamic = fields.get("dynamic");
-  if (dynamic === undefined || dynamic === false) return [];
-  if (!isJsonObject(dynamic))
-    throw new FormatError(`${label}: "dynamic" must be an object, found ${jsonType(dynamic)}`);
-  const rules = Object.entries(dynamic);
+function rulesOf(key: string, fields: ConfigFields, label: string): JsonObject[] {
+  const found = fields.get(key);
+  if (found === undefined || found === false) return [];
+  if (!isJsonObject(found)) throw new FormatError(`${label}: "${key}" must be an object, found ${jsonType(found)}`);
+  const rules = Object.entries(found);
   if (rules.length > maxRules) {
-    throw new FormatError(`${label}: "dynamic" has ${rules.length} rules; at most ${maxRules} are read`);
+    throw new FormatError(`${label}: "${key}" has ${rules.length} rules; at most ${maxRules} are read`);
   }
   return rules.flatMap(([pattern, rule]) => (!pattern.startsWith("-:") && isJsonObject(rule) ? [rule] : []));
 }
