@@ -404,8 +404,11 @@ FB_KERNEL(kThreads, sample, SampleParams) {
     if (threadIdx.x == 0) {
       step[step[kSamplesAt] + r] = id;
       ((float *)(step + step[kLogprobsAt]))[r] = logprob;
-      // A step that runs ahead may look it up before the host has seen the -1.
-      p.last_samples[step_ints(step, kSlotsAt)[sequence_of(step, token)]] = max(id, 0);
+      // Of a sequence's outputs the last is remembered, and another block has each. A step that runs ahead may look it up before the host
+      // has seen a -1.
+      const int sequence = sequence_of(step, token);
+      const bool is_last = r + 1 == step[kOutputs] || step_ints(step, kOutputsAt)[r + 1] >= step_ints(step, kStartsAt)[sequence + 1];
+      if (is_last) p.last_samples[step_ints(step, kSlotsAt)[sequence]] = max(id, 0);
     }
     __syncthreads();
   }

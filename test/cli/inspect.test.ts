@@ -50,7 +50,7 @@ describe.skipIf(!isBuilt)("a whole model", () => {
     expect(found.bitsPerWeight).toBeGreaterThan(3);
     const [, reference] = found.backends;
     expect(reference).toMatchObject({ backend: "reference", canRun: true, kernels: [{ linears: 9 }] });
-    expect(found.backends.map(({ backend }) => backend)).toEqual(["cpu", "reference", "cuda", "webgpu"]);
+    expect(found.backends.map(({ backend }) => backend)).toEqual(["cuda", "cpu", "reference", "webgpu"]);
     expect(found.backends[0].canRun).toBe(hasNative);
   });
 

@@ -90,7 +90,7 @@ describe.skipIf(!isBuilt)("failures: status 1", () => {
     ["an id that is not in the cache", ["run", "some/model", "--offline", ...say], /some\/model: is not in the cache/],
     ["a GGUF file that is not there", ["run", "model.gguf", ...say], /no such folder or file/],
     ["a folder without a model", ["inspect", import.meta.dirname], /no \.safetensors or \.gguf files/],
-    ["CUDA", ["run", model, "--ids", "1", "--backend", "cuda"], /this build has no cuda backend/],
+    ["CUDA", ["run", model, "--ids", "1", "--backend", "cuda"], /no NVIDIA driver here|CUDA/],
     ["WebGPU", ["inspect", model, "--backend", "webgpu"], /this build has no webgpu backend/],
     [
       "int8 on the reference",

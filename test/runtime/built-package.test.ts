@@ -36,7 +36,7 @@ describe.skipIf(!isBuilt)("in Node", () => {
 
   test("what the other process refuses is refused here", async () => {
     const { LLM, RequestError } = await load<typeof nodeEntry>("node.mjs");
-    const loading = LLM.load(scratch, { backend: "cuda", inProcess: false });
+    const loading = LLM.load(scratch, { backend: "webgpu", inProcess: false });
     await expect(loading).rejects.toBeInstanceOf(RequestError);
   });
 });

@@ -22,8 +22,8 @@ describe("engineOptions", () => {
     expect(engineOptions(parse(...args))).toEqual(expected);
   });
 
-  test.each(["cuda", "webgpu"])("there is no %s backend", (name) => {
-    expect(() => engineOptions(parse("--backend", name))).toThrow(`this build has no ${name} backend`);
+  test("there is no webgpu backend", () => {
+    expect(() => engineOptions(parse("--backend", "webgpu"))).toThrow("this build has no webgpu backend");
   });
 });
 

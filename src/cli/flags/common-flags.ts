@@ -58,8 +58,8 @@ export function addCommonFlags(command: Command): Command {
 /** How the flags would have the model run. Throws UnsupportedError for a backend that this build does not have. */
 export function engineOptions(flags: CommonFlags): EngineOptions {
   const { backend, dtype, threads, cpuActivations, kvCacheDtype, ctxSize } = flags;
-  if (backend === "cuda" || backend === "webgpu")
-    throw new UnsupportedError(`this build has no ${backend} backend; --backend takes auto, cpu or reference`);
+  if (backend === "webgpu")
+    throw new UnsupportedError("this build has no webgpu backend; --backend takes auto, cuda, cpu or reference");
   return {
     backend,
     ...(dtype !== "auto" && { dtype }),
