@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { Option, type Command } from "commander";
 import type { TokenEvent } from "../engine/engine.ts";
+import type { FormOptions } from "../llm/answer-grammar.ts";
 import type { Generation, GenerationResult } from "../llm/generation.ts";
 import type { LLM } from "../llm/llm.ts";
 import { RequestError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
+import { addFormFlags, formOptions, type FormFlags } from "./flags/form-flags.ts";
 import { addGenerationFlags, generateOptions, type GenerationFlags } from "./flags/generation-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { modelAndPrompt } from "./flags/model-and-prompt.ts";
@@ -17,7 +19,7 @@ import { readPromptFromStdin } from "./read-stdin.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-interface RunFlags extends CommonFlags, GenerationFlags, ModelFlag, SystemFlag {
+interface RunFlags extends CommonFlags, FormFlags, GenerationFlags, ModelFlag, SystemFlag {
   readonly prompt?: string;
   readonly ids?: string;
   readonly raw?: boolean;
@@ -39,7 +41,9 @@ Examples:
   git diff | fewbit run --system "Write a commit message."
   fewbit run ./my-model --raw "Once upon a time"
   fewbit run ./my-model --ids 1,2,3 --max-tokens 8 --json
-  fewbit run "Yes or no?" --max-tokens 1 --logprobs 5 --json`;
+  fewbit run "Yes or no?" --max-tokens 1 --logprobs 5 --json
+  fewbit run "Name a colour." --json-schema '{"type":"object","properties":{"colour":{"type":"string"}},"required":["colour"]}'
+  fewbit run "A date, please." --regex '[0-9]{4}-[0-9]{2}-[0-9]{2}'`;
 
 export function defineRun(command: Command): void {
   command
@@ -57,6 +61,7 @@ export function defineRun(command: Command): void {
   addModelFlag(command);
   addSystemFlag(command);
   addGenerationFlags(command);
+  addFormFlags(command);
   addCommonFlags(command)
     .addHelpText("after", examples)
     .action((first: string | undefined, second: string | undefined, flags: RunFlags) =>
@@ -80,11 +85,12 @@ async function run(positionals: readonly string[], flags: RunFlags): Promise<voi
   if (flags.logprobs !== undefined && !flags.json)
     throw new UsageError("--logprobs needs --json: text has no place for them");
   const prompt = await readPrompt(text, flags);
+  const form = await formOptions(flags);
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   await using llm = await loadModel(model, flags, terminal, interruption.signal);
   requireFit(llm, prompt, flags);
-  const generation = answer(llm, prompt, flags, interruption.signal);
+  const generation = answer(llm, prompt, form, flags, interruption.signal);
   if (!flags.json) await stream(generation, llm, terminal);
   const result = await generation.result;
   interruption.check();
@@ -119,9 +125,9 @@ function requireFit({ tokenizer, hasChatTemplate, info }: LLM, prompt: Prompt, {
     );
 }
 
-function answer(llm: LLM, prompt: Prompt, flags: RunFlags, signal: AbortSignal): Generation {
+function answer(llm: LLM, prompt: Prompt, form: FormOptions, flags: RunFlags, signal: AbortSignal): Generation {
   const { logprobs: topLogprobs, showSpecial = false } = flags;
-  const options = { ...generateOptions(flags), signal, topLogprobs, skipSpecial: !showSpecial };
+  const options = { ...generateOptions(flags), ...form, signal, topLogprobs, skipSpecial: !showSpecial };
   if ("ids" in prompt) return llm.generate(prompt.ids, options);
   if (flags.raw) return llm.generate(prompt.text, options);
   return llm.chat(prompt.text, { ...options, ...(flags.system !== undefined && { system: flags.system }) });

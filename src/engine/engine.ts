@@ -1,4 +1,5 @@
 import type { SamplingParameters } from "../device/sampling.ts";
+import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
 
 /**
  * Requests in, tokens out, all of it plain data that structured clone can carry: the same interface in this process
@@ -62,6 +63,11 @@ export interface GenerationRequest {
   /** Reports this many of the likeliest tokens at every position, at most 20. */
   readonly topLogprobs?: number;
   /**
+   * What the answer's text must look like. Only tokens that lead there are drawn, stop ids only where the text may end; where it must
+   * end the request is finished, with the reason `stop`. Default: anything goes.
+   */
+  readonly grammar?: GrammarSpec;
+  /**
    * Only requests of the same salt share the keys and values of what they have in common: how long a prompt takes tells a little of
    * what others have asked, which tenants of one server may not want. At most 256 characters; default "".
    */
@@ -104,7 +110,7 @@ export interface FinishedEvent {
   readonly timings: RequestTimings;
 }
 
-/** `stop`: a stop id, or the embedding is there; `length`: maxTokens or the end of the context; `cancelled`: the caller left. */
+/** `stop`: a stop id, the end of the grammar, or the embedding is there; `length`: maxTokens or the end of the context; `cancelled`: the caller left. */
 export type FinishReason = "stop" | "length" | "cancelled";
 
 export interface Usage {

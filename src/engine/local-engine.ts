@@ -14,6 +14,10 @@ import type {
   GenerationRequest,
 } from "./engine.ts";
 import { EventQueue } from "./event-queue.ts";
+import { GrammarCompiler } from "../text/grammar/grammar-compiler.ts";
+import type { GrammarMatcher } from "../text/grammar/grammar-matcher.ts";
+import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
+import type { TokenBytes } from "../text/grammar/token-bytes.ts";
 import { RequestClock } from "./request-clock.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Sequence } from "./sequence.ts";
@@ -33,9 +37,14 @@ export interface LocalEngineOptions {
   /** Width of the hidden states that steps report; absent: they report none. */
   readonly hiddenSize?: number;
   readonly device: EngineDevice;
+  /** What the tokens stand for; asked for when the first request with a grammar comes. Absent or undefined: nobody knows. */
+  readonly tokenBytes?: () => Promise<TokenBytes | undefined>;
   /** Called once, when the last step is over: where the owner lets go of executable, weights and device. */
   readonly release?: () => Promise<void>;
 }
+
+/** Steps of small models take some milliseconds, and the cores that this uses are theirs. */
+const longestLookAheadMs = 1;
 
 /** An engine in this process. Borrows the executable; its limits say how large a step is and how many sequences run at once. */
 export function createLocalEngine(executable: Executable, options: LocalEngineOptions): LocalEngine {
@@ -49,6 +58,8 @@ export class LocalEngine implements Engine {
   readonly #scheduler: Scheduler;
   readonly #builder: StepBuilder;
   readonly #release: () => Promise<void>;
+  readonly #tokenBytes: LocalEngineOptions["tokenBytes"];
+  #grammars: Promise<GrammarCompiler> | undefined;
   readonly #active = new Map<Sequence, ActiveRequest>();
   #loop: Promise<void> | undefined;
   #disposal: Promise<void> | undefined;
@@ -59,8 +70,9 @@ export class LocalEngine implements Engine {
     const { vocabSize, pageKinds, device, release = () => Promise.resolve() } = options;
     this.#executable = executable;
     this.#scheduler = new Scheduler({ ...options, limits });
-    this.#builder = new StepBuilder(limits);
+    this.#builder = new StepBuilder(limits, vocabSize);
     this.#release = release;
+    this.#tokenBytes = options.tokenBytes;
     this.info = {
       vocabSize,
       ...(options.hiddenSize !== undefined && { hiddenSize: options.hiddenSize }),
@@ -72,29 +84,54 @@ export class LocalEngine implements Engine {
 
   generate(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<EngineEvent> {
     let sequence: Sequence | undefined;
+    let isCancelled = signal?.aborted ?? false;
     const cancel = () => {
+      isCancelled = true;
       if (sequence !== undefined) this.#finish(sequence, "cancelled");
     };
     const clock = new RequestClock();
     const events = new EventQueue<EngineEvent>(cancel);
+    const submit = (matcher?: GrammarMatcher): void => {
+      this.#requireOpen();
+      sequence = this.#scheduler.add(request, matcher);
+      const onEnd = () => signal?.removeEventListener("abort", cancel);
+      this.#active.set(sequence, { events, clock, onEnd });
+      if (isCancelled) cancel();
+      else this.#goOn(sequence, ({ end }) => end);
+    };
+    signal?.addEventListener("abort", cancel);
+    const refuse = (error: unknown): void => {
+      signal?.removeEventListener("abort", cancel);
+      events.fail(error);
+    };
     try {
-      if (this.#disposal !== undefined)
-        throw new RequestError("the engine has been disposed; it takes no more requests");
+      this.#requireOpen();
       validateRequest(request, this.info.vocabSize);
       if (request.pooling !== undefined && this.info.hiddenSize === undefined)
         throw new RequestError("the model reports no hidden states, of which embeddings are made");
-      sequence = this.#scheduler.add(request);
+      if (request.grammar === undefined) submit();
+      else this.#matcher(request.grammar).then(submit).catch(refuse);
     } catch (error) {
-      events.fail(error);
-      return events;
+      refuse(error);
     }
-    signal?.addEventListener("abort", cancel);
-    const onEnd = () => signal?.removeEventListener("abort", cancel);
-    this.#active.set(sequence, { events, clock, onEnd });
-    if (signal?.aborted) cancel();
-    else if (sequence.end !== undefined) this.#finish(sequence, sequence.end);
-    else this.#wake();
     return events;
+  }
+
+  #requireOpen(): void {
+    if (this.#disposal !== undefined) throw new RequestError("the engine has been disposed; it takes no more requests");
+  }
+
+  /** Throws RequestError for a grammar that cannot be had. */
+  async #matcher(grammar: GrammarSpec): Promise<GrammarMatcher> {
+    this.#grammars ??= this.#openGrammars();
+    return (await this.#grammars).matcher(grammar);
+  }
+
+  async #openGrammars(): Promise<GrammarCompiler> {
+    const tokens = await this.#tokenBytes?.();
+    if (tokens === undefined)
+      throw new RequestError("the model has no tokenizer: an answer of token ids cannot be held to a grammar");
+    return new GrammarCompiler(tokens, this.info.vocabSize);
   }
 
   stats(): Promise<EngineStats> {
@@ -155,7 +192,9 @@ export class LocalEngine implements Engine {
       batch = this.#scheduler.nextBatch();
       if (batch === undefined) return;
       for (const { sequence } of batch.chunks) this.#active.get(sequence)?.clock.start();
-      const result = await this.#executable.step(this.#builder.build(batch));
+      const running = this.#executable.step(this.#builder.build(batch));
+      this.#lookAhead(batch);
+      const result = await running;
       this.#steps++;
       this.#deliver(batch, result);
     } catch (error) {
@@ -243,8 +282,34 @@ export class LocalEngine implements Engine {
     const token = { type: "token", id, logprob: result.logprobs[row] } as const;
     const top = topOf(result, row, sequence.request.topLogprobs ?? 0);
     events.push(top.length > 0 ? { ...token, top } : token);
-    const reason = sequence.accept(id);
-    if (reason !== undefined) this.#finish(sequence, reason);
+    this.#goOn(sequence, (each) => each.accept(id));
+  }
+
+  /** Ends a request that has an end, fails one that cannot go on, and sees to it that the others do. */
+  #goOn(sequence: Sequence, endOf: (sequence: Sequence) => FinishReason | undefined): void {
+    try {
+      const end = endOf(sequence);
+      if (end !== undefined) {
+        this.#finish(sequence, end);
+        return;
+      }
+      // Here, where what is wrong with one grammar is no other request's fault; the builder finds it done.
+      sequence.requireNext();
+      this.#wake();
+    } catch (error) {
+      this.#fail(sequence, error);
+    }
+  }
+
+  /** While the device computes: finds out what grammars will allow next, as far as that can be guessed and does not take long. */
+  #lookAhead({ chunks }: Batch): void {
+    const matchers = chunks.flatMap(({ samples, sequence: { matcher } }) => (samples && matcher ? [matcher] : []));
+    const end = performance.now() + longestLookAheadMs;
+    try {
+      for (const matcher of matchers) matcher.lookAhead(() => performance.now() >= end);
+    } catch {
+      // A request that really comes to where its grammar cannot be followed fails there, alone.
+    }
   }
 
   #finish(sequence: Sequence, reason: FinishReason): void {

@@ -122,6 +122,10 @@ function sample(sampling: SamplingStep, logits: Float32Array, positions: Int32Ar
       scores[id] /= sampling.repetitionPenalty[r];
       scores[id] -= sampling.frequencyPenalty[r] * count + (count > 0 ? sampling.presencePenalty[r] : 0);
     }
+    if (sampling.allowed !== undefined) {
+      const row = sampling.allowed.subarray(r * Math.ceil(vocabSize / 32));
+      for (let id = 0; id < vocabSize; id++) if (((row[id >> 5] >>> (id & 31)) & 1) === 0) scores[id] = -Infinity;
+    }
     const noise = mix(mix(sampling.seedLow[r], sampling.seedHigh[r]), positions[r]);
     for (let id = 0; id < vocabSize; id++) scores[id] += sampling.temperature[r] * uniform(mix(noise, id));
     samples[r] = scores.reduce((best, score, id) => (score > scores[best] ? id : best), 0);

@@ -20,10 +20,15 @@ export class SamplingRows {
   readonly #countStarts: Int32Array;
   #countIds = new Int32Array(16);
   #outputCounts = new Int32Array(16);
+  readonly #vocabWords: number;
+  /** Empty until a grammar needs it. */
+  #allowed = new Uint32Array(0);
+  #hasGrammar = false;
   #length = 0;
   #topLogprobs = 0;
 
-  constructor(maxOutputs: number) {
+  constructor(maxOutputs: number, vocabSize: number) {
+    this.#vocabWords = Math.ceil(vocabSize / 32);
     this.#temperature = new Float32Array(maxOutputs);
     this.#topK = new Int32Array(maxOutputs);
     this.#topP = new Float32Array(maxOutputs);
@@ -41,6 +46,7 @@ export class SamplingRows {
   clear(): void {
     this.#length = 0;
     this.#topLogprobs = 0;
+    this.#hasGrammar = false;
   }
 
   push(sequence: Sequence): void {
@@ -59,6 +65,7 @@ export class SamplingRows {
     this.#seedHigh[row] = Math.floor(sampling.seed / 2 ** 32);
     this.#pushBias(row, biasOf(sequence));
     this.#pushCounts(row, sequence.counts);
+    this.#pushAllowed(row, sequence);
     this.#topLogprobs = Math.max(this.#topLogprobs, sequence.request.topLogprobs ?? 0);
   }
 
@@ -71,6 +78,16 @@ export class SamplingRows {
       this.#biasIds[start + i] = bias[i][0];
       this.#biasValues[start + i] = bias[i][1];
     }
+  }
+
+  /** Rows before the first with a grammar allow everything, as do those without one behind it. */
+  #pushAllowed(row: number, sequence: Sequence): void {
+    if (sequence.matcher === undefined && !this.#hasGrammar) return;
+    const words = this.#vocabWords;
+    if (this.#allowed.length === 0) this.#allowed = new Uint32Array(this.#temperature.length * words);
+    if (!this.#hasGrammar) this.#allowed.fill(0xffff_ffff, 0, row * words);
+    this.#hasGrammar = true;
+    sequence.writeAllowed(this.#allowed.subarray(row * words, (row + 1) * words));
   }
 
   #pushCounts(row: number, counts: TokenCounts | undefined): void {
@@ -103,6 +120,7 @@ export class SamplingRows {
       countStarts: this.#countStarts.subarray(0, length + 1),
       countIds: this.#countIds.subarray(0, this.#countStarts[length]),
       outputCounts: this.#outputCounts.subarray(0, this.#countStarts[length]),
+      ...(this.#hasGrammar && { allowed: this.#allowed.subarray(0, length * this.#vocabWords) }),
       topLogprobs: this.#topLogprobs,
     };
   }

@@ -4,6 +4,7 @@ import { pageDemand, positionCapacity } from "../kv-cache/page-demand.ts";
 import { PagePool } from "../kv-cache/page-pool.ts";
 import { PrefixTree } from "../kv-cache/prefix-tree.ts";
 import { checkReferences, SequenceCache } from "../kv-cache/sequence-cache.ts";
+import type { GrammarMatcher } from "../text/grammar/grammar-matcher.ts";
 import { RequestError } from "../util/errors.ts";
 import type { Batch, Chunk } from "./batch.ts";
 import { answerRoom } from "./answer-room.ts";
@@ -89,11 +90,12 @@ export class Scheduler {
     return this.#running.length + this.waiting.length > 0;
   }
 
-  /** Takes a valid request into the line. Throws RequestError for one that could not run even alone. */
-  add(request: GenerationRequest): Sequence {
+  /** Takes a valid request into the line, with a matcher at its start if it has a grammar. Throws RequestError for one that could not run even alone. */
+  add(request: GenerationRequest, matcher?: GrammarMatcher): Sequence {
     const room = answerRoom(request.promptIds.length, this.contextLength);
     const cache = new SequenceCache(this.pool, this.#pageKinds, this.#limits.pageSize, this.#prefixes);
-    const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache, this.#queue.place(request));
+    const place = this.#queue.place(request);
+    const sequence = new Sequence(request, Math.min(request.maxTokens, room), cache, place, matcher);
     this.#queue.add(sequence);
     return sequence;
   }

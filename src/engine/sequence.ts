@@ -1,5 +1,7 @@
 import type { SamplingParameters } from "../device/sampling.ts";
 import type { SequenceCache } from "../kv-cache/sequence-cache.ts";
+import type { GrammarMatcher } from "../text/grammar/grammar-matcher.ts";
+import { RequestError } from "../util/errors.ts";
 import type { FinishReason, GenerationRequest } from "./engine.ts";
 import type { QueuePlace } from "./queue-place.ts";
 import { TokenCounts } from "./token-counts.ts";
@@ -15,6 +17,8 @@ export class Sequence {
   readonly place: QueuePlace;
   /** Absent: no penalty looks at them. */
   readonly counts?: TokenCounts;
+  /** Absent: the answer may be anything. */
+  readonly matcher?: GrammarMatcher | undefined;
   state: SequenceState = "waiting";
   /** Where the device remembers its samples; -1 unless running. */
   slot = -1;
@@ -29,8 +33,16 @@ export class Sequence {
   readonly #stopIds: ReadonlySet<number>;
   readonly #tokens: number[];
 
-  constructor(request: GenerationRequest, maxTokens: number, cache: SequenceCache, place: QueuePlace) {
+  /** Takes a matcher at its start, for a request with a grammar. */
+  constructor(
+    request: GenerationRequest,
+    maxTokens: number,
+    cache: SequenceCache,
+    place: QueuePlace,
+    matcher?: GrammarMatcher,
+  ) {
     this.request = request;
+    this.matcher = matcher;
     this.maxTokens = maxTokens;
     this.cache = cache;
     this.place = place;
@@ -43,6 +55,7 @@ export class Sequence {
   /** Why generation has ended; undefined: it has not. */
   get end(): FinishReason | undefined {
     if (this.outputLength > 0 && this.#stopIds.has(this.#tokens[this.#tokens.length - 1])) return "stop";
+    if (this.matcher?.isComplete) return "stop";
     return this.outputLength >= this.maxTokens ? "length" : undefined;
   }
 
@@ -64,10 +77,36 @@ export class Sequence {
     return this.#tokens.length - this.computed;
   }
 
+  /** Throws RequestError where no id may come next, though the answer cannot end. */
+  requireNext(): void {
+    if (this.matcher === undefined || this.matcher.accepts) return;
+    const { allowed } = this.matcher;
+    const stops = [...this.#stopIds].filter((id) => ((allowed[id >> 5] >>> (id & 31)) & 1) === 1);
+    const isStop = (word: number, i: number): boolean =>
+      stops.filter((id) => id >> 5 === i).reduce((bits, id) => bits & ~(1 << (id & 31)), word) === 0;
+    if (allowed.every((word, i) => word === 0 || isStop(word, i)))
+      throw new RequestError(
+        "the model's vocabulary has no token with which the answer could go on as its grammar wants",
+      );
+  }
+
+  /** What of the grammar's ids may come next: a stop id where the answer may end and nowhere else, whatever its text. */
+  writeAllowed(words: Uint32Array): void {
+    if (this.matcher === undefined) {
+      words.fill(0xffff_ffff);
+      return;
+    }
+    words.set(this.matcher.allowed);
+    for (const id of this.#stopIds)
+      if (this.matcher.accepts) words[id >> 5] |= 1 << (id & 31);
+      else words[id >> 5] &= ~(1 << (id & 31));
+  }
+
   /** Adds a sampled token. Returns why generation ends with it; undefined: it goes on. */
   accept(id: number): FinishReason | undefined {
     this.#tokens.push(id);
     this.counts?.addOutput(id);
+    if (!this.#stopIds.has(id)) this.matcher?.accept(id);
     return this.end;
   }
 }

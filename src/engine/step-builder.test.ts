@@ -14,7 +14,7 @@ function setup() {
     ropeSwitchLength: 11,
     prefixReuse: false,
   });
-  const builder = new StepBuilder(limits);
+  const builder = new StepBuilder(limits, 50);
   return {
     scheduler,
     next: () => {

@@ -13,7 +13,7 @@ export class StepBuilder {
   readonly #pages: Int32Array[];
   readonly #rows: SamplingRows;
 
-  constructor({ maxTokens, maxSequences, maxOutputs, pageCounts }: StepLimits) {
+  constructor({ maxTokens, maxSequences, maxOutputs, pageCounts }: StepLimits, vocabSize: number) {
     this.#tokens = new Int32Array(maxTokens);
     this.#positions = new Int32Array(maxTokens);
     this.#sequenceStarts = new Int32Array(maxSequences + 1);
@@ -21,7 +21,7 @@ export class StepBuilder {
     this.#ropeVariants = new Int32Array(maxSequences);
     this.#outputs = new Int32Array(maxOutputs);
     this.#pages = pageCounts.map(() => new Int32Array(0));
-    this.#rows = new SamplingRows(maxOutputs);
+    this.#rows = new SamplingRows(maxOutputs, vocabSize);
   }
 
   build({ chunks, tokenCount }: Batch): Step {

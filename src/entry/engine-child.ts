@@ -3,6 +3,7 @@ import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import { serveChild } from "../engine/serve-child.node.ts";
 import type { SpawnOptions } from "../llm/host.ts";
 import { loadEngine } from "../llm/load-engine.ts";
+import { loadTokenizer } from "../llm/load-tokenizer.ts";
 import { locateModel } from "../llm/locate-model.ts";
 import { once } from "../util/warn-once.ts";
 import { createNodeHost } from "./node.ts";
@@ -11,11 +12,12 @@ serveChild(async ({ model, engine, checkpointFormat, transposed }: SpawnOptions,
   const host = createNodeHost();
   const warn = once((message) => console.warn(`fewbit: ${message}`));
   const { folder, file } = await locateModel(host, model);
-  await using checkpoint = await openCheckpoint(folder, {
-    warn,
-    ...(file !== undefined && { file }),
-    checkpointFormat,
-    transposed,
-  });
-  return await loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress });
+  const open = () =>
+    openCheckpoint(folder, { warn, ...(file !== undefined && { file }), checkpointFormat, transposed });
+  const tokenBytes = async () => {
+    await using checkpoint = await open();
+    return (await loadTokenizer(folder, checkpoint.embeddedText(), undefined))?.tokenBytes();
+  };
+  await using checkpoint = await open();
+  return await loadEngine({ backends: host.backends, checkpoint, engine, warn, tokenBytes, onProgress });
 });

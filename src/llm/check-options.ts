@@ -68,6 +68,12 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   );
   for (const [name, value] of Object.entries({ ignoreEos, logprobs, skipSpecial })) requireType(name, value, "boolean");
   requireType("cacheSalt", cacheSalt, "string");
+  const { responseFormat, jsonSchema, regex, grammar } = options;
+  requireType("regex", regex, "string");
+  if (responseFormat !== undefined) requireObject("responseFormat", responseFormat);
+  if (grammar !== undefined && typeof grammar !== "string") requireObject("grammar", grammar);
+  const isSchema = jsonSchema === undefined || ["object", "boolean", "string"].includes(typeof jsonSchema);
+  check("jsonSchema", jsonSchema, isSchema, "an object, or JSON text");
   check("stopIds", stopIds, stopIds === undefined || Array.isArray(stopIds), "a list of token ids");
   requireSignal(signal);
   const isBias = logitBias === undefined || (Array.isArray(logitBias) && logitBias.every(Array.isArray));

@@ -1,13 +1,14 @@
 import { greedySampling, type SamplingParameters } from "../device/sampling.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
+import type { FormOptions } from "./answer-grammar.ts";
 import type { SamplingChoices } from "./sampling-defaults.ts";
 
 /**
  * How to continue a prompt. Sampling parameters that are left out are the model's own (generation_config.json), or else
  * temperature 0.7 and top-p 0.95.
  */
-export interface GenerateOptions extends SamplingChoices {
+export interface GenerateOptions extends SamplingChoices, FormOptions {
   /** Tokens of the answer, at least 1. Default: as many as the context holds. */
   readonly maxTokens?: number | undefined;
   /** Tokens before the first at which the answer may end by itself, at a stop text or at a stop token. Default 0. */

@@ -7,6 +7,7 @@ import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/
 import { throwIfAborted } from "../util/abort.ts";
 import { OverloadedError, RequestError, UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
+import { answerGrammar } from "./answer-grammar.ts";
 import {
   checkChat,
   checkEmbedOptions,
@@ -284,6 +285,9 @@ export class LLM implements AsyncDisposable {
       throw new RequestError("stop needs text, and the model has no tokenizer.json");
     }
     const stopTokens = specialTokensOf(stops, tokenizer);
+    const grammar = answerGrammar(options);
+    if (grammar !== undefined && tokenizer === undefined)
+      throw new RequestError("an answer can be held to a form only as text, and the model has no tokenizer.json");
     const request: GenerationRequest = {
       promptIds,
       maxTokens,
@@ -295,6 +299,7 @@ export class LLM implements AsyncDisposable {
       ...(priority !== undefined && { priority }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
+      ...(grammar !== undefined && { grammar }),
     };
     // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
     validateRequest(request, this.info.vocabSize);

@@ -4,6 +4,7 @@ import type { Engine, EngineDevice } from "../engine/engine.ts";
 import { createLocalEngine } from "../engine/local-engine.ts";
 import type { Model } from "../models/model.ts";
 import { createModel } from "../models/models.ts";
+import type { TokenBytes } from "../text/grammar/token-bytes.ts";
 import { throwIfAborted } from "../util/abort.ts";
 import { FormatError } from "../util/errors.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
@@ -18,6 +19,8 @@ export interface LoadEngineOptions {
   readonly checkpoint: Checkpoint;
   readonly engine: EngineOptions;
   readonly warn: Warn;
+  /** For grammars, when the first is asked for. Absent: there are none. */
+  readonly tokenBytes?: (() => Promise<TokenBytes | undefined>) | undefined;
   readonly onProgress?: OnLoadProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,6 +55,7 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
       ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
       ...(program.hidden && { hiddenSize: program.hidden.width }),
       device: describeDevice(loaded),
+      ...(options.tokenBytes !== undefined && { tokenBytes: options.tokenBytes }),
       release: async () => loaded[Symbol.asyncDispose](),
     });
   } catch (error) {

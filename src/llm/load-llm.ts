@@ -10,7 +10,7 @@ import { endOfTurnIds } from "./end-of-turn-ids.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Host, ModelLocation } from "./host.ts";
 import { LLM } from "./llm.ts";
-import { loadEngine, modelOf } from "./load-engine.ts";
+import { loadEngine, modelOf, type LoadEngineOptions } from "./load-engine.ts";
 import type { LoadOptions } from "./load-options.ts";
 import { loadPooling } from "./load-pooling.ts";
 import { locateModel } from "./locate-model.ts";
@@ -58,7 +58,8 @@ export async function loadLLM(
   loadingText.catch(() => undefined); // looked at when the engine is there
   let engine: Engine;
   try {
-    engine = await startEngine(host, location.path ?? model, checkpoint, { ...options, onWarning }, warn);
+    const tokenBytes = async () => (await loadingText).tokenizer?.tokenBytes();
+    engine = await startEngine(host, location.path ?? model, checkpoint, { ...options, onWarning, tokenBytes }, warn);
   } catch (error) {
     givingUp.abort();
     await loadingText.catch(() => undefined); // closes its file
@@ -97,12 +98,14 @@ async function startEngine(
   host: Host,
   model: string | Folder | undefined,
   checkpoint: Checkpoint,
-  options: LoadOptions,
+  options: LoadOptions & Pick<LoadEngineOptions, "tokenBytes">,
   warn: Warn,
 ): Promise<Engine> {
   const { onWarning, inProcess = true, onProgress, signal, checkpointFormat, transposed, stepTimeoutMs } = options;
   const engine = engineOptions(options);
-  if (inProcess) return loadEngine({ backends: host.backends, checkpoint, engine, warn, onProgress, signal });
+  const { tokenBytes } = options;
+  if (inProcess)
+    return loadEngine({ backends: host.backends, checkpoint, engine, warn, tokenBytes, onProgress, signal });
   if (host.spawnEngine === undefined)
     throw new UnsupportedError("inProcess: false needs processes, which there are none of here");
   const name = model ?? host.defaultModel;

@@ -204,7 +204,7 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
     ["deep JSON", () => post("/v1/completions", "[".repeat(1000)), 400, { message: expect.stringContaining("deep") as string }], // prettier-ignore
     ["a form", () => post("/v1/completions", "prompt=a", { headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, {}], // prettier-ignore
     ["another path", () => get("/v1/nothing"), 404, { code: "unknown_url" }],
-    ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "json_object" } }), 400, { param: "response_format.type" }], // prettier-ignore
+    ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "xml" } }), 400, { param: "response_format.type" }], // prettier-ignore
   ])("%s", async (_, send, status, error) => {
     const response = await send();
     expect(response.status).toBe(status);

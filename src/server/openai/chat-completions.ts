@@ -22,11 +22,6 @@ export const chatRequest = z.object({
   chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
   add_generation_prompt: z.boolean().nullish(),
   continue_final_message: z.boolean().nullish(),
-  response_format: z
-    .object({
-      type: z.literal("text", { error: 'only {"type":"text"} is supported: answers cannot be held to a form yet' }),
-    })
-    .nullish(),
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
 

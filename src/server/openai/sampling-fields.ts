@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { longestStop, mostStops, type GenerateOptions } from "../../llm/generation-options.ts";
+import { formFields, formOptions } from "./form-fields.ts";
 import { ApiError } from "../api-error.ts";
 
 const stopText = z.string().min(1).max(longestStop);
@@ -30,6 +31,7 @@ export const samplingFields = {
   skip_special_tokens: z.boolean().nullish(),
   cache_salt: z.string().nullish(),
   priority: z.int().nullish(),
+  ...formFields,
   n: z.int().min(1).max(128).nullish(),
   best_of: z.int().nullish(),
   model: z.string().nullish(),
@@ -68,5 +70,6 @@ export function generateOptions(fields: SamplingFields, index: number): Generate
     skipSpecial: fields.skip_special_tokens ?? undefined,
     cacheSalt: fields.cache_salt ?? undefined,
     priority: fields.priority ?? undefined,
+    ...formOptions(fields),
   };
 }

@@ -3,24 +3,25 @@ import type { RegexDialect } from "./regex.ts";
 import { unicodeProperty } from "./unicode-property.ts";
 
 export const newline = CodePointSet.of(0x0a);
+export const ecmascriptLineEnds = CodePointSet.of(0x0a, 0x0d, 0x2028, 0x2029);
 const knownWordCharacters = new Map<"rust" | "bracketed" | "bare", CodePointSet>();
 const hexDigit = ascii("0-9", "A-F", "a-f");
 
 /**
  * What `\d`, `\s`, `\w` and `\h` stand for; undefined for other letters. All of Unicode, unlike JavaScript's `\d` and `\w`;
- * `\s` is White_Space, which has U+0085 and lacks U+FEFF, unlike JavaScript's. `\h` is a hexadecimal digit in both dialects
- * (in Rust: with the fancy-regex crate).
+ * `\s` is White_Space, which has U+0085 and lacks U+FEFF, unlike JavaScript's. `\h` is a hexadecimal digit in all dialects but
+ * JavaScript's (in Rust: with the fancy-regex crate).
  */
 export function escapedClass(letter: string, dialect: RegexDialect, isBracketed: boolean): CodePointSet | undefined {
   switch (letter) {
     case "d":
-      return property("Nd");
+      return dialect === "ecmascript" ? asciiPosix.digit() : property("Nd");
     case "s":
-      return property("White_Space");
+      return dialect === "ecmascript" ? ecmascriptSpace() : property("White_Space");
     case "w":
       return wordCharacters(dialect, isBracketed);
     case "h":
-      return hexDigit;
+      return dialect === "ecmascript" ? undefined : hexDigit;
     default:
       return undefined;
   }
@@ -31,6 +32,7 @@ export function escapedClass(letter: string, dialect: RegexDialect, isBracketed:
  * outside of brackets, also the superscripts and fractions of Latin-1, for which it has another table.
  */
 export function wordCharacters(dialect: RegexDialect, isBracketed: boolean): CodePointSet {
+  if (dialect === "ecmascript") return asciiPosix.word();
   const key = dialect === "rust" ? dialect : isBracketed ? "bracketed" : "bare";
   let set = knownWordCharacters.get(key);
   if (set === undefined) {
@@ -46,6 +48,11 @@ export function wordCharacters(dialect: RegexDialect, isBracketed: boolean): Cod
 export function posixClass(name: string, dialect: RegexDialect): CodePointSet | undefined {
   const table = dialect === "rust" ? asciiPosix : unicodePosix;
   return Object.hasOwn(table, name) ? table[name]() : undefined;
+}
+
+/** WhiteSpace and LineTerminator of ECMA-262. */
+function ecmascriptSpace(): CodePointSet {
+  return property("White_Space").minus(CodePointSet.of(0x85)).union(CodePointSet.of(0xfeff));
 }
 
 type Table = Readonly<Record<string, () => CodePointSet>>;

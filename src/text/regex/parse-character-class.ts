@@ -22,6 +22,7 @@ export function parseCharacterClass(reader: PatternReader, options: ClassOptions
   const start = reader.position - 1;
   if (options.depth <= 0) throw reader.unsupported("brackets are nested too deeply", start);
   const isNegated = reader.take("^");
+  if (options.dialect === "ecmascript" && reader.take("]")) return isNegated ? CodePointSet.all : CodePointSet.empty;
   let result: CodePointSet | undefined;
   let operator = "";
   for (let isFirst = true; ; isFirst = false) {
@@ -44,7 +45,8 @@ function parseUnion(reader: PatternReader, options: ClassOptions, isFirst: boole
   const ranges: (readonly [number, number])[] = [];
   const classes = new Set<CodePointSet>(); // a class named again and again costs nothing
   const isOperator = (): boolean =>
-    reader.startsWith("&&") || (options.dialect === "rust" && (reader.startsWith("--") || reader.startsWith("~~")));
+    (options.dialect !== "ecmascript" && reader.startsWith("&&")) ||
+    (options.dialect === "rust" && (reader.startsWith("--") || reader.startsWith("~~")));
   for (let canClose = !isFirst; ; canClose = true) {
     if (options.skipsSpace && reader.takeMatch(/(?:\s|#.*)+/y)) continue;
     if (reader.isAtEnd) throw reader.malformed("this bracket is never closed", start);
@@ -80,6 +82,7 @@ function parseUnion(reader: PatternReader, options: ClassOptions, isFirst: boole
 }
 
 function parseItem(reader: PatternReader, options: ClassOptions): number | CodePointSet {
+  if (options.dialect === "ecmascript") return parsePlainItem(reader, options);
   const start = reader.position;
   const posix = reader.takeMatch(/\[:(\^?)([A-Za-z]{1,20}):\]/y);
   if (posix !== undefined) {
@@ -88,6 +91,11 @@ function parseItem(reader: PatternReader, options: ClassOptions): number | CodeP
     return posix[1] === "^" ? set.complement() : set;
   }
   if (reader.take("[")) return parseCharacterClass(reader, { ...options, depth: options.depth - 1 });
+  return parsePlainItem(reader, options);
+}
+
+function parsePlainItem(reader: PatternReader, options: ClassOptions): number | CodePointSet {
+  const start = reader.position;
   if (!reader.take("\\")) return reader.next().codePointAt(0) ?? 0;
   if (reader.take("b")) return 0x08;
   const escape = parseEscape(reader, options.dialect, true);

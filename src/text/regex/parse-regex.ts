@@ -1,5 +1,5 @@
 import { closeOverCase } from "./case-folding.ts";
-import { newline } from "./character-classes.ts";
+import { ecmascriptLineEnds, newline } from "./character-classes.ts";
 import { CodePointSet } from "./code-point-set.ts";
 import { parseCharacterClass } from "./parse-character-class.ts";
 import { parseEscape } from "./parse-escape.ts";
@@ -152,7 +152,7 @@ class Parser {
       case "\\":
         return this.#escape(flags, start);
       case ".":
-        return { kind: "set", set: flags.dotMatchesNewline ? CodePointSet.all : newline.complement() };
+        return { kind: "set", set: flags.dotMatchesNewline ? CodePointSet.all : this.#lineEnds.complement() };
       case "^":
         if (!flags.isMultiline) return assertion("text-start");
         return this.#dialect === "oniguruma" ? onigurumaLineStart : assertion("line-start");
@@ -165,6 +165,10 @@ class Parser {
       default:
         return literal(character.codePointAt(0) ?? 0, flags);
     }
+  }
+
+  get #lineEnds(): CodePointSet {
+    return this.#dialect === "ecmascript" ? ecmascriptLineEnds : newline;
   }
 
   #escape(flags: Flags, start: number): RegexNode {
@@ -246,12 +250,14 @@ class Parser {
       const start = reader.position;
       const range = this.#quantifier();
       if (range === undefined) return node;
+      if (count > 0 && this.#dialect === "ecmascript")
+        throw reader.malformed("a quantifier has nothing to repeat", start);
       if (count === maxStackedQuantifiers) throw reader.unsupported("quantifiers are stacked too high", start);
       const { min, max, isInBraces } = range;
       // In Oniguruma's Ruby syntax {n}? is (?:{n})?, and braces have no possessive form: {n,m}+ is (?:{n,m})+.
       const isRuby = isInBraces && this.#dialect === "oniguruma";
       const isLazy = !(isRuby && min === max) && reader.take("?");
-      const isPossessive = !isLazy && !isRuby && reader.take("+");
+      const isPossessive = !isLazy && !isRuby && this.#dialect !== "ecmascript" && reader.take("+");
       node = repeat(node, min, max, isLazy);
       if (isPossessive) node = { kind: "atomic", body: node };
     }

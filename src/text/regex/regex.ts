@@ -1,13 +1,14 @@
 import type { StepBudget } from "../../util/step-budget.ts";
 
 /** Whose syntax and semantics a pattern is written for. */
-export type RegexDialect = "oniguruma" | "rust";
+export type RegexDialect = "oniguruma" | "rust" | "ecmascript";
 
 /** How a pattern is read. */
 export interface RegexOptions {
   /**
    * "oniguruma" (what tokenizer.json is written for: Ruby's syntax) or "rust" (the default). They differ in `^ $` (of
    * lines, or of the text unless `(?m)`), `(?m)` (dot matches newlines, or `^ $` are of lines) and lesser things.
+   * "ecmascript" is JavaScript's with the flag u, which JSON Schema asks for: `\d \w` of ASCII, its own `\s`, no brackets within brackets.
    */
   readonly dialect?: RegexDialect;
   /** As if the pattern began with `(?i)`. */

@@ -1,3 +1,4 @@
+import type { TokenBytes } from "../grammar/token-bytes.ts";
 import type { StepBudget } from "../../util/step-budget.ts";
 import type { AddedToken } from "./added-token.ts";
 import { AddedTokenMatcher } from "./added-token-matcher.ts";
@@ -13,6 +14,7 @@ import type { PreTokenize } from "./pre-tokenizers/pieces.ts";
 import { createPreTokenize } from "./pre-tokenizers/pre-tokenizer.ts";
 import type { TokenizerData } from "./tokenizer-data.ts";
 import type { DecodeOptions, DecodeStream, EncodeOptions, Tokenizer } from "./tokenizer.ts";
+import { tokenBytesOf } from "./token-bytes-of.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /**
@@ -38,6 +40,7 @@ class PipelineTokenizer implements Tokenizer {
   readonly #preTokenize: PreTokenize | undefined;
   readonly #encoder: PieceEncoder;
   readonly #postProcess: PostProcess | undefined;
+  readonly #decoder: TokenizerData["decoder"];
   readonly #makeStages: ReturnType<typeof createDecode>;
 
   constructor(data: TokenizerData) {
@@ -48,6 +51,7 @@ class PipelineTokenizer implements Tokenizer {
     this.#preTokenize = preTokenizer && createPreTokenize(preTokenizer);
     this.#encoder = new PieceCache(createPieceEncoder(model));
     this.#postProcess = postProcessor && createPostProcess(postProcessor);
+    this.#decoder = decoder;
     this.#makeStages = createDecode(decoder);
 
     this.#addedById = new Map(addedTokens.map((token) => [token.id, token]));
@@ -143,6 +147,10 @@ class PipelineTokenizer implements Tokenizer {
 
   tokenId(token: string): number | undefined {
     return this.#addedByContent.get(token)?.id ?? this.#vocabulary.idOf(token);
+  }
+
+  tokenBytes(): TokenBytes {
+    return tokenBytesOf(this, this.#decoder);
   }
 
   token(id: number): string | undefined {

@@ -1,3 +1,5 @@
+import type { TokenBytes } from "../grammar/token-bytes.ts";
+
 /** Text to token ids and back. Pure: the same input gives the same output, whatever was asked before. */
 export interface Tokenizer {
   /** One more than the highest id. A model's vocabulary may be larger: padded rows have no text. */
@@ -17,6 +19,8 @@ export interface Tokenizer {
   isSpecial(id: number): boolean;
   /** The id of the token spelled exactly so in the vocabulary. */
   tokenId(token: string): number | undefined;
+  /** What every token stands for in the middle of a text, special ones by their names; computed anew each time. */
+  tokenBytes(): TokenBytes;
   /** The token as the vocabulary spells it, which is not its text: a leading space may be U+2581 or U+0120. */
   token(id: number): string | undefined;
 }

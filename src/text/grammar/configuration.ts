@@ -1,0 +1,215 @@
+import { RequestError } from "../../util/errors.ts";
+import { isFinal, type Automaton } from "./automaton.ts";
+
+/**
+ * Where the rules that are under way go on when the one they have called ends: the shared stacks of a generalised parser (Scott and
+ * Johnstone's GLL). All calls of a rule at one place of the text have one frame.
+ */
+export interface Frame {
+  /** Equal frames made from one `Configurations` have equal numbers as long as it remembers them. */
+  readonly id: number;
+  /** Ascending by state, then frame. */
+  readonly returns: readonly Place[];
+  /** Whether the text can come to its end from here, by the bytes that the vocabulary has. */
+  readonly isLive: boolean;
+}
+
+/** A state of the automaton, and where its rule returns to. */
+export interface Place {
+  readonly state: number;
+  readonly frame: Frame;
+}
+
+/** All that the text so far may be: what may follow depends on nothing else. */
+export interface Configuration {
+  readonly id: number;
+  /** Those that can go on, ascending; rules that have ended are left already. */
+  readonly places: readonly Place[];
+  /** Whether the text may end here. */
+  readonly accepts: boolean;
+  /** Whether the frame `outside` is left here: whoever put it at the bottom knows what follows. */
+  readonly leaves: boolean;
+  /** Whether the text can come to its end from here, by the bytes that the vocabulary has. */
+  readonly isLive: boolean;
+  /** By byte: what follows; null: nothing may. Filled as needed. */
+  readonly next: (Configuration | null | undefined)[];
+  /** `places` and all that they call. */
+  entered: readonly Place[] | undefined;
+}
+
+/** Ends the whole text. */
+const root: Frame = { id: 0, returns: [], isLive: true };
+/** Ends a part of the text, of which nothing around is known. */
+export const outside: Frame = { id: 1, returns: [], isLive: true };
+
+/** More places than any unambiguous grammar has. */
+const maxPlaces = 4096;
+/** Places that may be looked at for one mask: some seconds' worth. Grammars of a sensible size take a few thousand. */
+const maxWork = 20_000_000;
+/** What is remembered, in configurations and frames; one takes some hundred bytes to some kilobytes. */
+const maxRemembered = 20_000;
+
+/** Makes the configurations of one automaton, equal ones once. */
+export class Configurations {
+  readonly start: Configuration;
+  readonly #automaton: Automaton;
+  readonly #live: Uint8Array;
+  #work = 0;
+  readonly #frames = new Map<string, Frame>();
+  readonly #known = new Map<string, Configuration>();
+  #lastId = 1;
+
+  /** `live` as liveStates has it for the bytes of the vocabulary. */
+  constructor(automaton: Automaton, live: Uint8Array) {
+    this.#automaton = automaton;
+    this.#live = live;
+    this.start = this.at([{ state: automaton.ruleStarts[0], frame: root }]);
+  }
+
+  /** Whether what has been made is so much that it should be made anew. */
+  get isFull(): boolean {
+    return this.#frames.size + this.#known.size > maxRemembered;
+  }
+
+  /** The configuration of these places, and of all that is left when their rules end here. `isEnd`: the text may end here anyway. */
+  at(places: readonly Place[], isEnd = false): Configuration {
+    this.#spend(places.length);
+    const found = new PlaceSet();
+    let accepts = isEnd;
+    let leaves = false;
+    const pending = [...places];
+    for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
+      if (!found.add(place)) continue;
+      if (found.size > maxPlaces) throw tooAmbiguous();
+      if (this.#automaton.accepts[place.state] === 0) continue;
+      if (place.frame === root) accepts = true;
+      else if (place.frame === outside) leaves = true;
+      else pending.push(...place.frame.returns);
+    }
+    const open = found.sorted().filter(({ state }) => !isFinal(this.#automaton, state));
+    const key = `${open.map(keyOf).join()}${accepts ? "+" : ""}${leaves ? "-" : ""}`;
+    let configuration = this.#known.get(key);
+    if (configuration === undefined) {
+      configuration = {
+        id: ++this.#lastId,
+        places: open,
+        accepts,
+        leaves,
+        isLive: accepts || open.some((place) => this.#isLive(place)),
+        next: [],
+        entered: undefined,
+      };
+      this.#known.set(key, configuration);
+    }
+    return configuration;
+  }
+
+  /** What follows when a rule with this frame has ended. */
+  after(frame: Frame): Configuration {
+    return this.at(frame.returns, frame === root);
+  }
+
+  /** Lets a grammar look at so many places until the next call. */
+  startWork(): void {
+    this.#work = 0;
+  }
+
+  #spend(work: number): void {
+    this.#work += work;
+    if (this.#work > maxWork) throw tooAmbiguous();
+  }
+
+  /** What the configuration becomes by one byte more; null: that byte may not follow. */
+  step(configuration: Configuration, byte: number): Configuration | null {
+    const known = configuration.next[byte];
+    return known === undefined ? (configuration.next[byte] = this.#step(configuration, byte)) : known;
+  }
+
+  #step(configuration: Configuration, byte: number): Configuration | null {
+    const { byteStarts, byteEdges } = this.#automaton;
+    const reached: Place[] = [];
+    configuration.entered ??= this.#enter(configuration.places);
+    this.#spend(configuration.entered.length);
+    for (const { state, frame } of configuration.entered)
+      for (let i = 3 * byteStarts[state]; i < 3 * byteStarts[state + 1]; i += 3)
+        if (byte >= byteEdges[i] && byte <= byteEdges[i + 1]) reached.push({ state: byteEdges[i + 2], frame });
+    return reached.length === 0 ? null : this.at(reached);
+  }
+
+  /** Adds the beginnings of all rules that are called, each in one frame for all its callers: by rank, so that all are known by then. */
+  #enter(places: readonly Place[]): readonly Place[] {
+    const { callStarts, callEdges, ruleStarts, ranks } = this.#automaton;
+    const calls = new Map<number, PlaceSet>();
+    const entered = [...places];
+    const addCalls = ({ state, frame }: Place): void => {
+      for (let i = 2 * callStarts[state]; i < 2 * callStarts[state + 1]; i += 2) {
+        let returns = calls.get(callEdges[i]);
+        if (returns === undefined) calls.set(callEdges[i], (returns = new PlaceSet()));
+        this.#addReturn(returns, { state: callEdges[i + 1], frame });
+      }
+    };
+    places.forEach(addCalls);
+    while (calls.size > 0) {
+      let rule = -1;
+      for (const called of calls.keys()) if (rule < 0 || ranks[called] < ranks[rule]) rule = called;
+      const returns = calls.get(rule)!;
+      calls.delete(rule);
+      const place = { state: ruleStarts[rule], frame: this.#frame(returns.sorted()) };
+      entered.push(place);
+      if (entered.length > maxPlaces) throw tooAmbiguous();
+      addCalls(place);
+    }
+    return entered;
+  }
+
+  /** A return to where a rule can only end is one to where that returns: stacks do not grow by repetition through recursion. */
+  #addReturn(returns: PlaceSet, place: Place): void {
+    const { frame } = place;
+    if (frame !== root && frame !== outside && isFinal(this.#automaton, place.state))
+      for (const each of frame.returns) returns.add(each);
+    else returns.add(place);
+  }
+
+  #frame(returns: readonly Place[]): Frame {
+    const key = returns.map(keyOf).join();
+    let frame = this.#frames.get(key);
+    if (frame === undefined) {
+      frame = { id: ++this.#lastId, returns, isLive: returns.some((place) => this.#isLive(place)) };
+      this.#frames.set(key, frame);
+    }
+    return frame;
+  }
+
+  #isLive({ state, frame }: Place): boolean {
+    return this.#live[state] !== 0 && frame.isLive;
+  }
+}
+
+function keyOf({ state, frame }: Place): string {
+  return `${state}:${frame.id}`;
+}
+
+/** Places, each once. */
+class PlaceSet {
+  readonly #places = new Map<string, Place>();
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** False: it was there. */
+  add(place: Place): boolean {
+    const key = keyOf(place);
+    if (this.#places.has(key)) return false;
+    this.#places.set(key, place);
+    return true;
+  }
+
+  sorted(): readonly Place[] {
+    return [...this.#places.values()].sort((a, b) => a.state - b.state || a.frame.id - b.frame.id);
+  }
+}
+
+function tooAmbiguous(): RequestError {
+  return new RequestError("the grammar can be read in too many ways at once; make it less ambiguous");
+}

@@ -1,0 +1,23 @@
+/** Terminals that Lark's grammars import from its `common`, as patterns. */
+export const commonTerminals: Readonly<Record<string, string>> = {
+  DIGIT: "[0-9]",
+  HEXDIGIT: "[0-9A-Fa-f]",
+  INT: "[0-9]+",
+  SIGNED_INT: "[+-]?[0-9]+",
+  DECIMAL: "[0-9]+\\.[0-9]*|\\.[0-9]+",
+  FLOAT: "[0-9]+[eE][+-]?[0-9]+|(?:[0-9]+\\.[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?",
+  SIGNED_FLOAT: "[+-]?(?:[0-9]+[eE][+-]?[0-9]+|(?:[0-9]+\\.[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?)",
+  NUMBER: "[0-9]+(?:\\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?",
+  SIGNED_NUMBER: "[+-]?(?:[0-9]+(?:\\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?)",
+  ESCAPED_STRING: '"(?:[^"\\\\\\n]|\\\\[^\\n])*"',
+  LCASE_LETTER: "[a-z]",
+  UCASE_LETTER: "[A-Z]",
+  LETTER: "[A-Za-z]",
+  WORD: "[A-Za-z]+",
+  CNAME: "[A-Za-z_][A-Za-z0-9_]*",
+  WS_INLINE: "[ \\t]{1,40}",
+  WS: "[ \\t\\f\\r\\n]{1,40}",
+  CR: "\\r",
+  LF: "\\n",
+  NEWLINE: "(?:\\r?\\n){1,8}",
+};
