@@ -21,6 +21,18 @@ export type {
 export type { Host, ModelLocation } from "../llm/host.ts";
 export type { LLMInfo } from "../llm/llm.ts";
 export type { LoadOptions } from "../llm/load-options.ts";
+export type {
+  AnswerEvent,
+  AnswerFinishedEvent,
+  AnswerFinishReason,
+  AnswerResult,
+  ChatAnswer,
+  ReasoningEvent,
+  ToolArgumentsEvent,
+  ToolCall,
+  ToolCallEvent,
+} from "../llm/tools/chat-answer.ts";
+export type { RespondOptions, Tool, ToolChoice } from "../llm/tools/tool-options.ts";
 export type { ChatMessage, ContentPart } from "../text/chat-message.ts";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 export {

@@ -59,7 +59,7 @@ export function checkModel(model: unknown): void {
 /** Throws RequestError naming the option that is not what GenerateOptions says. Ranges of numbers are the engine's. */
 export function checkGenerateOptions(options: GenerateOptions): void {
   requireObject("options", options);
-  const { stop, stopIds, ignoreEos, logprobs, skipSpecial, cacheSalt, signal, logitBias } = options;
+  const { stop, stopIds, ignoreEos, logprobs, skipSpecial, keepSpecial, cacheSalt, signal, logitBias } = options;
   check(
     "stop",
     stop,
@@ -74,6 +74,9 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   if (grammar !== undefined && typeof grammar !== "string") requireObject("grammar", grammar);
   const isSchema = jsonSchema === undefined || ["object", "boolean", "string"].includes(typeof jsonSchema);
   check("jsonSchema", jsonSchema, isSchema, "an object, or JSON text");
+  const areTexts =
+    keepSpecial === undefined || (Array.isArray(keepSpecial) && keepSpecial.every((text) => typeof text === "string"));
+  check("keepSpecial", keepSpecial, areTexts, "a list of texts");
   check("stopIds", stopIds, stopIds === undefined || Array.isArray(stopIds), "a list of token ids");
   requireSignal(signal);
   const isBias = logitBias === undefined || (Array.isArray(logitBias) && logitBias.every(Array.isArray));

@@ -28,6 +28,8 @@ export interface GenerateOptions extends SamplingChoices, FormOptions {
   readonly topLogprobs?: number | undefined;
   /** Whether special tokens (role marks, the end of a turn) are left out of the text. Default true. */
   readonly skipSpecial?: boolean | undefined;
+  /** Special tokens that are text all the same, as the vocabulary spells them. Default none. */
+  readonly keepSpecial?: readonly string[] | undefined;
   /**
    * Who shares computed prompts with whom (`EngineOptions.prefixReuse`): requests of the same salt only, for a server whose users must
    * not learn from an answer's haste what others have asked. At most 256 characters. Default "".

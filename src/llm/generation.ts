@@ -64,6 +64,8 @@ export interface GenerationJob {
   /** Texts that are special tokens; their ids are among the request's stop ids. */
   readonly stopTokens: ReadonlyMap<number, string>;
   readonly skipSpecial: boolean;
+  /** Special tokens that are text where others are left out, by id. */
+  readonly keptSpecial: ReadonlyMap<number, string>;
   /** Whether the result has log-probabilities. */
   readonly logprobs: boolean;
   readonly loadMs: number;
@@ -174,8 +176,11 @@ class Answer {
     this.#tokens.push(event);
     this.#emit(event);
     this.#stopToken = this.#job.stopTokens.get(event.id);
-    if (!this.#stopIds.has(event.id) || this.#isShown(event.id))
-      this.#say(this.#unstopped(this.#decoder?.push(event.id) ?? ""));
+    if (!this.#stopIds.has(event.id) || this.#isShown(event.id)) this.#say(this.#unstopped(this.#textOf(event.id)));
+  }
+
+  #textOf(id: number): string {
+    return (this.#decoder?.push(id) ?? "") + (this.#job.keptSpecial.get(id) ?? "");
   }
 
   /** What of the text comes before a stop text; it is too early for one as long as minTokens have not come. */

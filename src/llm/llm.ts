@@ -23,6 +23,10 @@ import { conversationOf, samplingParameters, stopStrings } from "./generation-op
 import type { ChatOptions, GenerateOptions, TemplateOptions } from "./generation-options.ts";
 import { Generation, type GenerationJob } from "./generation.ts";
 import { cutBehindLastMessage } from "./cut-behind-last-message.ts";
+import type { AnswerParserOptions } from "../text/tool-calls/answer-parser.ts";
+import { ChatAnswer } from "./tools/chat-answer.ts";
+import { planTurn } from "./tools/plan-turn.ts";
+import type { RespondOptions } from "./tools/tool-options.ts";
 import { ChatRenderer, type ModelText } from "./model-text.ts";
 import type { RequestLimits } from "./request-limits.ts";
 import type { SamplingChoices } from "./sampling-defaults.ts";
@@ -105,15 +109,32 @@ export class LLM implements AsyncDisposable {
     return this.#start(options, async () => {
       const prompt = await this.applyTemplate(messages, options);
       // The template has put the special tokens in.
-      return this.#encode(prompt, false);
+      return { promptIds: this.#encode(prompt, false), options };
     });
+  }
+
+  /**
+   * Answers as `chat`, and tells calls of tools and reasoning from the text, in the form that the model was trained for as far as its chat
+   * template says; a model whose template knows of no tools is told of them in the system message.
+   */
+  respond(messages: string | readonly ChatMessage[], options: RespondOptions = {}): ChatAnswer {
+    let parserOptions: AnswerParserOptions = {};
+    const generation = this.#start(options, async () => {
+      checkChat(messages, options);
+      const { system, ...rest } = options;
+      const turn = planTurn(conversationOf(messages, system), rest, (withTools) => this.#renderer.source(withTools));
+      const prompt = await this.applyTemplate(turn.messages, turn.options);
+      parserOptions = turn.parserOptions(prompt);
+      return { promptIds: this.#encode(prompt, false), options: turn.options };
+    });
+    return new ChatAnswer(generation, () => parserOptions);
   }
 
   /** Continues a text, or token ids, as they are. */
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
     return this.#start(options, () => {
       checkPrompt(prompt);
-      return typeof prompt === "string" ? this.#encode(prompt, true) : prompt;
+      return { promptIds: typeof prompt === "string" ? this.#encode(prompt, true) : prompt, options };
     });
   }
 
@@ -221,12 +242,14 @@ export class LLM implements AsyncDisposable {
     return this.close();
   }
 
-  #start(options: GenerateOptions, prompt: () => Promise<readonly number[]> | readonly number[]): Generation {
+  /** `prepare` makes the prompt, and the options that go with it. */
+  #start(options: GenerateOptions, prepare: () => Promise<Prepared> | Prepared): Generation {
     const generation = new Generation(() => {
       const job = (async () => {
         this.#checkLoad();
         checkGenerateOptions(options);
-        return this.#job(await prompt(), options);
+        const prepared = await prepare();
+        return this.#job(prepared.promptIds, prepared.options);
       })();
       this.#preparing.add(job);
       const settled = (): unknown => this.#preparing.delete(job);
@@ -275,6 +298,7 @@ export class LLM implements AsyncDisposable {
       minTokens,
       ignoreEos = false,
       skipSpecial = true,
+      keepSpecial = [],
       cacheSalt,
     } = options;
     const { logprobs = options.topLogprobs !== undefined, topLogprobs, stopIds = [] } = options;
@@ -284,6 +308,7 @@ export class LLM implements AsyncDisposable {
     if (stops.length > 0 && tokenizer === undefined) {
       throw new RequestError("stop needs text, and the model has no tokenizer.json");
     }
+    const keptSpecial = skipSpecial ? specialTokensOf(keepSpecial, tokenizer) : new Map<number, string>();
     const stopTokens = specialTokensOf(stops, tokenizer);
     const grammar = answerGrammar(options);
     if (grammar !== undefined && tokenizer === undefined)
@@ -305,8 +330,13 @@ export class LLM implements AsyncDisposable {
     validateRequest(request, this.info.vocabSize);
     answerRoom(promptIds.length, this.info.contextLength);
     const { loadMs } = this.info;
-    return { engine: this.#engine, tokenizer, stops, stopTokens, skipSpecial, logprobs, loadMs, request };
+    return { engine: this.#engine, tokenizer, stops, stopTokens, skipSpecial, keptSpecial, logprobs, loadMs, request };
   }
+}
+
+interface Prepared {
+  readonly promptIds: readonly number[];
+  readonly options: GenerateOptions;
 }
 
 /** Those of the texts that are special tokens, by id. */

@@ -46,13 +46,19 @@ export class ChatRenderer {
     this.#text = text;
   }
 
-  /** Throws RequestError for a model without a template, FormatError for a template that is malformed. */
-  template(withTools: boolean): ChatTemplate {
-    const { templates, specialTokens } = this.#text;
+  /** The template's own text. Throws RequestError for a model without a template. */
+  source(withTools: boolean): string {
+    const { templates } = this.#text;
     if (templates === undefined) {
       throw new RequestError("the model has no chat template; give a whole prompt to generate()");
     }
-    const source = withTools ? (templates.toolUse ?? templates.chat) : templates.chat;
+    return withTools ? (templates.toolUse ?? templates.chat) : templates.chat;
+  }
+
+  /** Throws RequestError for a model without a template, FormatError for a template that is malformed. */
+  template(withTools: boolean): ChatTemplate {
+    const { specialTokens } = this.#text;
+    const source = this.source(withTools);
     let template = this.#parsed.get(source);
     if (template === undefined) {
       template = createChatTemplate(source, specialTokens);

@@ -252,7 +252,7 @@ describe("with keys", () => {
 
 test("a bug of ours is told to us, not to the client", async () => {
   const seen: unknown[] = [];
-  const broken = { chat: () => { throw new Error("a secret"); } } as never; // prettier-ignore
+  const broken = { respond: () => { throw new Error("a secret"); } } as never; // prettier-ignore
   const { post } = serverOf({ models: new Map([["x", broken]]), onError: (error) => seen.push(error) });
   const response = await post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }] });
   expect([response.status, seen.length]).toEqual([500, 1]);

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { ChatOptions } from "../../llm/generation-options.ts";
-import type { Generation } from "../../llm/generation.ts";
 import type { LLM } from "../../llm/llm.ts";
+import type { AnswerEvent, AnswerResult, ChatAnswer } from "../../llm/tools/chat-answer.ts";
+import type { RespondOptions } from "../../llm/tools/tool-options.ts";
 import { eventStream } from "../event-stream.ts";
 import { mergeStreams } from "../merge-streams.ts";
 import { randomId } from "../random-id.ts";
@@ -9,6 +9,7 @@ import { chatLogprob } from "./logprobs.ts";
 import { chatMessages, messages } from "./messages.ts";
 import { generateOptions, samplingFields } from "./sampling-fields.ts";
 import { systemFingerprint } from "./system-fingerprint.ts";
+import { toolFields, toolOptions } from "./tool-fields.ts";
 import { finishReasonBody, usageBody } from "./usage.ts";
 
 /** The body of POST /v1/chat/completions. Fields that are not known are left aside, as everybody does. */
@@ -18,7 +19,7 @@ export const chatRequest = z.object({
   max_completion_tokens: z.int().min(1).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  ...toolFields,
   chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
   add_generation_prompt: z.boolean().nullish(),
   continue_final_message: z.boolean().nullish(),
@@ -35,7 +36,7 @@ export async function chatCompletions(
   const gone = new AbortController();
   const options = chatOptions(request, AbortSignal.any([signal, gone.signal]));
   const conversation = chatMessages(request.messages);
-  const answers = options.map((each) => llm.chat(conversation, each));
+  const answers = options.map((each) => llm.respond(conversation, each));
   const head = {
     id: `chatcmpl-${randomId()}`,
     created: Math.floor(Date.now() / 1000),
@@ -48,13 +49,13 @@ export async function chatCompletions(
   return eventStream(chunks(llm, request, answers, head), () => gone.abort());
 }
 
-function chatOptions(request: ChatRequest, signal: AbortSignal): readonly ChatOptions[] {
+function chatOptions(request: ChatRequest, signal: AbortSignal): readonly RespondOptions[] {
   const maxTokens = request.max_completion_tokens ?? request.max_tokens ?? undefined;
   return Array.from({ length: request.n ?? 1 }, (_, index) => ({
     ...generateOptions(request, index),
     maxTokens,
     ...(request.logprobs === true && { topLogprobs: request.top_logprobs ?? 0 }),
-    ...(request.tools != null && request.tools.length > 0 && { tools: request.tools }),
+    ...toolOptions(request),
     ...(request.chat_template_kwargs != null && { templateVariables: request.chat_template_kwargs }),
     ...(request.add_generation_prompt != null && { addGenerationPrompt: request.add_generation_prompt }),
     ...(request.continue_final_message != null && { continueFinalMessage: request.continue_final_message }),
@@ -62,14 +63,14 @@ function chatOptions(request: ChatRequest, signal: AbortSignal): readonly ChatOp
   }));
 }
 
-async function whole(llm: LLM, request: ChatRequest, answers: readonly Generation[], head: object): Promise<object> {
+async function whole(llm: LLM, request: ChatRequest, answers: readonly ChatAnswer[], head: object): Promise<object> {
   const results = await Promise.all(answers.map(({ result }) => result));
   return {
     ...head,
     object: "chat.completion",
     choices: results.map((result, index) => ({
       index,
-      message: { role: "assistant", content: result.text, refusal: null },
+      message: messageBody(result),
       logprobs: request.logprobs ? { content: (result.logprobs ?? []).map((event) => chatLogprob(llm, event)) } : null,
       finish_reason: finishReasonBody(result.finishReason),
     })),
@@ -80,10 +81,43 @@ async function whole(llm: LLM, request: ChatRequest, answers: readonly Generatio
   };
 }
 
+function messageBody({ text, reasoning, toolCalls }: AnswerResult): object {
+  return {
+    role: "assistant",
+    content: toolCalls.length > 0 && text === "" ? null : text,
+    refusal: null,
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    ...(toolCalls.length > 0 && {
+      tool_calls: toolCalls.map(({ id, name, arguments: json }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: json },
+      })),
+    }),
+  };
+}
+
+function deltaBody(event: Exclude<AnswerEvent, { type: "token" | "finished" }>): object {
+  switch (event.type) {
+    case "text":
+      return { content: event.text };
+    case "reasoning":
+      return { reasoning_content: event.text };
+    case "tool-call":
+      return {
+        tool_calls: [
+          { index: event.index, id: event.id, type: "function", function: { name: event.name, arguments: "" } },
+        ],
+      };
+    case "tool-arguments":
+      return { tool_calls: [{ index: event.index, function: { arguments: event.text } }] };
+  }
+}
+
 async function* chunks(
   llm: LLM,
   { logprobs, stream_options: streamOptions }: ChatRequest,
-  answers: readonly Generation[],
+  answers: readonly ChatAnswer[],
   head: object,
 ): AsyncGenerator<object> {
   const wantsUsage = streamOptions?.include_usage === true;
@@ -97,11 +131,9 @@ async function* chunks(
     chunk([{ index, delta, logprobs: null, finish_reason: null, ...rest }]);
   for (const index of answers.keys()) yield choice(index, { role: "assistant", content: "" });
   for await (const { index, value: event } of mergeStreams(answers)) {
-    if (event.type === "text") yield choice(index, { content: event.text });
-    else if (event.type === "token" && logprobs)
-      yield choice(index, {}, { logprobs: { content: [chatLogprob(llm, event)] } });
-    else if (event.type === "finished")
-      yield choice(index, {}, { finish_reason: finishReasonBody(event.finishReason) });
+    if (event.type === "finished") yield choice(index, {}, { finish_reason: finishReasonBody(event.finishReason) });
+    else if (event.type !== "token") yield choice(index, deltaBody(event));
+    else if (logprobs) yield choice(index, {}, { logprobs: { content: [chatLogprob(llm, event)] } });
   }
   if (!wantsUsage) return;
   const results = await Promise.all(answers.map(({ result }) => result));

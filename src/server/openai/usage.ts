@@ -1,4 +1,5 @@
-import type { FinishReason, Usage } from "../../llm/generation.ts";
+import type { Usage } from "../../llm/generation.ts";
+import type { AnswerFinishReason } from "../../llm/tools/chat-answer.ts";
 
 /** Tokens as OpenAI counts them. Of several answers to one prompt, which follow each other, the prompt counts once. */
 export function usageBody(usages: readonly Usage[], answersPerPrompt: number) {
@@ -18,6 +19,7 @@ function sumOf(values: readonly number[]): number {
 }
 
 /** OpenAI has no word for an answer that was cancelled; nobody is there to read it either. */
-export function finishReasonBody(reason: FinishReason): "stop" | "length" {
+export function finishReasonBody(reason: AnswerFinishReason): "stop" | "length" | "tool_calls" {
+  if (reason === "tool-calls") return "tool_calls";
   return reason === "length" ? "length" : "stop";
 }

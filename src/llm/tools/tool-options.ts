@@ -1,0 +1,43 @@
+import { RequestError } from "../../util/errors.ts";
+import type { ChatOptions } from "../generation-options.ts";
+
+/** A tool as the OpenAI API has it, and as chat templates write it. */
+export interface Tool {
+  readonly type: "function";
+  readonly function: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    /** JSON Schema of the arguments; absent: there are none. */
+    readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  };
+}
+
+/** "auto": the model decides; "required": it calls at least one; a name: it calls that one. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+
+export interface RespondOptions extends ChatOptions {
+  readonly tools?: readonly Tool[] | undefined;
+  /** Default "auto". */
+  readonly toolChoice?: ToolChoice | undefined;
+  /** Whether several calls may come at once, where `toolChoice` demands one. Default true. */
+  readonly parallelToolCalls?: boolean | undefined;
+}
+
+const namePattern = /^[\w.-]{1,128}$/;
+
+/** The tools that the model is told of. Throws RequestError for what is no tool, for names that are there twice, and for a choice of none. */
+export function offeredTools({ tools = [], toolChoice = "auto" }: RespondOptions): readonly Tool[] {
+  const names = new Set<string>();
+  tools.forEach((tool, i) => {
+    const name: unknown = (tool as Partial<Tool> | null)?.function?.name;
+    if (typeof name !== "string" || !namePattern.test(name))
+      throw new RequestError(`tools[${i}] has no function with a name of letters, digits, ".", "_" and "-"`);
+    if (names.has(name)) throw new RequestError(`tools[${i}]: there is another ${name}`);
+    names.add(name);
+  });
+  if (typeof toolChoice === "object" && !names.has(toolChoice.name))
+    throw new RequestError(`toolChoice names a tool that is not among the tools`);
+  if (toolChoice === "required" && tools.length === 0)
+    throw new RequestError("toolChoice is required, and there are no tools");
+  return toolChoice === "none" ? [] : tools;
+}
