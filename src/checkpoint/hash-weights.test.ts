@@ -15,12 +15,12 @@ interface Expected {
 
 const sha256 = () => createHash("sha256");
 
-/** Whole models, and single modules taken out of some, in formats of integers. */
+/** Whole models, and single modules taken out of some, in packed formats. */
 const goldenNames = (root: string): readonly string[] =>
   ["models", "modules"]
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
-    .filter((name) => /[/]((qwen2-)?gptq|awq|marlin|exl2|ct-w|ct-marlin)/.test(name));
+    .filter((name) => /[/]((qwen2-)?gptq|awq|marlin|exl2|ct-|fp8|bnb)/.test(name));
 
 describe.each([
   ["golden files", fixtures],
