@@ -52,6 +52,9 @@ const formats: readonly KnownFormat[] = [
   known(dense),
 ];
 
+/** What can be read, in the words of messages. */
+export const formatTitles: readonly string[] = formats.map(({ title }) => title);
+
 /** Reads the modules that a checkpoint's own format did not pack. */
 export const unpackedModules: RecognisedFormat = withConfig(dense, {});
 
@@ -69,8 +72,7 @@ export function recogniseFormat(evidence: Evidence, overrides: FormatOverrides =
     if (found) return found;
   }
   const { declared, label } = evidence;
-  const titles = formats.map(({ title }) => title);
-  const readable = `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)} checkpoints can be read`;
+  const readable = `${formatTitles.slice(0, -1).join(", ")} and ${formatTitles.at(-1)} checkpoints can be read`;
   const method = declared?.quant_method ?? declared?.method;
   if (typeof method === "string") {
     const advice = methodAdvice(method.toLowerCase());
