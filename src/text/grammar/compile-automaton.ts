@@ -25,15 +25,21 @@ function addRule(body: Expression, nullable: readonly boolean[], states: StateLi
   const first = states.count;
   const sets: (readonly number[])[] = [];
   const numbers = new Map<string, number>();
+  /** By what has been reached, and by all that this reaches without reading. */
+  const known = new Map<string, number>();
   const numberOf = (given: readonly number[]): number => {
+    const givenKey = given.join();
+    let number = known.get(givenKey);
+    if (number !== undefined) return number;
     const set = nfa.closure(given);
     const key = set.join();
-    let number = numbers.get(key);
+    number = numbers.get(key);
     if (number === undefined) {
-      number = sets.push(set) - 1;
+      number = first + sets.push(set) - 1;
       numbers.set(key, number);
     }
-    return first + number;
+    known.set(givenKey, number);
+    return number;
   };
   numberOf([begin]);
   for (const set of sets)

@@ -12,8 +12,8 @@ import { jsonObject } from "./json-value.ts";
 import { regexDfa } from "./regex-dfa.ts";
 import { RuleSet } from "./rule-set.ts";
 
-/** About 100 ms of work. */
-const maxSteps = 1_500_000;
+/** A hundred milliseconds or two of work. */
+const maxSteps = 4_000_000;
 /** Characters of all that a request says in its grammar. */
 const maxLength = 2 ** 20;
 const maxDepth = 32;

@@ -12,6 +12,10 @@ export const anyCharacter = CodePointSet.fromRanges([
   [0xe000, 0x10ffff],
 ]);
 
+/** What it takes to make a state, and to have one in a set, in steps: an edge looked at is one. */
+export const stateCost = 16;
+export const closureCost = 8;
+
 export interface RegexDfaOptions {
   /** Whether the pattern must match the whole text, not only some part of it as JSON Schema has it. */
   readonly isWhole: boolean;
@@ -55,7 +59,7 @@ class NfaBuilder {
   }
 
   #state(): number {
-    this.#budget.spend();
+    this.#budget.spend(stateCost);
     this.#sets.push(undefined);
     this.#targets.push(-1);
     this.#atStart.push([]);
@@ -157,13 +161,24 @@ class NfaBuilder {
       }
       return number;
     };
+    // Large classes of characters lead to the same few sets again and again.
+    const known = new Map<string, number>();
+    const afterTargets = (targets: readonly number[]): number => {
+      const key = targets.join();
+      let number = known.get(key);
+      if (number === undefined) {
+        number = numberOf(this.#closure(targets, false));
+        known.set(key, number);
+      }
+      return number;
+    };
     numberOf(this.#closure([start], true));
     const edges: number[][] = [];
     const accepts: boolean[] = [];
     for (let i = 0; i < sets.length; i++) {
       // What lies behind the text's end is only asked whether it accepts.
       accepts.push(this.#reaches(sets[i], final, i === 0));
-      edges.push(this.#edgesOf(sets[i], (targets) => numberOf(this.#closure(targets, false))));
+      edges.push(this.#edgesOf(sets[i], afterTargets));
     }
     return new CodePointDfa(edges, accepts).trimmed();
   }
@@ -172,7 +187,7 @@ class NfaBuilder {
   #closure(states: readonly number[], isAtStart: boolean, isAtEnd = false): Int32Array {
     const seen = new Set<number>(states);
     for (const state of seen) {
-      this.#budget.spend();
+      this.#budget.spend(closureCost);
       for (const next of this.#silent[state]) seen.add(next);
       if (isAtStart) for (const next of this.#atStart[state]) seen.add(next);
       if (isAtEnd) for (const next of this.#atEnd[state]) seen.add(next);

@@ -3,7 +3,7 @@ import { CodePointSet } from "../regex/code-point-set.ts";
 import type { CodePointDfa } from "./code-point-dfa.ts";
 import type { Expression } from "./expression.ts";
 import { mustBeEscaped, shortestEscape } from "./json-escapes.ts";
-import { anyCharacter } from "./regex-dfa.ts";
+import { anyCharacter, closureCost, stateCost } from "./regex-dfa.ts";
 import { utf8Ranges } from "./utf8-ranges.ts";
 
 const utf8 = new TextEncoder();
@@ -24,7 +24,7 @@ export class RuleNfa {
   }
 
   state(): number {
-    this.#budget.spend();
+    this.#budget.spend(stateCost);
     this.#bytes.push([]);
     this.#calls.push([]);
     return this.#silent.push([]) - 1;
@@ -144,7 +144,7 @@ export class RuleNfa {
   closure(states: readonly number[]): readonly number[] {
     const seen = new Set(states);
     for (const state of seen) {
-      this.#budget.spend();
+      this.#budget.spend(closureCost);
       for (const next of this.#silent[state]) seen.add(next);
     }
     return [...seen].sort((a, b) => a - b);

@@ -7,6 +7,8 @@ import { child, countsOf, listOf, objectOf, refuse, unsupported } from "./locate
 import type { Conjunction, LocatedValue } from "./located-schema.ts";
 import type { SchemaContext } from "./schema-context.ts";
 
+/** The rules for what follows each of them are made one within another. */
+const mostNamed = 1000;
 /** Every set of them may match a name: twice as many sets for each. */
 const mostPatterns = 5;
 
@@ -42,6 +44,8 @@ class ObjectMembers {
     const required = new Set(schemas.flatMap((located) => requiredNames(listOf(located, "required"), located.path)));
     const names = new Set(schemas.flatMap((located) => Object.keys(objectOf(located, "properties") ?? {})));
     for (const name of required) names.add(name);
+    if (names.size > mostNamed)
+      throw unsupported(schemas[0].path, `${names.size} members are named; at most ${mostNamed} are taken`);
     const namesDfa = this.#namesDfa();
     this.#named = Array.from(names, (name) => {
       const all = this.#schemasOf(name);

@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { beforeAll, describe, expect, test } from "vitest";
+import { GrammarCompiler } from "../../src/text/grammar/grammar-compiler.ts";
+import type { GrammarSpec } from "../../src/text/grammar/grammar-spec.ts";
+import type { TokenBytes } from "../../src/text/grammar/token-bytes.ts";
+import { buildTokenizer } from "../../src/text/tokenizer/build-tokenizer.ts";
+import { parseTokenizerJson } from "../../src/text/tokenizer/json/parse-tokenizer-json.ts";
+import { RequestError } from "../../src/util/errors.ts";
+import { seededRandom } from "../support/seeded-random.ts";
+import { randomRegex, randomSchema } from "./random-forms.ts";
+import { sampleText } from "./sample-text.ts";
+
+/** FEWBIT_GRAMMARS=all: as many as the acceptance asks for. */
+const isWhole = process.env.FEWBIT_GRAMMARS === "all";
+const schemaCount = isWhole ? 300 : 60;
+const regexCount = isWhole ? 100 : 20;
+const answersEach = 3;
+const maxTokens = 300;
+
+let tokens: TokenBytes;
+let compiler: GrammarCompiler;
+
+beforeAll(async () => {
+  const path = new URL("../../models/smollm2-135m-instruct-gptq-int4/tokenizer.json", import.meta.url);
+  tokens = buildTokenizer(parseTokenizerJson(await readFile(path), "tokenizer.json")).tokenBytes();
+  compiler = new GrammarCompiler(tokens, tokens.starts.length - 1);
+});
+
+function answers(spec: GrammarSpec, seed: number): readonly string[] {
+  const random = seededRandom(seed);
+  const texts = Array.from({ length: answersEach }, () =>
+    sampleText(compiler.matcher(spec), tokens, random, maxTokens),
+  );
+  return texts.filter((text) => text !== undefined);
+}
+
+function unlessTooLarge<Result>(run: () => Result): Result | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof RequestError && error.message.includes("too large")) return undefined;
+    throw error;
+  }
+}
+
+describe("answers drawn at random from the vocabulary of a real model", () => {
+  test(`fulfil ${schemaCount} schemas, says ajv`, { timeout: 600_000 }, () => {
+    const ajv = new Ajv2020({ allErrors: true, strict: false });
+    addFormats.default(ajv);
+    let finished = 0;
+    const wrong: string[] = [];
+    for (let seed = 0; seed < schemaCount; seed++) {
+      const schema = randomSchema(seed);
+      const validate = ajv.compile(schema);
+      for (const text of answers({ kind: "json-schema", schema: JSON.stringify(schema) }, seed)) {
+        finished++;
+        if (!validate(JSON.parse(text)))
+          wrong.push(`${text}\n${JSON.stringify(schema)}\n${ajv.errorsText(validate.errors)}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+    // The others ran out of tokens.
+    expect(finished).toBeGreaterThan(0.9 * answersEach * schemaCount);
+    console.log(`${finished} of ${answersEach * schemaCount} answers came to an end, all valid`);
+  });
+
+  test(`match ${regexCount} regular expressions, says JavaScript`, { timeout: 600_000 }, () => {
+    let finished = 0;
+    let refused = 0;
+    const wrong: string[] = [];
+    for (let seed = 0; seed < regexCount + refused; seed++) {
+      const pattern = randomRegex(seed);
+      const whole = new RegExp(`^(?:${pattern})$`, "u");
+      // Repetitions of repetitions of all letters may have too many states.
+      const texts = unlessTooLarge(() => answers({ kind: "regex", pattern }, seed));
+      if (texts === undefined) expect(++refused).toBeLessThan(0.3 * regexCount);
+      for (const text of texts ?? []) {
+        finished++;
+        if (!whole.test(text)) wrong.push(`${JSON.stringify(text)} ${pattern}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(finished).toBeGreaterThan(0.9 * answersEach * regexCount);
+    console.log(`${finished} of ${answersEach * regexCount} answers came to an end, all matching`);
+  });
+});
