@@ -5,6 +5,7 @@ import type { KernelUse, Runner } from "./find-runners.ts";
 import { formatTable } from "./format-table.ts";
 import { groupModules } from "./group-modules.ts";
 import type { Inspection } from "./inspection.ts";
+import type { WeightError } from "./plot/weight-errors.ts";
 import type { Terminal } from "./terminal.ts";
 import { megabytes } from "./megabytes.ts";
 
@@ -46,7 +47,18 @@ export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspectio
     ),
     "",
     formatTable(runners, ["left", "left"]),
+    ...(inspection.errors === undefined ? [] : ["", describeErrors(inspection.errors)]),
   ].join("\n");
+}
+
+/** The mean and the worst. */
+function describeErrors(errors: readonly WeightError[]): string {
+  if (errors.length === 0) return "relative errors  none: the checkpoints have no linear in common";
+  const mean = errors.reduce((sum, { relativeError }) => sum + relativeError, 0) / errors.length;
+  const worst = errors.reduce((most, error) => (error.relativeError > most.relativeError ? error : most));
+  const same = errors.filter(({ relativeError }) => relativeError === 0).length;
+  const [meanText, worstText] = [mean, worst.relativeError].map((error) => error.toExponential(2));
+  return `relative errors  ${meanText} in the mean, at most ${worstText} (${printable(worst.module)}); ${same} of ${errors.length} weights are the same`;
 }
 
 function describeDeclared(declared: JsonObject): string {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import { hashWeights } from "../checkpoint/hash-weights.ts";
@@ -13,21 +14,30 @@ import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import type { Inspection } from "./inspection.ts";
 import { Interruption } from "./interruption.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
+import { errorPlot } from "./plot/error-plot.ts";
+import { weightErrors, type WeightError } from "./plot/weight-errors.ts";
 import { Terminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+import { writeWholeFile } from "./write-whole-file.ts";
 
 interface InspectFlags extends CommonFlags, ModelFlag {
   readonly hashes?: boolean;
+  readonly plot?: string;
+  readonly against?: string;
 }
 
 const examples = `
 Examples:
   fewbit inspect ./my-model
   fewbit inspect ./my-model/model.safetensors --json
-  fewbit inspect ./my-model --hashes --json`;
+  fewbit inspect ./my-model --hashes --json
+  fewbit inspect ./my-model-gptq --against ./my-model --plot error.svg`;
 
 export function defineInspect(command: Command): void {
   addModel(command);
   command.option("--hashes", "sha256 of every dequantized weight, as little-endian f32, rows of outputs");
+  command.option("--against <model>", "another checkpoint of the same model: how far each weight is from its own");
+  command.option("--plot <file>", "draws that as an SVG, layer by layer");
   addCommonFlags(command)
     .addHelpText("after", `\n--verbose prints the program that the model is compiled to.\n${examples}`)
     .action(inspect);
@@ -35,6 +45,8 @@ export function defineInspect(command: Command): void {
 
 async function inspect(argument: string | undefined, flags: InspectFlags): Promise<void> {
   const engine = engineOptions(flags);
+  if (flags.plot !== undefined && flags.against === undefined)
+    throw new UsageError("--plot draws the error against another checkpoint; --against names it");
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const { signal } = interruption;
@@ -42,6 +54,8 @@ async function inspect(argument: string | undefined, flags: InspectFlags): Promi
   await using checkpoint = await openNamedCheckpoint(host, namedModel(argument, flags), flags, terminal, signal, true);
   const modules = checkpoint.modules();
   const hashes = flags.hashes ? await hashAll(checkpoint, modules.length, terminal, signal) : undefined;
+  const errors =
+    flags.against === undefined ? undefined : await compareWith(flags.against, checkpoint, flags, terminal, signal);
 
   const { backend: wanted = "auto" } = engine;
   const backends = host.backends.filter((backend) => wanted === "auto" || backend.name === wanted);
@@ -50,10 +64,28 @@ async function inspect(argument: string | undefined, flags: InspectFlags): Promi
   if (flags.verbose && best) terminal.detail(await describeProgram(checkpoint, best, deviceOptions(engine), signal));
   const inspection = {
     ...describeWeights(checkpoint, modules, hashes),
+    ...(errors && { errors }),
     backends: wanted === "auto" ? [...runners, ...absentRunners] : runners,
   };
   if (flags.json) terminal.printJson(inspection);
   else terminal.print(describeCheckpoint(checkpoint, inspection, terminal));
+}
+
+/** The errors against another checkpoint, drawn where the user wants it. */
+async function compareWith(
+  other: string,
+  checkpoint: Checkpoint,
+  flags: InspectFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<readonly WeightError[]> {
+  await using wanted = await openNamedCheckpoint(createNodeHost(), other, flags, terminal, signal);
+  const errors = await weightErrors(checkpoint, wanted, { signal, onProgress: terminal.progress("comparing") });
+  if (flags.plot !== undefined) {
+    const picture = errorPlot(`${basename(checkpoint.label)} against ${basename(wanted.label)}`, errors);
+    await writeWholeFile(flags.plot, (write) => write(new TextEncoder().encode(picture)));
+  }
+  return errors;
 }
 
 const absentRunners: readonly Runner[] = absentBackends.map(({ name, detail }) => ({

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../util/json.ts";
+import type { WeightError } from "./plot/weight-errors.ts";
 import type { Runner } from "./find-runners.ts";
 
 /** What is found; `--json` prints it: all but the last two is a contract with scripts. */
@@ -14,6 +15,8 @@ export interface Inspection {
   /** Of all weights together, scales and zero points included; null: there are none, or they cannot be told apart. */
   readonly bitsPerWeight: number | null;
   readonly weights: readonly InspectedWeight[];
+  /** How far each linear is from that of another checkpoint; absent: none was named. */
+  readonly errors?: readonly WeightError[];
   readonly byteLength: number;
   readonly backends: readonly Runner[];
 }
