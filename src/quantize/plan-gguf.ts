@@ -15,6 +15,7 @@ import { bytesOf } from "../util/bytes.ts";
 import { UnsupportedError } from "../util/errors.ts";
 import type { JsonObject } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
+import { isBlockType } from "../weights/blocks/block-type.ts";
 import type { CandidateSearch } from "../weights/blocks/candidate-search.ts";
 import type { LossyModule } from "./plan-conversion.ts";
 import { refusedModules } from "./refused-modules.ts";
@@ -81,7 +82,7 @@ export async function planGguf(checkpoint: Checkpoint, options: GgufOptions): Pr
   const refusals: string[] = [];
   let done = 0;
   for (const stack of stacks) {
-    let type = wantedType(stack, options.type);
+    let type = wantedType(stack, options);
     for (const { module } of stack.modules) {
       throwIfAborted(options.signal, "converting");
       const { form, bias } = await formOf(context, module, type);
@@ -145,12 +146,13 @@ function nameOf(module: string, architecture: GgufArchitecture, label: string): 
 }
 
 /**
- * Embedding and head keep six bits or more, as llama.cpp has it: they cost little, and much depends on them. A router is small, and
+ * Embedding and head keep six bits or more, as llama.cpp has it: they cost little, and much depends on them; they stay what they are where nothing may be rounded. A router is small, and
  * llama.cpp wants its floats.
  */
-function wantedType({ name }: Stack, type: GgufType | undefined): GgufType | undefined {
+function wantedType({ name }: Stack, { type, requantize }: GgufOptions): GgufType | undefined {
   if (name.includes("ffn_gate_inp")) return "F32";
   if (type === undefined || (name !== "token_embd" && name !== "output")) return type;
+  if (isBlockType(type) && !requantize) return undefined;
   const isCoarse = !["F32", "F16", "BF16", "Q8_0", "Q6_K"].includes(type);
   return isCoarse ? (type.endsWith("_K") ? "Q6_K" : "Q8_0") : type;
 }

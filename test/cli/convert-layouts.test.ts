@@ -23,6 +23,30 @@ const exact: Readonly<Record<string, readonly string[]>> = {
 
 const cases = Object.entries(exact).flatMap(([model, formats]) => formats.map((format) => ({ model, format })));
 
+/** What holds the linears of each golden model exactly in GGUF; absent: found. */
+const inGguf: Readonly<Record<string, string | undefined>> = {
+  "models/gptq-4b-g128-sym-lmhead": undefined,
+  "models/gptq-3b-g128-asym": undefined,
+  "models/gptqv2-2b-g64-asym": "Q8_0",
+  "models/gptq-4b-g128-asym-actorder": "F32",
+  "models/gptq-mislabelled-v2data-says-gptq-4b-g128-sym": "Q4_0",
+};
+
+describe.skipIf(!isBuilt || !hasNumpy)("GGUF decodes, by an independent decoder, to the golden weights", () => {
+  test.each(Object.entries(inGguf))("%s", async (model, type) => {
+    const { path, weights } = golden(model);
+    const out = join(scratchFolder(), "new.gguf");
+    const flags = type === undefined ? [] : ["--type", type];
+    await fewbitJson(["convert", path, "--to", "gguf", "--out", out, ...flags]);
+    const { status, stdout, stderr } = spawnSync("python3", [script, out, "gguf"], { encoding: "utf8" });
+    expect(status, stderr).toBe(0);
+    const all = Object.entries(JSON.parse(stdout) as Record<string, string>);
+    const found = all.filter(([name]) => name in weights); // a dense head is not among them
+    expect(found.length).toBeGreaterThan(6);
+    for (const [name, sha256] of found) expect(sha256, name).toBe(weights[name].sha256);
+  });
+});
+
 describe.skipIf(!isBuilt || !hasNumpy)(
   "what is written decodes, by an independent decoder, to the golden weights",
   () => {

@@ -1,7 +1,8 @@
-"""Decodes the packed modules of a safetensors checkpoint with numpy alone, by the published layouts, and prints
+"""Decodes the packed modules of a checkpoint with numpy alone, by the published layouts, and prints
 {module: sha256 of the weight as little-endian f32 [out][in]}. Shares no code with fewbit: it is what its writers are held against.
 
     python3 decode_written.py FOLDER gptq|gptq_v2|gptq_p|awq|compressed-tensors|marlin
+    python3 decode_written.py FILE gguf        a Llama: its linears under their names in safetensors
 """
 
 import hashlib
@@ -113,6 +114,96 @@ def marlin(module):
     return ((q - 8).astype(np.float32) * plain.reshape(count, outputs)[groups].astype(np.float32)).T
 
 
+def read_gguf(path):
+    """Tensors as (type, shape, bytes) and metadata, by the specification in ggml's docs/gguf.md."""
+    data, at = path.read_bytes(), 0
+    plain = {0: "<u1", 1: "<i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "<u1", 10: "<u8", 11: "<i8", 12: "<f8"}
+
+    def number(kind):
+        nonlocal at
+        value = np.frombuffer(data, plain[kind], 1, at)[0]
+        at += value.itemsize
+        return value.item()
+
+    def text():
+        nonlocal at
+        length = number(10)
+        at += length
+        return data[at - length : at].decode()
+
+    def value(kind):
+        if kind == 8:
+            return text()
+        if kind != 9:
+            return number(kind)
+        of = number(4)
+        return [value(of) for _ in range(number(10))]
+
+    assert data[:4] == b"GGUF"
+    at = 4
+    assert number(4) == 3
+    count, keys = number(10), number(10)
+    metadata = {}
+    for _ in range(keys):
+        key = text()
+        metadata[key] = value(number(4))
+    infos = []
+    for _ in range(count):
+        name = text()
+        dimensions = [number(10) for _ in range(number(4))]
+        infos.append((name, dimensions[::-1], number(4), number(10)))
+    start = -(-at // 32) * 32
+    return metadata, {name: (kind, shape, start + offset) for name, shape, kind, offset in infos}, data
+
+
+def gguf_values(kind, shape, at, data):
+    """Floats, and the blocks of 32 values, by the structs of ggml-common.h."""
+    count = int(np.prod(shape))
+    if kind in (0, 1):
+        return np.frombuffer(data, {0: "<f4", 1: "<f2"}[kind], count, at).astype(np.float32).reshape(shape)
+    if kind == 30:
+        return (np.frombuffer(data, "<u2", count, at).astype("<u4") << 16).view("<f4").reshape(shape)
+    size = {2: 18, 3: 20, 6: 22, 7: 24, 8: 34}[kind]
+    blocks = np.frombuffer(data, np.uint8, count // 32 * size, at).reshape(-1, size)
+    half = lambda start: np.ascontiguousarray(blocks[:, start : start + 2]).view("<f2").astype(np.float32)
+    if kind == 8:
+        return (half(0) * blocks[:, 2:].view(np.int8).astype(np.float32)).reshape(shape)
+    packed = blocks[:, -16:]
+    q = np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.int64)
+    if kind in (6, 7):
+        q |= np.unpackbits(blocks[:, -20:-16], axis=1, bitorder="little").astype(np.int64) << 4
+    if kind in (3, 7):
+        return (half(0) * q.astype(np.float32) + half(2)).reshape(shape)
+    return (half(0) * (q - (8 if kind == 2 else 16)).astype(np.float32)).reshape(shape)
+
+
+def gguf_modules():
+    metadata, infos, data = read_gguf(folder)
+    names = {
+        **{f"attn_{one}": f"self_attn.{one}_proj" for one in "qkv"},
+        "attn_output": "self_attn.o_proj",
+        **{f"ffn_{one}": f"mlp.{one}_proj" for one in ("gate", "up", "down")},
+    }
+    heads = {"attn_q": metadata["llama.attention.head_count"], "attn_k": metadata["llama.attention.head_count_kv"]}
+    for name, (kind, shape, at) in infos.items():
+        _, layer, part, *_ = name.split(".") + ["", ""]
+        if name == "output.weight":
+            yield "lm_head", gguf_values(kind, shape, at, data)
+        elif part in names and name.endswith(".weight"):
+            values = gguf_values(kind, shape, at, data)
+            if part in heads:  # rows of pairs become rows of halves
+                values = values.reshape(heads[part], -1, 2, shape[1]).swapaxes(1, 2).reshape(shape)
+            yield f"model.layers.{layer}.{names[part]}", values
+
+
+def digest(values):
+    return hashlib.sha256(np.ascontiguousarray(values, "<f4").tobytes()).hexdigest()
+
+
+if kind == "gguf":
+    print(json.dumps({module: digest(values) for module, values in gguf_modules()}))
+    sys.exit()
+
 decode, mark = {
     "awq": (awq, ".qweight"),
     "compressed-tensors": (compressed, ".weight_packed"),
@@ -122,5 +213,5 @@ hashes = {}
 for name in tensors:
     if name.endswith(mark):
         module = name[: -len(mark)]
-        hashes[module] = hashlib.sha256(np.ascontiguousarray(decode(module), "<f4").tobytes()).hexdigest()
+        hashes[module] = digest(decode(module))
 print(json.dumps(hashes))
