@@ -4,13 +4,14 @@ import type { LLM } from "../llm/llm.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { integer } from "./flags/parse-number.ts";
+import { addSyntheticFlags, syntheticModel, type SyntheticFlags } from "./flags/synthetic-flags.ts";
 import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel } from "./load-model.ts";
 import { mean, percentile } from "./statistics.ts";
 import { Terminal } from "./terminal.ts";
 
-interface BenchLatencyFlags extends CommonFlags, ModelFlag {
+interface BenchLatencyFlags extends CommonFlags, ModelFlag, SyntheticFlags {
   readonly inputLen: number;
   readonly outputLen: number;
   readonly batchSize: number;
@@ -36,6 +37,7 @@ export function defineBenchLatency(command: Command): void {
     .option("--batch-size <count>", "prompts at once", integer({ from: 1, to: 1024 }), 8)
     .option("--num-iters-warmup <count>", "batches that do not count", integer({ from: 0, to: 10_000 }), 1)
     .option("--num-iters <count>", "batches that count", integer({ from: 1, to: 10_000 }), 10);
+  addSyntheticFlags(command);
   addCommonFlags(command).addHelpText("after", examples).action(benchLatency);
 }
 
@@ -45,15 +47,11 @@ async function benchLatency(argument: string | undefined, flags: BenchLatencyFla
   const { inputLen, outputLen, batchSize, numItersWarmup, numIters } = flags;
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
+  const name = namedModel(argument, flags);
+  const model = syntheticModel(flags, name) ?? name;
   const ctxSize = Math.max(flags.ctxSize ?? 0, inputLen + outputLen);
   const loading = { maxSequences: batchSize, inProcess: true };
-  await using llm = await loadModel(
-    namedModel(argument, flags),
-    { ...flags, ctxSize },
-    terminal,
-    interruption.signal,
-    loading,
-  );
+  await using llm = await loadModel(model, { ...flags, ctxSize }, terminal, interruption.signal, loading);
   const progress = terminal.progress("measuring");
   const latencies: number[] = [];
   for (let batch = 0; batch < numItersWarmup + numIters; batch++) {

@@ -4,6 +4,7 @@ import type { EngineOptions } from "../llm/engine-options.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { integer } from "./flags/parse-number.ts";
+import { addSyntheticFlags, syntheticModel, type SyntheticFlags } from "./flags/synthetic-flags.ts";
 import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
 import { openDriver, type OpenDriver } from "./open-driver.ts";
@@ -13,7 +14,7 @@ import { mean, median, standardDeviation } from "./statistics.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-type BenchRunFlags = CommonFlags & ModelFlag & RunBenchOptions;
+type BenchRunFlags = CommonFlags & ModelFlag & SyntheticFlags & RunBenchOptions;
 
 const examples = `
 As llama-bench: one warm-up, random tokens, no sampling, an f16 KV cache unless --kv-cache-dtype or --dtype says otherwise, the
@@ -23,7 +24,8 @@ machine was measured to read.
 Examples:
   fewbit bench run ./my-model
   fewbit bench run ./my-model -p 512 -n 128 -d 4096 -r 3 --json
-  fewbit bench run ./my-model -p 0 -n 64 -b 16`;
+  fewbit bench run ./my-model -p 0 -n 64 -b 16
+  fewbit bench run --synthetic llama3-8b --bits 4 --group-size 128`;
 
 export function defineBenchRun(command: Command): void {
   const count = integer({ from: 0, to: 2 ** 24 });
@@ -35,6 +37,7 @@ export function defineBenchRun(command: Command): void {
     .option("-d, --depth <positions>", "positions filled before, which do not count", count, 0)
     .option("-b, --batch <sequences>", "answers written at once", integer({ from: 1, to: 1024 }), 1)
     .option("-r, --repetitions <count>", "how often each is measured", integer({ from: 1, to: 10_000 }), 5);
+  addSyntheticFlags(command);
   addCommonFlags(command).addHelpText("after", examples).action(benchRun);
 }
 
@@ -43,8 +46,9 @@ async function benchRun(argument: string | undefined, flags: BenchRunFlags): Pro
   if (prompt + generate === 0) throw new UsageError("-p 0 and -n 0 leave nothing to measure");
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
+  const name = namedModel(argument, flags);
   await using opened = await openDriver({
-    model: namedModel(argument, flags),
+    model: syntheticModel(flags, name) ?? name,
     flags,
     engine: benchOptions(flags),
     needs: {

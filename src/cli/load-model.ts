@@ -6,6 +6,7 @@ import type { RequestLimits } from "../llm/request-limits.ts";
 import { engineOptions, readOverrides, type CommonFlags } from "./flags/common-flags.ts";
 import { hubAccess, withRevision } from "./flags/hub-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
+import type { NamedModel } from "./locate-named-model.ts";
 import { megabytes } from "./megabytes.ts";
 import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
@@ -15,14 +16,15 @@ export type ServingOptions = Pick<LoadOptions, "maxSequences" | "inProcess" | "s
 
 /** Loads the model that a command speaks with, and says with `--verbose` what became of it. For one sequence at a time unless told. */
 export async function loadModel(
-  name: string | undefined,
+  name: NamedModel,
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
   { maxSequences = 1, ...serving }: ServingOptions = {},
 ): Promise<LLM> {
-  const llm = await withPathHint(name, () =>
-    loadLLM(createNodeHost(), withRevision(name, flags), {
+  const path = typeof name === "object" ? undefined : name;
+  const llm = await withPathHint(path, () =>
+    loadLLM(createNodeHost(), typeof name === "object" ? name : withRevision(name, flags), {
       ...engineOptions(flags),
       ...readOverrides(flags),
       ...serving,

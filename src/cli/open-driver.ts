@@ -8,6 +8,7 @@ import { loadExecutable } from "../llm/load-executable.ts";
 import type { Model } from "../models/model.ts";
 import type { CommonFlags } from "./flags/common-flags.ts";
 import { loadingProgress } from "./loading-progress.ts";
+import type { NamedModel } from "./locate-named-model.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -24,7 +25,7 @@ export interface DriverNeeds {
 
 export interface OpenDriverOptions {
   /** Absent: the model that comes with the checkout. */
-  readonly model: string | undefined;
+  readonly model: NamedModel;
   readonly flags: CommonFlags;
   readonly engine: EngineOptions;
   readonly needs: DriverNeeds;

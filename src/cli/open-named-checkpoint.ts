@@ -2,7 +2,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Host, ModelLocation } from "../llm/host.ts";
 import { readOverrides, type CommonFlags } from "./flags/common-flags.ts";
-import { locateNamedModel } from "./locate-named-model.ts";
+import { locateNamedModel, type NamedModel } from "./locate-named-model.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -11,7 +11,7 @@ import type { Terminal } from "./terminal.ts";
  */
 export async function openNamedCheckpoint(
   host: Host,
-  name: string | undefined,
+  name: NamedModel,
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
