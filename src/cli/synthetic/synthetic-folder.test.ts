@@ -10,13 +10,20 @@ const warn = (message: string): never => {
   throw new Error(message);
 };
 
-test.each(shapeNames)("%s opens without a warning, and its weights have the size of trained ones", async (name) => {
+test("every shape opens without a warning", async () => {
+  for (const name of shapeNames) {
+    await using checkpoint = await openCheckpoint(openSyntheticFolder(name, plain), { warn });
+    expect(checkpoint.modules().length).toBeGreaterThan(200);
+  }
+});
+
+test("weights have the size of trained ones", async () => {
   for (const format of [
     plain,
     { ...plain, bits: 3, asym: true, actOrder: true },
     { ...plain, format: "dense" },
   ] as const) {
-    await using checkpoint = await openCheckpoint(openSyntheticFolder(name, format), { warn });
+    await using checkpoint = await openCheckpoint(openSyntheticFolder("qwen2-0.5b", format), { warn });
     const { weight } = await checkpoint.linear("model.layers.0.self_attn.k_proj");
     const values = dequantize(weight);
     const variance = values.reduce((sum, value) => sum + value * value, 0) / values.length;

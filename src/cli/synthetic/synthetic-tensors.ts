@@ -35,7 +35,7 @@ export function* syntheticTensors(shape: ModelShape, format: SyntheticFormat): G
   });
   const halves = (name: string, ...dimensions: number[]): SyntheticTensor =>
     ({ name, dtype: "F16", shape: dimensions, pattern: table }) as const;
-  const patterns = linearPatterns(format);
+  const patterns = { ...codePatterns(format), values: table };
 
   yield halves("model.embed_tokens.weight", vocab, hidden);
   for (let layer = 0; layer < shape.num_hidden_layers; layer++) {
@@ -62,12 +62,13 @@ export function* syntheticTensors(shape: ModelShape, format: SyntheticFormat): G
 }
 
 interface LinearPatterns {
+  readonly values: Pattern;
   readonly codes: Pattern;
   readonly zeros: Pattern;
 }
 
 /** GPTQ stores zero points less one. */
-function linearPatterns({ bits, asym }: SyntheticFormat): LinearPatterns {
+function codePatterns({ bits, asym }: SyntheticFormat): Omit<LinearPatterns, "values"> {
   const codes = randomBits();
   return { codes, zeros: asym ? codes : sameCode(2 ** (bits - 1) - 1, bits) };
 }
@@ -77,11 +78,10 @@ function* linearTensors(
   inputs: number,
   outputs: number,
   { format, bits, groupSize, actOrder }: SyntheticFormat,
-  { codes, zeros }: LinearPatterns,
+  { values, codes, zeros }: LinearPatterns,
 ): Generator<SyntheticTensor> {
   if (format === "dense") {
-    const pattern = randomHalves(Math.sqrt(3 / inputs));
-    yield { name: `${name}.weight`, dtype: "F16", shape: [outputs, inputs], pattern };
+    yield { name: `${name}.weight`, dtype: "F16", shape: [outputs, inputs], pattern: values };
     return;
   }
   const size = groupSize === -1 ? inputs : groupSize;
