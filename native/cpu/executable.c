@@ -1,6 +1,9 @@
 // Opens a program: copies what TypeScript encoded, and allocates everything once.
 #include "executable.h"
 
+#include "attention.h"
+#include "memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,13 +52,18 @@ static int open_scratch(fb_executable *e) {
       need = (size_t)e->weights[op->weight]->in * FB_TILE;
     } else if (op->kind == FB_OP_ATTENTION) {
       const fb_cache *cache = &e->caches[op->cache];
-      need = fb_attention_scratch(op->a.width / cache->head_dim / cache->kv_heads, cache->head_dim);
+      const int32_t group = op->a.width / cache->head_dim / cache->kv_heads;
+      need = fb_attention_scratch(group, cache);
+      const size_t size = fb_attention_shared_size(group, cache);
+      e->attended_size = size > e->attended_size ? size : e->attended_size;
     }
     thread_floats = need > thread_floats ? need : thread_floats;
   }
   const int32_t threads = fb_pool_threads(e->device->pool);
   e->scratch = allot(e, (size_t)threads, sizeof *e->scratch);
   e->sampling = allot(e, (size_t)threads, sizeof *e->sampling);
+  e->attended = allot(e, fb_attention_shared_units(threads) * e->attended_size, sizeof *e->attended);
+  e->turns = allot(e, fb_attention_shared_units(threads), sizeof *e->turns);
   e->activations.codes = allot(e, codes, 1);
   e->activations.scales = allot(e, spans, sizeof(float));
   e->activations.sums = allot(e, spans, sizeof(int32_t));
@@ -63,12 +71,30 @@ static int open_scratch(fb_executable *e) {
   e->gathered = allot(e, gathered, sizeof(float));
   e->pairs = allot(e, pairs, sizeof *e->pairs);
   e->starts = allot(e, experts + 1, sizeof *e->starts);
-  if (!e->scratch || !e->sampling || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->activations.totals || !e->gathered || !e->pairs || !e->starts) return 0;
+  if (!e->scratch || !e->sampling || !e->attended || !e->turns || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->activations.totals || !e->gathered || !e->pairs || !e->starts) return 0;
   for (int32_t t = 0; t < threads; t++) {
     e->scratch[t] = allot(e, thread_floats + y, sizeof(float));
     e->sampling[t].adjusted = allot(e, (size_t)e->header.vocab, sizeof(float));
     e->sampling[t].candidates = allot(e, (size_t)e->header.vocab, sizeof(fb_candidate));
     if (!e->scratch[t] || !e->sampling[t].adjusted || !e->sampling[t].candidates) return 0;
+  }
+  return 1;
+}
+
+// The pages of one kind. All layers' pieces of a page lie side by side, so that large pages of the system fill up however short the contexts are.
+static int open_pages(fb_executable *e, int32_t kind, int32_t pages) {
+  size_t stride = 0;
+  for (int32_t i = 0; i < e->header.caches; i++)
+    if (e->cache_kinds[i] == kind) stride += fb_cache_piece(&e->caches[i]);
+  if (pages && stride > (SIZE_MAX - (1 << 22)) / (size_t)pages) return 0;
+  uint8_t *at = e->pages[kind] = fb_memory_take((size_t)pages * stride);
+  if (!at) return 0;
+  e->byte_length += (size_t)pages * stride;
+  for (int32_t i = 0; i < e->header.caches; i++) {
+    fb_cache *cache = &e->caches[i];
+    if (e->cache_kinds[i] != kind) continue;
+    fb_cache_place(cache, at, stride);
+    at += fb_cache_piece(cache);
   }
   return 1;
 }
@@ -82,12 +108,13 @@ static int open_parts(fb_executable *e, const int32_t *words, const float *float
   e->vectors = allot(e, (size_t)h->vectors, sizeof *e->vectors);
   e->ropes = allot(e, (size_t)h->ropes, sizeof *e->ropes);
   e->caches = allot(e, (size_t)h->caches, sizeof *e->caches);
+  e->pages = allot(e, (size_t)h->page_kinds, sizeof *e->pages);
   e->cache_kinds = allot(e, (size_t)h->caches, sizeof *e->cache_kinds);
   e->last_samples = allot(e, (size_t)h->max_sequences, sizeof *e->last_samples);
   e->token_sequence = allot(e, (size_t)h->max_tokens, sizeof *e->token_sequence);
   e->ids = allot(e, (size_t)h->ids, sizeof *e->ids);
   e->floats = allot(e, (size_t)h->floats, sizeof *e->floats);
-  if (!e->ops || !e->next || !e->buffers || !e->weights || !e->vectors || !e->ropes || !e->caches || !e->cache_kinds || !e->last_samples || !e->token_sequence || !e->ids || !e->floats) return 0;
+  if (!e->ops || !e->next || !e->buffers || !e->weights || !e->vectors || !e->ropes || !e->caches || !e->pages || !e->cache_kinds || !e->last_samples || !e->token_sequence || !e->ids || !e->floats) return 0;
   memcpy(e->floats, floats, (size_t)h->floats * sizeof *floats);
   if (h->weights) memcpy(e->weights, weights, (size_t)h->weights * sizeof *weights);
 
@@ -104,15 +131,13 @@ static int open_parts(fb_executable *e, const int32_t *words, const float *float
   }
   const int32_t *page_counts = at;
   at += h->page_kinds;
-  for (int32_t i = 0; i < h->caches; i++, at += 3) {
-    fb_cache *cache = &e->caches[i];
-    e->cache_kinds[i] = at[0];
-    *cache = (fb_cache){.type = h->cache_type, .kv_heads = at[1], .head_dim = at[2], .value_stride = (at[2] + 15) / 16 * 16};
-    const size_t slots = (size_t)page_counts[at[0]] * (size_t)at[1] * FB_PAGE, width = h->cache_type == FB_F32 ? 4 : 2;
-    cache->keys = allot(e, slots * (size_t)cache->head_dim, width);
-    cache->values = allot(e, slots * (size_t)cache->value_stride, width);
-    if (!cache->keys || !cache->values) return 0;
+  for (int32_t i = 0; i < h->caches; i++) {
+    e->cache_kinds[i] = at[3 * i];
+    e->caches[i] = fb_cache_of(h->cache_type, at[3 * i + 1], at[3 * i + 2]);
   }
+  at += 3 * h->caches;
+  for (int32_t kind = 0; kind < h->page_kinds; kind++)
+    if (!open_pages(e, kind, page_counts[kind])) return 0;
   if (h->ids) memcpy(e->ids, at, (size_t)h->ids * sizeof *e->ids);
   at += h->ids;
   memcpy(e->ops, at, (size_t)h->ops * sizeof *e->ops);
@@ -133,17 +158,14 @@ void fb_executable_close(fb_executable *e) {
   const int32_t threads = fb_pool_threads(e->device->pool);
   for (int32_t i = 0; e->buffers && i < e->header.buffers; i++) release(e->buffers[i].data);
   for (int32_t i = 0; e->ropes && i < e->header.ropes; i++) release(e->ropes[i].angles);
-  for (int32_t i = 0; e->caches && i < e->header.caches; i++) {
-    release(e->caches[i].keys);
-    release(e->caches[i].values);
-  }
+  for (int32_t i = 0; e->pages && i < e->header.page_kinds; i++) fb_memory_give(e->pages[i]);
   for (int32_t t = 0; e->scratch && e->sampling && t < threads; t++) {
     release(e->scratch[t]);
     release(e->sampling[t].adjusted);
     release(e->sampling[t].candidates);
   }
-  void *parts[] = {e->ops, e->next, e->buffers, e->weights, e->vectors, e->ropes, e->caches, e->cache_kinds, e->last_samples, e->token_sequence, e->ids, e->floats, e->pairs, e->starts,
-                   e->scratch, e->sampling, e->activations.codes, e->activations.scales, e->activations.sums, e->activations.totals, e->gathered};
+  void *parts[] = {e->ops, e->next, e->buffers, e->weights, e->vectors, e->ropes, e->caches, e->pages, e->cache_kinds, e->last_samples, e->token_sequence, e->ids, e->floats, e->pairs, e->starts,
+                   e->scratch, e->sampling, e->attended, e->turns, e->activations.codes, e->activations.scales, e->activations.sums, e->activations.totals, e->gathered};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) release(parts[i]);
   free(e);
 }

@@ -18,6 +18,7 @@ struct fb_executable {
   fb_rope *ropes;
   fb_cache *caches;
   int32_t *cache_kinds;
+  uint8_t **pages;          // by kind
   int32_t *ids;             // lists of weights and vectors that ops refer to
   float *floats;            // vectors and rope tables
   fb_activations activations;
@@ -25,6 +26,9 @@ struct fb_executable {
   float **scratch;          // one for every thread
   fb_sample_scratch *sampling;
   int32_t *last_samples;    // by slot
+  float *attended;          // what units of attention have that threads share, attended_size floats each
+  size_t attended_size;
+  atomic_int *turns;        // of these units: the run that is to be merged next
   atomic_int *next;         // one work counter for every op
   // Choices of the expert linear that runs, sorted by expert: slot s is choice pairs[s], counted through all rows; expert x has slots starts[x] to starts[x + 1].
   int32_t *pairs, *starts;

@@ -15,13 +15,55 @@ typedef struct {
 // Rows for which blocks_int8 unpacks a tile once: a multiple of what every instruction set takes at once.
 #define FB_BLOCK_ROWS 96
 
-// One cache: keys [page][kv head][head_dim][FB_PAGE], so that a vector holds one element of many keys, values [page][kv head][FB_PAGE][value_stride].
+// What one layer keeps of tokens, a piece of every page: keys [kv head][head_dim][FB_PAGE], so that a vector holds one element of many keys, and
+// values [kv head][FB_PAGE][value_stride]. Of int8, every FB_KEPT_GROUP elements of a key or a value share a scale.
 typedef struct {
-  uint8_t *keys, *values;
-  int32_t type;  // FB_F32 or FB_F16
+  uint8_t *keys, *values;       // of page 0
+  uint8_t *key_scales;          // FB_INT8: f32 [kv head][groups][FB_PAGE]
+  uint8_t *value_scales;        // FB_INT8: f32 [kv head][FB_PAGE][groups]
+  size_t page_stride;           // bytes from a page to the next: other layers' pieces lie between
+  size_t key_bytes, value_bytes, scale_floats;  // of one head in a page
+  int32_t type;                 // FB_F32, FB_F16 or FB_INT8
   int32_t kv_heads, head_dim;
-  int32_t value_stride;  // head_dim rounded up to 16
+  int32_t value_stride;         // head_dim rounded up to 16
+  int32_t groups;               // of a key or a value
 } fb_cache;
+#define FB_KEPT_GROUP 32
+static inline size_t fb_kept_bytes(int32_t type) { return type == FB_F32 ? 4 : type == FB_F16 ? 2 : 1; }
+// A cache without memory.
+static inline fb_cache fb_cache_of(int32_t type, int32_t kv_heads, int32_t head_dim) {
+  fb_cache cache = {.type = type, .kv_heads = kv_heads, .head_dim = head_dim, .value_stride = (head_dim + 15) / 16 * 16, .groups = (head_dim + FB_KEPT_GROUP - 1) / FB_KEPT_GROUP};
+  cache.key_bytes = (size_t)(FB_PAGE * head_dim) * fb_kept_bytes(type);
+  cache.value_bytes = (size_t)(FB_PAGE * cache.value_stride) * fb_kept_bytes(type);
+  cache.scale_floats = type == FB_INT8 ? (size_t)(FB_PAGE * cache.groups) : 0;
+  return cache;
+}
+// Bytes of its piece of a page: a multiple of 64.
+static inline size_t fb_cache_piece(const fb_cache *cache) {
+  const size_t bytes = (size_t)cache->kv_heads * (cache->key_bytes + cache->value_bytes + 2 * cache->scale_floats * sizeof(float));
+  return (bytes + 63) / 64 * 64;
+}
+// base: 64-byte aligned, of the piece of page 0.
+static inline void fb_cache_place(fb_cache *cache, uint8_t *base, size_t page_stride) {
+  const size_t heads = (size_t)cache->kv_heads;
+  cache->page_stride = page_stride;
+  cache->keys = base;
+  cache->values = cache->keys + heads * cache->key_bytes;
+  cache->key_scales = cache->values + heads * cache->value_bytes;
+  cache->value_scales = cache->key_scales + heads * cache->scale_floats * sizeof(float);
+}
+static inline uint8_t *fb_cache_keys(const fb_cache *c, int32_t page, int32_t head) { return c->keys + (size_t)page * c->page_stride + (size_t)head * c->key_bytes; }
+static inline uint8_t *fb_cache_values(const fb_cache *c, int32_t page, int32_t head) { return c->values + (size_t)page * c->page_stride + (size_t)head * c->value_bytes; }
+static inline float *fb_cache_key_scales(const fb_cache *c, int32_t page, int32_t head) {
+  return (float *)(void *)(c->key_scales + (size_t)page * c->page_stride) + (size_t)head * c->scale_floats;
+}
+static inline float *fb_cache_value_scales(const fb_cache *c, int32_t page, int32_t head) {
+  return (float *)(void *)(c->value_scales + (size_t)page * c->page_stride) + (size_t)head * c->scale_floats;
+}
+
+// Positions that attention takes at once, pages side by side at fixed places: so the order of its sums does not depend on how a prompt was cut
+// into steps, nor on which thread takes what.
+#define FB_SEGMENT 128
 
 // Queries of consecutive positions of one sequence against one key head.
 typedef struct {
@@ -33,12 +75,16 @@ typedef struct {
   int32_t window;          // 0: all earlier positions
   float scale;
   float soft_cap;          // 0: none
-  const float *sinks;      // of all query heads, or NULL
   const float *q;          // head kv_head * group of the first token
   int32_t q_stride;
-  float *out;              // likewise
-  int32_t out_stride;
 } fb_attention;
+
+// What rows of queries, `group` for each token, have of the positions that they were shown.
+typedef struct {
+  float *out;      // [rows][value_stride]: the sum of exp(score - largest) * value
+  float *largest;  // [rows]
+  float *sum;      // [rows]: of exp(score - largest); 0: a row has seen nothing
+} fb_attended;
 
 typedef struct fb_kernels {
   const char *isa;
@@ -70,10 +116,15 @@ typedef struct fb_kernels {
   void (*widen)(const uint8_t *from, int32_t type, float *to, int32_t n);
   // To fp16, each value `stride` places after the one before.
   void (*narrow)(const float *from, uint16_t *to, int32_t stride, int32_t n);
+  // To int8 codes of groups of FB_KEPT_GROUP, each code `stride` places and each scale `scale_stride` places after the one before. A value that is no
+  // finite number makes its group's scale NaN.
+  void (*keep_int8)(const float *from, int8_t *to, int32_t stride, float *scales, int32_t scale_stride, int32_t n);
   void (*rms_norm)(const float *x, const float *weight, float eps, float *out, int32_t n);
   void (*layer_norm)(const float *x, const float *weight, const float *bias, float eps, float *out, int32_t n);
-  // scratch: fb_attention_scratch() floats.
-  void (*attention)(const fb_attention *work, float *scratch);
+  // Of one segment, from nothing. scratch: fb_attend_scratch() floats.
+  void (*attend)(const fb_attention *work, int32_t segment, float *scratch, const fb_attended *to);
+  // Adds what rows have of one segment to what they have of those before.
+  void (*merge_attended)(const fb_attended *part, int32_t rows, int32_t wide, const fb_attended *to);
   // log(sum(exp(x))) and the largest, over a row of logits.
   void (*log_sum_exp)(const float *x, int32_t n, float *largest, double *sum);
   // Groups first … last - 1 of a search.
@@ -86,9 +137,12 @@ typedef struct fb_kernels {
 
 // Tokens of one attention work item, so that its rows fill the registers and its scratch stays in the cache.
 static inline int32_t fb_attention_tokens(int32_t group) { return group >= 48 ? 1 : 48 / group; }
-static inline size_t fb_attention_scratch(int32_t group, int32_t head_dim) {
-  size_t rows = (size_t)fb_attention_tokens(group) * (size_t)group, wide = (size_t)(head_dim + 15) / 16 * 16;
-  return 2 * FB_PAGE * wide + rows * (FB_PAGE + 2 * wide + 3) + 64;
+static inline size_t fb_attend_scratch(int32_t rows, int32_t head_dim) { return (size_t)rows * (size_t)(head_dim + FB_SEGMENT); }
+// Floats of an fb_attended.
+static inline size_t fb_attended_size(int32_t rows, int32_t wide) { return (size_t)rows * (size_t)(wide + 2); }
+static inline fb_attended fb_attended_at(float *memory, int32_t rows, int32_t wide) {
+  float *largest = memory + (size_t)rows * (size_t)wide;
+  return (fb_attended){memory, largest, largest + rows};
 }
 
 extern const fb_kernels fb_kernels_portable;

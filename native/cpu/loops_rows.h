@@ -109,6 +109,25 @@ static void narrow(const float *from, uint16_t *to, int32_t stride, int32_t n) {
   for (; i < n; i++) to[(size_t)i * (size_t)stride] = fb_float_to_half(from[i]);
 }
 
+static void keep_int8(const float *from, int8_t *to, int32_t stride, float *scales, int32_t scale_stride, int32_t n) {
+  for (int32_t start = 0; start < n; start += FB_KEPT_GROUP, scales += scale_stride) {
+    const int32_t count = n - start < FB_KEPT_GROUP ? n - start : FB_KEPT_GROUP;
+    float x[FB_KEPT_GROUP] = {0};
+    memcpy(x, from + start, (size_t)count * sizeof *x);
+    const v16f low = v16f_load(x), high = v16f_load(x + 16), zero = v16f_set1(0);
+    const float most = v16f_largest(v16f_max(v16f_abs(low), v16f_abs(high)));
+    const float none = v16f_sum(v16f_fma(low, zero, v16f_mul(high, zero)));  // 0, or NaN
+    const v16f inverse = v16f_set1(most > 0x1p-100f ? 127 / most : 0);
+    int8_t codes[FB_KEPT_GROUP] = {0};
+    if (none == 0) {
+      v16f_store_i8(codes, v16f_mul(low, inverse));
+      v16f_store_i8(codes + 16, v16f_mul(high, inverse));
+    }
+    *scales = most / 127 + none;
+    for (int32_t i = 0; i < count; i++) to[(size_t)(start + i) * (size_t)stride] = codes[i];
+  }
+}
+
 static void rms_norm(const float *x, const float *weight, float eps, float *out, int32_t n) {
   v16f squares = v16f_set1(0);
   int32_t i = 0;

@@ -45,7 +45,7 @@ typedef struct {
   int32_t thread;
 } worker_start;
 
-static void spin_once(uint32_t *spins) {
+void fb_pool_spin(uint32_t *spins) {
   if (++*spins < SPINS_BEFORE_YIELD) {
     pause_briefly();
   } else {
@@ -157,7 +157,7 @@ void fb_pool_run(fb_pool *pool, fb_task task, void *context) {
     start_generation(pool);
   }
   task(context, 0, pool->threads);
-  for (uint32_t spins = 0; atomic_load_explicit(&pool->working, memory_order_acquire) > 0;) spin_once(&spins);
+  for (uint32_t spins = 0; atomic_load_explicit(&pool->working, memory_order_acquire) > 0;) fb_pool_spin(&spins);
   pthread_mutex_unlock(&pool->run_lock);
 }
 
@@ -169,5 +169,5 @@ void fb_pool_barrier(fb_pool *pool) {
     atomic_store_explicit(&pool->phase, phase + 1, memory_order_release);
     return;
   }
-  for (uint32_t spins = 0; atomic_load_explicit(&pool->phase, memory_order_acquire) == phase;) spin_once(&spins);
+  for (uint32_t spins = 0; atomic_load_explicit(&pool->phase, memory_order_acquire) == phase;) fb_pool_spin(&spins);
 }

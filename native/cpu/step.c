@@ -2,20 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "executable.h"
-
-static const fb_step_header *step_of(const fb_executable *e) { return (const fb_step_header *)(const void *)e->block; }
-static int32_t step_rows(const fb_executable *e, int32_t buffer_id) { return e->buffers[buffer_id].rows ? step_of(e)->outputs : step_of(e)->tokens; }
-static float *row_of(const fb_executable *e, fb_view view, int32_t row) {
-  const fb_buffer *b = &e->buffers[view.buffer];
-  return b->data + (size_t)row * (size_t)b->width + (size_t)view.offset;
-}
-static int32_t width_of(const fb_executable *e, fb_view view) { return e->buffers[view.buffer].width; }
-
-// The rows that a thread takes of an op whose rows cost the same.
-static int32_t share(int32_t rows, int32_t thread, int32_t threads) { return (int32_t)((int64_t)rows * thread / threads); }
-
-#define EACH_ROW(rows, row) for (int32_t row = share(rows, thread, threads), end_ = share(rows, thread + 1, threads); row < end_; row++)
+#include "attention.h"
+#include "running_step.h"
 
 static void dequantize(const fb_kernels *kernels, const fb_weight *w, int32_t tile, float *to) {
   if (w->kind == FB_AFFINE) kernels->affine_dequantize(w, tile, to);
@@ -309,77 +297,6 @@ static void prepare_angles(fb_executable *e, int32_t thread, int32_t threads) {
   }
 }
 
-static void rotate(float *head, const float *cosines, const float *sines, int32_t half) {
-  for (int32_t i = 0; i < half; i++) {
-    const float a = head[i], b = head[i + half];
-    head[i] = a * cosines[i] - b * sines[i];
-    head[i + half] = b * cosines[i] + a * sines[i];
-  }
-}
-
-static void run_rope_write(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
-  const fb_step_header *h = step_of(e);
-  const fb_rope *r = op->rope < 0 ? NULL : &e->ropes[op->rope];
-  const fb_cache *cache = &e->caches[op->cache];
-  const int32_t *table = e->block + h->page_tables_at + 2 * e->cache_kinds[op->cache], *positions = e->block + h->positions_at;
-  const int32_t head_dim = cache->head_dim, half = r ? r->rotary_dim / 2 : 0;
-  EACH_ROW(h->tokens, t) {
-    const float *cosines = r ? r->angles + (size_t)t * (size_t)r->rotary_dim : NULL, *sines = r ? cosines + half : NULL;
-    float *q = row_of(e, op->a, t), *k = row_of(e, op->b, t);
-    const float *v = row_of(e, op->c, t);
-    for (int32_t i = 0; i < op->a.width; i += head_dim) rotate(q + i, cosines, sines, half);
-    for (int32_t i = 0; i < op->b.width; i += head_dim) rotate(k + i, cosines, sines, half);
-    const int32_t page = e->block[table[0] + e->token_sequence[t] * table[1] + positions[t] / FB_PAGE], at = positions[t] % FB_PAGE;
-    for (int32_t head = 0; head < cache->kv_heads; head++, k += head_dim, v += head_dim) {
-      const size_t slot = (size_t)page * (size_t)cache->kv_heads + (size_t)head;
-      const size_t key = slot * (size_t)(head_dim * FB_PAGE) + (size_t)at, value = slot * (size_t)(FB_PAGE * cache->value_stride) + (size_t)(at * cache->value_stride);
-      if (cache->type == FB_F32) {
-        float *keys = (float *)(void *)cache->keys + key;
-        for (int32_t d = 0; d < head_dim; d++) keys[d * FB_PAGE] = k[d];
-        memcpy((float *)(void *)cache->values + value, v, (size_t)head_dim * sizeof *v);
-      } else {
-        e->device->kernels->narrow(k, (uint16_t *)(void *)cache->keys + key, FB_PAGE, head_dim);
-        e->device->kernels->narrow(v, (uint16_t *)(void *)cache->values + value, 1, head_dim);
-      }
-    }
-  }
-}
-
-// attention: a unit of work is one key head with some consecutive tokens of one sequence.
-static void run_attention(fb_executable *e, const fb_op *op, int32_t index, int32_t thread) {
-  const fb_step_header *h = step_of(e);
-  const fb_cache *cache = &e->caches[op->cache];
-  const int32_t *table = e->block + h->page_tables_at + 2 * e->cache_kinds[op->cache], *positions = e->block + h->positions_at, *starts = e->block + h->starts_at;
-  const int32_t group = op->a.width / cache->head_dim / cache->kv_heads, most = fb_attention_tokens(group);
-  int32_t wanted = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed), passed = 0;
-  for (int32_t s = 0; s < h->sequences; s++) {
-    const int32_t blocks = (starts[s + 1] - starts[s] + most - 1) / most, units = blocks * cache->kv_heads;
-    while (wanted < passed + units) {
-      // The last tokens see the most keys: the longest work first.
-      const int32_t unit = wanted - passed, first = starts[s] + (blocks - 1 - unit / cache->kv_heads) * most, head = unit % cache->kv_heads;
-      const fb_attention work = {
-          .cache = cache,
-          .pages = e->block + table[0] + s * table[1],
-          .kv_head = head,
-          .group = group,
-          .position = positions[first],
-          .tokens = starts[s + 1] - first < most ? starts[s + 1] - first : most,
-          .window = op->number,
-          .scale = op->value,
-          .soft_cap = op->factor,
-          .sinks = op->vector >= 0 ? e->vectors[op->vector] : NULL,
-          .q = row_of(e, op->a, first) + head * group * cache->head_dim,
-          .q_stride = width_of(e, op->a),
-          .out = row_of(e, op->out, first) + head * group * cache->head_dim,
-          .out_stride = width_of(e, op->out),
-      };
-      e->device->kernels->attention(&work, e->scratch[thread]);
-      wanted = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed);
-    }
-    passed += units;
-  }
-}
-
 static void run_sample(fb_executable *e, const fb_op *op, int32_t thread, int32_t threads) {
   const fb_step_header *h = step_of(e);
   const int32_t *outputs = e->block + h->outputs_at, *positions = e->block + h->positions_at, *slots = e->block + h->slots_at;
@@ -404,8 +321,8 @@ static void run_ops(void *context, int32_t thread, int32_t threads) {
       case FB_OP_RMS_NORM: run_rms_norm(e, op, thread, threads); break;
       case FB_OP_LINEAR: run_linear(e, op, i, thread, threads); break;
       case FB_OP_GLU: run_glu(e, op, thread, threads); break;
-      case FB_OP_ROPE_WRITE: run_rope_write(e, op, thread, threads); break;
-      case FB_OP_ATTENTION: run_attention(e, op, i, thread); break;
+      case FB_OP_ROPE_WRITE: fb_run_rope_write(e, op, thread, threads); break;
+      case FB_OP_ATTENTION: fb_run_attention(e, op, i, thread, threads); break;
       case FB_OP_GATHER: run_gather(e, op, thread, threads); break;
       case FB_OP_SAMPLE: run_sample(e, op, thread, threads); break;
       case FB_OP_EXPERT_LINEAR: run_expert_linear(e, op, i, thread, threads); break;

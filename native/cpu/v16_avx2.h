@@ -96,6 +96,9 @@ static inline v16i v16i_from_u8(const uint8_t *p) {
   return (v16i){_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)), _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)))};
 }
 static inline v16f v16f_from_u8(const uint8_t *p) { return v16f_from_i(v16i_from_u8(p)); }
+static inline v16f v16f_load_i8(const void *p) {
+  return (v16f){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)((const int8_t *)p + 8))))};
+}
 static inline void v16f_store_i8(int8_t *p, v16f x) {
   __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b));
   packed = _mm256_permute4x64_epi64(packed, 0xd8);

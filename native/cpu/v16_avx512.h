@@ -7,7 +7,7 @@
 #define V16_ROWS_INT8 12  // 12 integer and 12 float accumulators of 32 registers
 #define V16_ROWS_F32 12
 #define V16_ROWS_DENSE 4
-#define V16_ROWS_ATTENTION 6
+#define V16_ROWS_ATTENTION 12
 
 typedef __m512 v16f;
 typedef __m512i v16i;
@@ -49,6 +49,7 @@ static inline v16f v16f_from_quad(v64b a, int j) { return _mm512_cvtepi32_ps(_mm
 static inline float v16f_sum(v16f a) { return _mm512_reduce_add_ps(a); }
 static inline float v16f_largest(v16f a) { return _mm512_reduce_max_ps(a); }
 static inline v16f v16f_from_u8(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+static inline v16f v16f_load_i8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
 static inline void v16f_store_i8(int8_t *p, v16f x) { _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x))); }  // rounds to nearest even
 
 static inline v16i v16i_set1(int32_t x) { return _mm512_set1_epi32(x); }

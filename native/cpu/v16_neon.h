@@ -80,6 +80,11 @@ static inline v16i v16i_from_u8(const uint8_t *p) {
                  vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high)))}};
 }
 static inline v16f v16f_from_u8(const uint8_t *p) { return v16f_from_i(v16i_from_u8(p)); }
+static inline v16f v16f_load_i8(const void *p) {
+  const int8x16_t bytes = vld1q_s8((const int8_t *)p);
+  const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
+  return (v16f){{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(low))), vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)))}};
+}
 static inline void v16f_store_i8(int8_t *p, v16f x) {
   int16x4_t part[4];
   for (int i = 0; i < 4; i++) part[i] = vqmovn_s32(vcvtnq_s32_f32(x.v[i]));

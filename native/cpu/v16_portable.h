@@ -67,6 +67,7 @@ static inline v16i v16i_zero(void) { return v16i_set1(0); }
 static inline v16i v16i_add(v16i x, v16i y) { V16_EACH(v16i, 16, x.v[i] + y.v[i]); }
 static inline v16i v16i_from_u8(const uint8_t *p) { V16_EACH(v16i, 16, p[i]); }
 static inline v16f v16f_from_u8(const uint8_t *p) { V16_EACH(v16f, 16, p[i]); }
+static inline v16f v16f_load_i8(const void *p) { V16_EACH(v16f, 16, ((const int8_t *)p)[i]); }
 static inline void v16f_store_i8(int8_t *p, v16f x) {
   for (int i = 0; i < 16; i++) {
     float rounded = rintf(x.v[i]);

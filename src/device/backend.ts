@@ -24,7 +24,9 @@ export interface BackendReport {
 }
 
 export type ActivationType = "f32" | "int8";
-export type CacheType = "f32" | "f16";
+/** int8: groups of 32 elements of a key or a value share a scale. */
+export const cacheTypes = ["f32", "f16", "int8"] as const;
+export type CacheType = (typeof cacheTypes)[number];
 
 /** What a host of today has; more is a slip of the finger. The same as FB_MAX_THREADS of native/cpu/fewbit_cpu.h. */
 export const maxThreads = 256;
@@ -37,7 +39,7 @@ export interface DeviceOptions {
   readonly threads?: number;
   /** How linears take their input; absent: what is fastest there. "f32" is exact everywhere. */
   readonly activations?: ActivationType;
-  /** How keys and values are kept; absent: f32 where `dtype` or `activations` is, else what is fastest. */
+  /** How keys and values are kept; absent: f32 where `dtype` or `activations` is, else f16. */
   readonly cacheType?: CacheType;
   /** What buffers hold between ops, as somebody asked for it; absent: `storedDtype`. See chooseDtype. */
   readonly dtype?: FloatType;

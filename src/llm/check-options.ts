@@ -1,4 +1,4 @@
-import { maxThreads } from "../device/backend.ts";
+import { cacheTypes, maxThreads } from "../device/backend.ts";
 import { dtypeChoices } from "../device/choose-dtype.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
@@ -18,7 +18,7 @@ export function checkEngineOptions(options: EngineOptions): void {
   const { dtype, activations, cacheType, prefixReuse } = options;
   requireOneOf("dtype", dtype, dtypeChoices);
   requireOneOf("activations", activations, ["int8", "f32"]);
-  requireOneOf("cacheType", cacheType, ["f32", "f16"]);
+  requireOneOf("cacheType", cacheType, cacheTypes);
   requireType("prefixReuse", prefixReuse, "boolean");
   const { threads, contextLength, maxSequences, cachePositions, stepTokens } = options;
   const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens };

@@ -17,7 +17,7 @@ export interface EngineOptions {
   readonly dtype?: DtypeChoice | undefined;
   /** How linears take their input; default what is fastest. "f32" is exact everywhere. */
   readonly activations?: ActivationType | undefined;
-  /** How keys and values are kept; default f32 where `dtype` or `activations` is "f32", else what is fastest. */
+  /** How keys and values are kept; default f32 where `dtype` or `activations` is "f32", else f16. */
   readonly cacheType?: CacheType | undefined;
   /** Positions of one sequence, prompt and answer together; default 4096, or less where the model was trained for less. */
   readonly contextLength?: number | undefined;

@@ -5,7 +5,7 @@ import { availableImplementations, reference } from "./backends.ts";
 import { evaluate, type Build, type Schedule } from "./evaluate.ts";
 import { normalisedError } from "./normalised-error.ts";
 import { Random } from "./random.ts";
-import { f16CacheTolerance, f32Tolerance } from "./tolerances.ts";
+import { f16CacheTolerance, f32Tolerance, int8CacheTolerance } from "./tolerances.ts";
 
 interface AttentionCase {
   readonly label: string;
@@ -25,6 +25,9 @@ interface AttentionCase {
 /** Around the borders of pages of 16 and of 32. */
 const lengths = [1, 2, 15, 16, 17, 31, 32, 33, 100];
 
+/** Around the borders of the segments of 128 that native/cpu attends to at once, and of their runs. */
+const longLengths = [127, 128, 129, 513];
+
 const chunked: Schedule = {
   lengths: [70, 5, 40],
   steps: [
@@ -39,8 +42,12 @@ const chunked: Schedule = {
 const heads = { heads: 4, kvHeads: 2, headDim: 64 };
 
 const cases: readonly AttentionCase[] = [
-  ...lengths.map((length) => ({ label: `${length} positions`, ...heads, schedule: { lengths: [length] } })),
-  ...lengths.map((length) => ({
+  ...[...lengths, ...longLengths].map((length) => ({
+    label: `${length} positions`,
+    ...heads,
+    schedule: { lengths: [length] },
+  })),
+  ...[...lengths, ...longLengths].map((length) => ({
     label: `one token after ${length} positions`,
     ...heads,
     schedule: {
@@ -98,6 +105,12 @@ const cases: readonly AttentionCase[] = [
     ...heads,
     window,
     schedule: chunked,
+  })),
+  ...[100, 128, 300].map((window) => ({
+    label: `a window of ${window} on a long context`,
+    ...heads,
+    window,
+    schedule: { lengths: [600], steps: [598, 1, 1].map((count) => [{ sequence: 0, count }]) },
   })),
   ...[0.5, 50].map((softCap) => ({ label: `scores capped at ${softCap}`, ...heads, softCap, schedule: chunked })),
   { label: "sinks", ...heads, sinks: true, schedule: chunked },
@@ -189,6 +202,7 @@ for (const implementation of (await availableImplementations()).slice(1))
   for (const [cacheType, { nmse }] of [
     ["f32", f32Tolerance],
     ["f16", f16CacheTolerance],
+    ["int8", int8CacheTolerance],
   ] as const)
     // prettier-ignore
     describe(`rope-write and attention on ${implementation.label}, ${cacheType} cache`, () => {

@@ -1,4 +1,4 @@
-import type { ActivationType, Backend, Device } from "../../src/device/backend.ts";
+import type { ActivationType, Backend, CacheType, Device } from "../../src/device/backend.ts";
 import { createReferenceBackend } from "../../src/backends/reference/reference-backend.ts";
 
 /** One way to run programs, in one precision: what a suite is run on. */
@@ -6,7 +6,7 @@ export interface Implementation {
   readonly label: string;
   readonly activations: ActivationType;
   /** `threads`: absent: 2 where there are threads. Keys and values are f32 unless said otherwise. */
-  open(options?: { readonly threads?: number; readonly cacheType?: "f32" | "f16" }): Promise<Device>;
+  open(options?: { readonly threads?: number; readonly cacheType?: CacheType }): Promise<Device>;
 }
 
 export const reference: Implementation = {

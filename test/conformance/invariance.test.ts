@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Device } from "../../src/device/backend.ts";
-import { availableImplementations, type Implementation } from "./backends.ts";
+import type { CacheType, Device } from "../../src/device/backend.ts";
+import { availableImplementations, reference, type Implementation } from "./backends.ts";
 import { evaluate, type Build, type Schedule } from "./evaluate.ts";
 import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
@@ -8,7 +8,7 @@ import { Random } from "./random.ts";
 // In f32, what a row comes to may not depend on what else is in the step, to the last bit: a request's greedy text is its own,
 // whoever else is being served. So nothing here is compared with the oracle, and nothing has a tolerance.
 
-const lengths = [70, 1, 33, 16];
+const lengths = [130, 1, 20, 9];
 const rows = lengths.reduce((sum, length) => sum + length, 0);
 const hiddenSize = 96;
 const headDim = 32;
@@ -89,8 +89,12 @@ const schedules: readonly (readonly [what: string, schedule: Schedule])[] = [
 /** Bits, since NaN and -0 count too. */
 const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer);
 
-async function runOn(implementation: Implementation, threads: number, schedule: Schedule): Promise<Uint32Array> {
-  await using device = await implementation.open({ threads });
+async function runOn(
+  implementation: Implementation,
+  { threads, cacheType }: { readonly threads: number; readonly cacheType?: CacheType },
+  schedule: Schedule,
+): Promise<Uint32Array> {
+  await using device = await implementation.open({ threads, ...(cacheType && { cacheType }) });
   return bitsOf(await evaluate(device, block(), schedule));
 }
 
@@ -116,6 +120,16 @@ for (const implementation of await availableImplementations())
     });
 
     test.each([1, 2, 3])("is the same with %i threads", async (threads) => {
-      expect(await runOn(implementation, threads, randomSchedule(6))).toEqual(expected);
+      expect(await runOn(implementation, { threads }, randomSchedule(6))).toEqual(expected);
     });
+
+    test.skipIf(implementation === reference).each(["f16", "int8"] as const)(
+      "is the same in any company with a cache of %s",
+      async (cacheType) => {
+        const inTurn = await runOn(implementation, { threads: 1, cacheType }, alone);
+        expect(inTurn).not.toEqual(expected);
+        expect(await runOn(implementation, { threads: 3, cacheType }, randomSchedule(7))).toEqual(inTurn);
+        expect(await runOn(implementation, { threads: 2, cacheType }, { lengths })).toEqual(inTurn);
+      },
+    );
   });

@@ -41,5 +41,11 @@ export const linearTolerances: Readonly<Record<PackedWeight["scheme"], Readonly<
   },
 };
 
+/** Of attention over keys and values kept in int8. */
+export const int8CacheTolerance: Tolerance = {
+  nmse: 2e-4,
+  why: "127 steps to the largest of 32 normal numbers, some 2 deviations: errors of 2 / 127 / √12 deviations, squared 2e-5, by scores and by values",
+};
+
 /** Of attention over keys and values kept in f16: 11 bits, squared. */
 export const f16CacheTolerance: Tolerance = { nmse: 1e-6, why: "keys and values rounded to 11 bits" };

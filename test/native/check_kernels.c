@@ -30,7 +30,7 @@ static const struct {
     [BLOCKS_DEQUANTIZE] = {"blocks_dequantize", 0, "exact products, one addition of a minimum, one multiplication by a factor"},
     [DENSE] = {"dense", 2e-6, "f32 sums in the same order but for the last 16 lanes, fused or not"},
     [GLU] = {"glu", 5e-7, "exp within 2 ulp, near 0 nearly always the same"},
-    [CONVERT] = {"widen, narrow", 0, "conversions are exact, or rounded to nearest even"},
+    [CONVERT] = {"widen, narrow, keep_int8", 0, "conversions are exact, or rounded to nearest even"},
     [RMS_NORM] = {"rms_norm", 2e-6, "f32 sum of squares"},
     [ATTENTION] = {"attention", 6e-6, "scores up to 10: an error of f32 there is one of 10 times as much in exp"},
     [LOG_SUM_EXP] = {"log_sum_exp", 5e-7, "exp within 2 ulp, summed in f64"},
@@ -568,25 +568,45 @@ static void check_vectors(int32_t n) {
 
 enum { KV_HEADS = 2, KV_HEAD = 1 };
 
-// Keys and values past the last position are NaN: they may belong to nobody, and must not be seen.
+// A cache of random keys and values in pages that lie anywhere. What is past the last position is NaN: it may belong to nobody, and must not be seen.
 static fb_cache random_cache(int32_t pages, const int32_t *table, int32_t head_dim, int32_t type, int32_t positions) {
-  fb_cache cache = {.type = type, .kv_heads = KV_HEADS, .head_dim = head_dim, .value_stride = (head_dim + 15) / 16 * 16};
-  const size_t width = type_size(type), key_count = (size_t)(pages * KV_HEADS * head_dim * FB_PAGE), value_count = (size_t)(pages * KV_HEADS * FB_PAGE * cache.value_stride);
-  cache.keys = random_stored(key_count, type, 1);
-  cache.values = random_stored(value_count, type, 1);
-  for (int32_t p = positions; p < pages * FB_PAGE; p++) {
-    const size_t slot = (size_t)(table[p / FB_PAGE] * KV_HEADS + KV_HEAD), at = (size_t)(p % FB_PAGE);
-    for (int32_t d = 0; d < head_dim; d++) put_float(cache.keys + (slot * (size_t)(head_dim * FB_PAGE) + (size_t)d * FB_PAGE + at) * width, type, NAN);
-    for (int32_t d = 0; d < cache.value_stride; d++) put_float(cache.values + (slot * FB_PAGE + at) * (size_t)cache.value_stride * width + (size_t)d * width, type, NAN);
+  fb_cache cache = fb_cache_of(type, KV_HEADS, head_dim);
+  const size_t stride = fb_cache_piece(&cache) + 64;
+  fb_cache_place(&cache, memory((size_t)pages * stride), stride);
+  for (int32_t p = 0; p < pages * FB_PAGE; p++) {
+    const int32_t page = table[p / FB_PAGE], at = p % FB_PAGE;
+    const size_t width = fb_kept_bytes(type);
+    uint8_t *key = fb_cache_keys(&cache, page, KV_HEAD) + (size_t)at * width, *value = fb_cache_values(&cache, page, KV_HEAD) + (size_t)(at * cache.value_stride) * width;
+    if (type == FB_INT8) {
+      for (int32_t d = 0; d < head_dim; d++) key[d * FB_PAGE] = (uint8_t)random_word();
+      for (int32_t d = 0; d < cache.value_stride; d++) value[d] = (uint8_t)random_word();
+      for (int32_t g = 0; g < cache.groups; g++) {
+        fb_cache_key_scales(&cache, page, KV_HEAD)[g * FB_PAGE + at] = p < positions ? 0.01f : NAN;
+        fb_cache_value_scales(&cache, page, KV_HEAD)[at * cache.groups + g] = p < positions ? 0.01f : NAN;
+      }
+      continue;
+    }
+    for (int32_t d = 0; d < head_dim; d++) put_float(key + (size_t)(d * FB_PAGE) * width, type, p < positions ? random_value() : NAN);
+    for (int32_t d = 0; d < cache.value_stride; d++) put_float(value + (size_t)d * width, type, p < positions ? random_value() : NAN);
   }
   return cache;
 }
 
-static void attend(const fb_kernels *kernels, const fb_attention *work) {
-  const size_t room = fb_attention_scratch(work->group, work->cache->head_dim) * sizeof(float);
-  float *scratch = memset(memory(room), 0xff, room);  // NaN: nothing may be read before it is written
-  kernels->attention(work, scratch);
-  free(scratch);
+// All segments of the work, one after another; out as [tokens][width].
+static void attend(const fb_kernels *kernels, const fb_attention *work, int32_t width, float *out) {
+  const int32_t group = work->group, rows = work->tokens * group, head_dim = work->cache->head_dim, wide = work->cache->value_stride;
+  const size_t room = fb_attend_scratch(rows, head_dim) * sizeof(float), each = fb_attended_size(rows, wide);
+  float *scratch = memset(memory(room), 0xff, room), *memories = zeroed_floats(2 * each);  // NaN: nothing may be read before it is written
+  const fb_attended all = fb_attended_at(memories, rows, wide), part = fb_attended_at(memories + each, rows, wide);
+  const int32_t first = work->window && work->position >= work->window ? (work->position - work->window + 1) / FB_SEGMENT : 0;
+  for (int32_t segment = first; segment <= (work->position + work->tokens - 1) / FB_SEGMENT; segment++) {
+    memset(memories + each, 0xff, each * sizeof(float));
+    kernels->attend(work, segment, scratch, &part);
+    kernels->merge_attended(&part, rows, wide, &all);
+  }
+  for (int32_t i = 0; i < rows; i++)
+    for (int32_t d = 0; d < head_dim; d++) out[(size_t)(i / group) * (size_t)width + (size_t)(i % group * head_dim + d)] = all.out[(size_t)i * (size_t)wide + (size_t)d] / all.sum[i];
+  free(scratch), free(memories);
 }
 
 static void check_attention(int32_t head_dim, int32_t group, int32_t position, int32_t tokens, int32_t window, int32_t type) {
@@ -598,17 +618,39 @@ static void check_attention(int32_t head_dim, int32_t group, int32_t position, i
   const size_t length = (size_t)((tokens - 1) * width + group * head_dim);
   float *q = random_floats(length), *found = zeroed_floats(length), *expected = zeroed_floats(length), *single = zeroed_floats(length);
   fb_attention work = {.cache = &cache, .pages = (const int32_t *)table, .kv_head = KV_HEAD, .group = group, .position = position, .tokens = tokens, .window = window,
-                       .scale = 1 / sqrtf((float)head_dim), .q = q, .q_stride = width, .out = found, .out_stride = width};
-  attend(tested, &work);
-  work.out = expected;
-  attend(portable, &work);
+                       .scale = 1 / sqrtf((float)head_dim), .q = q, .q_stride = width};
+  attend(tested, &work, width, found);
+  attend(portable, &work, width, expected);
   expect_close(ATTENTION, label, found, expected, length);
   for (int32_t t = 0; t < tokens; t++) {
-    work.position = position + t, work.tokens = 1, work.q = q + (size_t)t * (size_t)width, work.out = single + (size_t)t * (size_t)width;
-    attend(tested, &work);
+    work.position = position + t, work.tokens = 1, work.q = q + (size_t)t * (size_t)width;
+    attend(tested, &work, width, single + (size_t)t * (size_t)width);
   }
   expect_same(ROWS, label, found, single, length * sizeof *found);
-  free(table), free(cache.keys), free(cache.values), free(q), free(found), free(expected), free(single);
+  free(table), free(cache.keys), free(q), free(found), free(expected), free(single);
+}
+
+static void check_keep_int8(int32_t n) {
+  char label[40];
+  snprintf(label, sizeof label, "%d values", n);
+  float *x = random_floats((size_t)n), found_scales[8] = {0}, expected_scales[8] = {0};
+  int8_t found[256] = {0}, expected[256] = {0};
+  for (int32_t damage = 0; damage < 3; damage++) {
+    if (damage) x[n / 2] = damage == 1 ? NAN : -INFINITY;
+    tested->keep_int8(x, found, 1, found_scales, 1, n);
+    portable->keep_int8(x, expected, 1, expected_scales, 1, n);
+    expect_same(CONVERT, label, found, expected, sizeof found);
+    for (int32_t g = 0; g < (n + FB_KEPT_GROUP - 1) / FB_KEPT_GROUP; g++) {
+      const int is_damaged = damage && g == n / 2 / FB_KEPT_GROUP, is_nan = isnan(found_scales[g]) != 0;
+      expect_same(CONVERT, label, &is_nan, &is_damaged, sizeof is_nan);
+      if (!is_damaged) expect_same(CONVERT, label, &found_scales[g], &expected_scales[g], sizeof *found_scales);
+      for (int32_t i = g * FB_KEPT_GROUP; i < n && i < (g + 1) * FB_KEPT_GROUP && !is_damaged; i++) {
+        const int is_near = fabsf((float)found[i] * found_scales[g] - x[i]) <= 0.501f * found_scales[g], yes = 1;
+        expect_same(CONVERT, label, &is_near, &yes, sizeof yes);
+      }
+    }
+  }
+  free(x);
 }
 
 // ---- All of it ----
@@ -642,15 +684,17 @@ static void check_all(void) {
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) check_vectors(lengths[i]);
 
   static const int32_t shapes[][2] = {{64, 3}, {64, 7}, {128, 1}, {128, 4}, {80, 1}, {24, 2}, {96, 8}, {16, 50}, {40, 13}};  // head dim, group
-  static const int32_t spots[][2] = {{0, 1}, {0, 16}, {31, 1}, {30, 4}, {32, 1}, {77, 3}};                                  // position, tokens
-  static const int32_t windows[] = {0, 1, 5, 40};
+  static const int32_t spots[][2] = {{0, 1}, {0, 16}, {31, 1}, {30, 4}, {32, 1}, {77, 3}, {126, 5}, {300, 2}};              // position, tokens
+  static const int32_t windows[] = {0, 1, 5, 40, 200};
   int32_t turn = 0;
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (size_t j = 0; j < sizeof spots / sizeof *spots; j++) {
-      const int32_t group = shapes[i][1], most = fb_attention_tokens(group), tokens = spots[j][1] < most ? spots[j][1] : most;
-      for (int32_t type = FB_F32; type <= FB_F16; type++) check_attention(shapes[i][0], group, spots[j][0], tokens, windows[turn++ % 4], type);
+      const int32_t group = shapes[i][1], most = group >= 48 ? 1 : 48 / group, tokens = spots[j][1] < most ? spots[j][1] : most;
+      static const int32_t types[] = {FB_F32, FB_F16, FB_INT8};
+      for (size_t k = 0; k < 3; k++) check_attention(shapes[i][0], group, spots[j][0], tokens, windows[turn++ % 5], types[k]);
       check_attention(shapes[i][0], group, spots[j][0], tokens, 0, FB_F16);
     }
+  for (int32_t n = 2; n <= 256; n += n < 40 ? 6 : 36) check_keep_int8(n);
 }
 
 int main(int count, char **arguments) {

@@ -41,6 +41,10 @@ import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 const tileOutputs = 16;
 const pagePositions = 32;
 
+/** FB_KEPT_GROUP of native/cpu/kernels.h, and the bytes of an element of a cache. */
+const keptGroup = 32;
+const keptBytes: Readonly<Record<CacheType, number>> = { f32: 4, f16: 2, int8: 1 };
+
 /** FB_CODES_* of native/cpu/fewbit_cpu.h. */
 const codeOrderCodes: Readonly<Record<CodeOrder, number>> = {
   "lsb-k": 0,
@@ -139,8 +143,10 @@ export class CpuDevice implements Device {
   }
 
   pageBytes({ kvHeads, headDim }: CacheSpec): number {
-    const valueStride = Math.ceil(headDim / 16) * 16;
-    return kvHeads * pagePositions * (headDim + valueStride) * (this.cacheType === "f32" ? 4 : 2);
+    const elements = headDim + Math.ceil(headDim / 16) * 16;
+    const scales = this.cacheType === "int8" ? 2 * Math.ceil(headDim / keptGroup) : 0;
+    const bytes = kvHeads * pagePositions * (elements * keptBytes[this.cacheType] + scales * 4);
+    return Math.ceil(bytes / 64) * 64;
   }
 
   async load(binding: ProgramBinding): Promise<Executable> {

@@ -6,6 +6,13 @@ import type { FloatType } from "../../weights/packed-weight.ts";
 /** FB_F32, FB_F16, FB_BF16 of native/cpu/fewbit_cpu.h. */
 export const floatTypeCodes: Readonly<Record<FloatType, number>> = { f32: 0, f16: 1, bf16: 2 };
 
+/** FB_F32, FB_F16 and FB_INT8 of native/cpu/fewbit_cpu.h. */
+const cacheTypeCodes: Readonly<Record<CacheType, number>> = {
+  f32: floatTypeCodes.f32,
+  f16: floatTypeCodes.f16,
+  int8: 3,
+};
+
 /** FB_OP_* of native/cpu/fewbit_cpu.h. */
 const opCodes: Readonly<Record<Op["op"], number>> = {
   embed: 0,
@@ -82,7 +89,7 @@ export function encodeProgram(
     limits.maxTokens,
     limits.maxSequences,
     limits.maxOutputs,
-    floatTypeCodes[cacheType],
+    cacheTypeCodes[cacheType],
     floats.length,
     ids.length,
     hidden?.buffer ?? -1,

@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { maxThreads, type ActivationType, type BackendName, type CacheType } from "../../device/backend.ts";
+import { cacheTypes, maxThreads, type ActivationType, type BackendName, type CacheType } from "../../device/backend.ts";
 import type { ReadOverrides } from "../../checkpoint/checkpoint.ts";
 import { dtypeChoices, type DtypeChoice } from "../../device/choose-dtype.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
@@ -32,7 +32,7 @@ export function addCommonFlags(command: Command): Command {
       "--dtype <type>",
       "what activations are between ops: auto is what the checkpoint's embedding is; the cpu computes in f32 whatever it is; f32 keeps the KV cache in f32 too",
     ).choices(dtypeChoices),
-    new Option("--kv-cache-dtype <type>", "how keys and values are kept").choices(["auto", "f32", "f16"]),
+    new Option("--kv-cache-dtype <type>", "how keys and values are kept").choices(["auto", ...cacheTypes]),
   ].map((option) => option.default("auto"));
   flags.push(
     new Option("-t, --threads <count>", "CPU threads (default: all physical cores)").argParser(
