@@ -111,6 +111,9 @@ _Static_assert(sizeof(fb_affine_part) == 4 * sizeof(void *) + 4 * sizeof(int32_t
 FB_EXPORT fb_weight *fb_weight_affine(const fb_affine_shape *shape);
 // Transcodes a part into the weight's tiles, on all threads.
 FB_EXPORT void fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part);
+// Rounds dense values [out][in] of `type` into columns `column` on of an affine weight of 8 bits with f32 scales and without zeros or a row order, whose
+// span is its group, on all threads. column is a multiple of FB_TILE. 0: memory cannot be had, and the weight is not whole.
+FB_EXPORT int32_t fb_weight_put_rounded(fb_device *device, fb_weight *weight, int32_t column, int32_t out, int32_t type, const uint8_t *values);
 // What a weight of blocks is. `in` is a multiple of the type's values; `span` is 32, 16 where 16 inputs share a scale, or 0 for f32.
 typedef struct {
   const int8_t *grid;  // of a type that has one, [rows][8 or 4]; copied

@@ -23,17 +23,29 @@ import { visibleControls } from "./visible-controls.ts";
 const examples = `
 Examples:
   fewbit doctor
-  fewbit doctor --json --threads 1`;
+  fewbit doctor --bench
+  fewbit doctor --bench --json --threads 1`;
 
 export function defineDoctor(command: Command): void {
-  command.description("show what this machine has, which backends can run, and how fast it is at most");
+  command
+    .description("show what this machine has, which backends can run, and how fast it is at most")
+    .option(
+      "--bench",
+      "measure memory, arithmetic, barriers and calls, with all threads and with one; takes some seconds",
+    );
   addCommonFlags(command).addHelpText("after", examples).action(doctor);
 }
 
-/** A backend as it was found, with the limits of its device where it can measure them. */
+interface DoctorFlags extends CommonFlags {
+  readonly bench?: boolean;
+}
+
+/** A backend as it was found, with the limits of its device where they are asked for and it can measure them. */
 interface BackendFindings extends BackendReport {
   readonly threads?: number;
   readonly rates?: DeviceRates;
+  /** Of one thread, where there are more. */
+  readonly ratesOfOneThread?: DeviceRates;
 }
 
 interface Findings {
@@ -56,14 +68,15 @@ interface Findings {
   readonly backends: readonly BackendFindings[];
 }
 
-async function doctor(flags: CommonFlags): Promise<void> {
+async function doctor(flags: DoctorFlags): Promise<void> {
   const { backend: wanted = "auto", threads } = engineOptions(flags);
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const backends: BackendFindings[] = [];
   for (const backend of createNodeHost().backends) {
     interruption.check();
-    if (wanted === "auto" || backend.name === wanted) backends.push(await examine(backend, threads));
+    if (wanted === "auto" || backend.name === wanted)
+      backends.push(await examine(backend, threads, flags.bench === true));
   }
   interruption.check();
   const findings: Findings = {
@@ -92,12 +105,17 @@ async function doctor(flags: CommonFlags): Promise<void> {
   else terminal.print(describe(findings, terminal));
 }
 
-async function examine(backend: Backend, threads: number | undefined): Promise<BackendFindings> {
+async function examine(backend: Backend, threads: number | undefined, measures: boolean): Promise<BackendFindings> {
   const report = await backend.probe();
   if (!report.available) return report;
   await using device = await backend.open(threads === undefined ? {} : { threads });
-  const rates = await device.measure?.();
-  return { ...report, threads: device.threads, ...(rates !== undefined && { rates }) };
+  const found = { ...report, threads: device.threads };
+  const rates = measures ? await device.measure?.() : undefined;
+  if (rates === undefined) return found;
+  if (device.threads === 1) return { ...found, rates };
+  await using single = await backend.open({ threads: 1 });
+  const ratesOfOneThread = await single.measure?.();
+  return { ...found, rates, ...(ratesOfOneThread !== undefined && { ratesOfOneThread }) };
 }
 
 function describe(findings: Findings, { colors }: Terminal): string {
@@ -124,9 +142,9 @@ function describe(findings: Findings, { colors }: Terminal): string {
       `${name}=${visibleControls(value)}`,
     ]),
   ];
-  const found = backends.flatMap(({ name, available, detail, rates }) => [
+  const found = backends.flatMap(({ name, available, detail, rates, ratesOfOneThread }) => [
     [name, `${available ? colors.green("can run") : colors.red("cannot run")}: ${detail}`],
-    ...(rates === undefined ? [] : describeRates(rates).map((line) => ["", line])),
+    ...(rates === undefined ? [] : describeRates(rates, ratesOfOneThread).map((line) => ["", line])),
   ]);
   return formatTable([...machine, ["", ""], ...found], ["left", "left"]);
 }
@@ -136,10 +154,13 @@ function describeTerminal({ input, output, columns, type, hasColors }: TerminalF
   return `${type ?? "unknown"}, ${columns ?? 0} columns, ${hasColors ? "colours" : "no colours"}${input ? "" : ", input comes from elsewhere"}`;
 }
 
-function describeRates({ readRate, dotRate, barrierSeconds, callSeconds }: DeviceRates): readonly string[] {
+function describeRates(rates: DeviceRates, ofOneThread: DeviceRates | undefined): readonly string[] {
+  const { readRate, dotRate, barrierSeconds, callSeconds } = rates;
+  const alone = (rate: (rates: DeviceRates) => number, digits: number): string =>
+    ofOneThread === undefined ? "" : `, one thread at ${(rate(ofOneThread) / 1e9).toFixed(digits)}`;
   return [
-    `reads memory at ${(readRate / 1e9).toFixed(1)} GB/s`,
-    `multiplies 8-bit numbers at ${(dotRate / 1e9).toFixed(0)} GOPS`,
+    `reads memory at ${(readRate / 1e9).toFixed(1)} GB/s${alone((one) => one.readRate, 1)}`,
+    `multiplies 8-bit numbers at ${(dotRate / 1e9).toFixed(0)} GOPS${alone((one) => one.dotRate, 0)}`,
     `threads wait for each other in ${(1e6 * barrierSeconds).toFixed(2)} µs`,
     `a call from JavaScript takes ${(1e6 * callSeconds).toFixed(1)} µs`,
   ];

@@ -2,7 +2,7 @@ import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import { compileModel } from "../compile/compile-model.ts";
 import { formatProgram } from "../compile/format-program.ts";
 import { planLoads } from "../compile/plan-loads.ts";
-import type { Backend, BackendName, Device, DeviceOptions } from "../device/backend.ts";
+import type { Backend, BackendName, Device, DeviceOptions, WeightUse } from "../device/backend.ts";
 import type { Refusal } from "../device/kernel-choice.ts";
 import { requireFloatType } from "../formats/float-type.ts";
 import { modelOf } from "../llm/load-engine.ts";
@@ -69,8 +69,8 @@ export async function describeProgram(
 ): Promise<string> {
   const model = modelOf(checkpoint);
   await using device = await backend.open({ ...options, storedDtype: storedDtype(checkpoint, model) });
-  const prepare: Device["prepare"] = async (parts) => ({
-    kernel: device.chooseLinear(parts.map(summarize)).kernel,
+  const prepare: Device["prepare"] = async (parts, use) => ({
+    kernel: device.chooseLinear(parts.map(summarize), use).kernel,
     byteLength: 0,
     keepsBytes: false,
     [Symbol.dispose]: () => undefined,
@@ -82,7 +82,7 @@ export async function describeProgram(
 
 interface ModelNeeds {
   readonly model: Model;
-  readonly linears: readonly WeightSummary[];
+  readonly linears: readonly { readonly summary: WeightSummary; readonly use: WeightUse }[];
 }
 
 /** Throws what stands in the way: no config, an unknown architecture, a weight that is missing. */
@@ -90,11 +90,11 @@ async function modelNeeds(checkpoint: Checkpoint): Promise<ModelNeeds> {
   if (checkpoint.unreadable !== undefined) throw new UnsupportedError(checkpoint.unreadable);
   const model = modelOf(checkpoint);
   const summaryOf = summarizer(checkpoint);
-  const linears: WeightSummary[] = [];
-  for (const { modules } of planLoads(model, checkpoint).projections)
+  const linears: { readonly summary: WeightSummary; readonly use: WeightUse }[] = [];
+  for (const { modules, isHead } of planLoads(model, checkpoint).projections)
     for (const linear of modules) {
       const found = checkpoint.module(linear.module, linear);
-      if (found !== undefined) linears.push(await summaryOf(found));
+      if (found !== undefined) linears.push({ summary: await summaryOf(found), use: isHead ? "head" : "linear" });
     }
   return { model, linears };
 }
@@ -118,8 +118,8 @@ function summarizer(checkpoint: Checkpoint): (module: CheckpointModule) => Promi
 
 function ask(device: Device, { model, linears }: ModelNeeds): Pick<Runner, "kernels" | "cacheBytesPer1k"> {
   const uses = new Map<string, { linears: number; readonly refusals: Map<string, Refusal> }>();
-  for (const summary of linears) {
-    const { kernel, refusals } = device.chooseLinear([summary]);
+  for (const { summary, use: purpose } of linears) {
+    const { kernel, refusals } = device.chooseLinear([summary], purpose);
     let use = uses.get(kernel);
     if (use === undefined) uses.set(kernel, (use = { linears: 0, refusals: new Map() }));
     use.linears++;

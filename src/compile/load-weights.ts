@@ -1,4 +1,4 @@
-import type { Device, PreparedWeight } from "../device/backend.ts";
+import type { Device, PreparedWeight, WeightUse } from "../device/backend.ts";
 import type { VectorId, VectorSpec, WeightSpec } from "../device/program.ts";
 import type { LinearModule, Projection } from "../models/model.ts";
 import { throwIfAborted } from "../util/abort.ts";
@@ -51,12 +51,12 @@ export async function loadWeights(
   const buffers = new ReadBuffers();
   try {
     const progress = onProgress && new WeightProgress(plan, source, onProgress);
-    const projections = await mapConcurrent(plan.projections, lookAhead, async ({ modules }) => {
+    const projections = await mapConcurrent(plan.projections, lookAhead, async ({ modules, isHead }) => {
       throwIfAborted(signal, "loading the model");
       const memory = buffers.borrow();
       const parts = await readProjection(modules, source, memory);
       progress?.done("read", modules);
-      const linears = await prepareParts(parts, device, owned);
+      const linears = await prepareParts(parts, device, isHead ? "head" : "linear", owned);
       if (!linears.some(({ prepared }) => prepared.keepsBytes)) memory.giveBack();
       progress?.done("prepare", modules);
       return linears;
@@ -104,11 +104,15 @@ async function readProjection(modules: Projection, source: WeightSource, memory:
 async function prepareParts(
   parts: readonly Part[],
   device: WeightDevice,
+  use: WeightUse,
   owned: PreparedWeight[],
 ): Promise<readonly DeviceLinear[]> {
   const linears: DeviceLinear[] = [];
   for (const group of fuseNeighbours(parts, device)) {
-    const prepared = await device.prepare(group.map(({ weight }) => weight));
+    const prepared = await device.prepare(
+      group.map(({ weight }) => weight),
+      use,
+    );
     owned.push(prepared);
     const bias = stackBiases(group);
     const [{ module }] = group;

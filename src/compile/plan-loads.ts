@@ -24,6 +24,8 @@ export interface PlannedProjection {
   readonly keys: readonly string[];
   /** The modules that the checkpoint holds, outputs side by side. */
   readonly modules: Projection;
+  /** True: it makes logits, whatever else it is. */
+  readonly isHead: boolean;
 }
 
 /** A vector of its own: a norm's weight or bias, sinks. */
@@ -36,15 +38,20 @@ export interface PlannedVector {
 
 /** Settles which modules stand for each projection of the model. Throws FormatError where the checkpoint has none for one. */
 export function planLoads(model: Model, source: WeightSource): LoadPlan {
-  const projections: { readonly keys: string[]; readonly modules: Projection }[] = [];
+  const projections: { readonly keys: string[]; readonly modules: Projection; isHead: boolean }[] = [];
   const vectors = new Map<string, PlannedVector>();
   for (const layer of model.layers) {
     for (const projection of projectionsOf(model, layer)) {
       const key = projectionKey(projection);
       const tiedTo = layer.kind === "head" && !source.hasLinear(key) ? layer.tiedTo : undefined;
       const lender = projections.find(({ keys }) => tiedTo !== undefined && keys.includes(tiedTo));
-      if (lender !== undefined) lender.keys.push(key);
-      else projections.push({ keys: [key], modules: projection.flatMap((module) => present(module, source)) });
+      const isHead = layer.kind === "head";
+      if (lender === undefined)
+        projections.push({ keys: [key], modules: projection.flatMap((module) => present(module, source)), isHead });
+      else {
+        lender.keys.push(key);
+        lender.isHead ||= isHead;
+      }
     }
     for (const vector of vectorsOf(model, layer)) vectors.set(vector.tensor, vector);
   }

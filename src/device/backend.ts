@@ -28,6 +28,13 @@ export type ActivationType = "f32" | "int8";
 export const cacheTypes = ["f32", "f16", "int8"] as const;
 export type CacheType = (typeof cacheTypes)[number];
 
+/** int8: a dense head is rounded to 8 bits in groups of inputs when it is prepared, an embedding that it is tied to with it; keep: as the file has it. */
+export const headTypes = ["int8", "keep"] as const;
+export type HeadType = (typeof headTypes)[number];
+
+/** What a weight is for: a head makes logits of hidden states. */
+export type WeightUse = "linear" | "head";
+
 /** What a host of today has; more is a slip of the finger. The same as FB_MAX_THREADS of native/cpu/fewbit_cpu.h. */
 export const maxThreads = 256;
 
@@ -41,6 +48,8 @@ export interface DeviceOptions {
   readonly activations?: ActivationType;
   /** How keys and values are kept; absent: f32 where `dtype` or `activations` is, else f16. */
   readonly cacheType?: CacheType;
+  /** How a head is kept that the file has not packed; absent: int8 with int8 activations. */
+  readonly headType?: HeadType;
   /** What buffers hold between ops, as somebody asked for it; absent: `storedDtype`. See chooseDtype. */
   readonly dtype?: FloatType;
   /** What the checkpoint's embedding holds, which nobody asked for. */
@@ -60,18 +69,19 @@ export interface Device extends AsyncDisposable {
   readonly dtype: FloatType;
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
+  readonly headType: HeadType;
   /** Positions in a page of its caches. */
   readonly pageSize: number;
 
   /** The first kernel of the device's ordered list that takes a linear of these parts, with every refusal before it. */
-  chooseLinear(parts: readonly WeightSummary[]): KernelChoice;
+  chooseLinear(parts: readonly WeightSummary[], use?: WeightUse): KernelChoice;
   /** Why these weights of one input cannot become one linear; undefined: they can. */
   refusesToFuse(parts: readonly PackedWeight[]): string | undefined;
   /**
    * Brings weights into the layout of the kernel that takes them; several are stacked along outFeatures.
-   * Borrows the bytes until it has resolved, and from then on only where the result says so (`keepsBytes`).
+   * Borrows the bytes until it has resolved, and from then on only where the result says so (`keepsBytes`). `use`: a linear unless said otherwise.
    */
-  prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight>;
+  prepare(parts: readonly PackedWeight[], use?: WeightUse): Promise<PreparedWeight>;
   /** Bytes of keys and values for one page of one cache. */
   pageBytes(cache: Program["caches"][number]): number;
   /** Binds a program to its weights (borrowed: they must outlive the executable) and vectors, and allocates all that steps need. */

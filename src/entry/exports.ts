@@ -1,5 +1,5 @@
 /** What both public entries of the package export. */
-export type { ActivationType, BackendName, CacheType } from "../device/backend.ts";
+export type { ActivationType, BackendName, CacheType, HeadType } from "../device/backend.ts";
 export type { DtypeChoice } from "../device/choose-dtype.ts";
 export type { SamplingParameters } from "../device/sampling.ts";
 export type { EngineDevice, EngineHealth, EngineStats, FinishReason, TokenEvent, Usage } from "../engine/engine.ts";

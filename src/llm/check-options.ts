@@ -1,4 +1,4 @@
-import { cacheTypes, maxThreads } from "../device/backend.ts";
+import { cacheTypes, headTypes, maxThreads } from "../device/backend.ts";
 import { dtypeChoices } from "../device/choose-dtype.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import { RequestError } from "../util/errors.ts";
@@ -15,10 +15,11 @@ const largestCount = 2 ** 26;
 
 /** Throws RequestError naming the option that is not what EngineOptions says. Which backends there are, the host knows. */
 export function checkEngineOptions(options: EngineOptions): void {
-  const { dtype, activations, cacheType, prefixReuse } = options;
+  const { dtype, activations, cacheType, headType, prefixReuse } = options;
   requireOneOf("dtype", dtype, dtypeChoices);
   requireOneOf("activations", activations, ["int8", "f32"]);
   requireOneOf("cacheType", cacheType, cacheTypes);
+  requireOneOf("headType", headType, headTypes);
   requireType("prefixReuse", prefixReuse, "boolean");
   const { threads, contextLength, maxSequences, cachePositions, stepTokens } = options;
   const counts = { threads, contextLength, maxSequences, cachePositions, stepTokens };

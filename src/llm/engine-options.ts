@@ -1,4 +1,4 @@
-import type { ActivationType, BackendName, CacheType } from "../device/backend.ts";
+import type { ActivationType, BackendName, CacheType, HeadType } from "../device/backend.ts";
 import type { DtypeChoice } from "../device/choose-dtype.ts";
 
 /** How a model is run. Plain data: what an engine in another process is told too. */
@@ -19,6 +19,11 @@ export interface EngineOptions {
   readonly activations?: ActivationType | undefined;
   /** How keys and values are kept; default f32 where `dtype` or `activations` is "f32", else f16. */
   readonly cacheType?: CacheType | undefined;
+  /**
+   * How a head is kept that the checkpoint has in floats: "int8" rounds it, and an embedding that it is tied to, to 8 bits as it is loaded, which
+   * halves what a token reads of it. Default "int8" with int8 activations, else "keep".
+   */
+  readonly headType?: HeadType | undefined;
   /** Positions of one sequence, prompt and answer together; default 4096, or less where the model was trained for less. */
   readonly contextLength?: number | undefined;
   /** Requests that run at once; further ones wait. Default 4. */

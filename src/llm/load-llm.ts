@@ -117,7 +117,7 @@ async function startEngine(
 
 /** Only what is plain data: a function cannot go to another process. */
 function engineOptions(options: LoadOptions): EngineOptions {
-  const { backend, threads, dtype, activations, cacheType } = options;
+  const { backend, threads, dtype, activations, cacheType, headType } = options;
   const { contextLength, maxSequences, cachePositions, stepTokens, prefixReuse } = options;
   return {
     backend,
@@ -125,6 +125,7 @@ function engineOptions(options: LoadOptions): EngineOptions {
     dtype,
     activations,
     cacheType,
+    headType,
     contextLength,
     maxSequences,
     cachePositions,

@@ -107,6 +107,7 @@ describe.skipIf(!isBuilt)("bench serve", () => {
 test.skipIf(!isBuilt)("doctor: the machine, and which backends can run", async () => {
   const found = await fewbitJson<{ node: string; backends: { name: string; available: boolean; rates?: object }[] }>([
     "doctor",
+    "--bench",
   ]);
   expect(found).toMatchObject({
     node: process.version,
@@ -120,5 +121,6 @@ test.skipIf(!isBuilt)("doctor: the machine, and which backends can run", async (
     hasNative ? ["readRate", "dotRate", "barrierSeconds", "callSeconds"] : [],
   );
   expect(reference).toMatchObject({ name: "reference", available: true });
+  expect(reference.rates).toBeUndefined();
   expect(others.map(({ name, available }) => [name, available])).toEqual([["webgpu", false]]);
 });

@@ -30,12 +30,13 @@ function probe(options: CpuBackendOptions): BackendReport {
 function open(options: CpuBackendOptions, deviceOptions: DeviceOptions): CpuDevice {
   const { threads = defaultThreads(), activations = "int8" } = deviceOptions;
   const wantsExact = activations === "f32" || deviceOptions.dtype === "f32";
-  const { cacheType = wantsExact ? "f32" : "f16" } = deviceOptions;
+  const { cacheType = wantsExact ? "f32" : "f16", headType = activations === "int8" ? "int8" : "keep" } = deviceOptions;
   if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
     throw new RequestError(`cpu: ${threads} threads; from 1 to ${maxThreads} are accepted`);
   const library = loadNativeLibrary();
   const sharesThreads = deviceOptions.threads === undefined;
-  return new CpuDevice(library, { isa: chooseIsa(library, options), threads, sharesThreads, activations, cacheType });
+  const isa = chooseIsa(library, options);
+  return new CpuDevice(library, { isa, threads, sharesThreads, activations, cacheType, headType });
 }
 
 function chooseIsa(library: NativeLibrary, options: CpuBackendOptions): string {

@@ -3,6 +3,8 @@ import type {
   CacheType,
   Device,
   DeviceRates,
+  HeadType,
+  WeightUse,
   Executable,
   PreparedWeight,
   ProgramBinding,
@@ -34,7 +36,7 @@ import { CpuExecutable } from "./cpu-executable.node.ts";
 import { CpuWeight } from "./cpu-weight.node.ts";
 import { codedForm, haveSameTables, rowScales } from "./coded-weight.ts";
 import { encodeProgram, floatTypeCodes } from "./encode-program.ts";
-import { activationSpan, chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
+import { activationSpan, chooseLinearKernel, roundedGroupSize, type LinearKernelName } from "./linear-kernels.ts";
 import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 
 /** FB_TILE and FB_PAGE of native/cpu/fewbit_cpu.h. */
@@ -75,6 +77,7 @@ export interface CpuDeviceSettings {
   readonly sharesThreads: boolean;
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
+  readonly headType: HeadType;
 }
 
 /** Threads and kernels of one instruction set. All arithmetic happens in native/cpu; what reaches it has been checked here. */
@@ -85,23 +88,26 @@ export class CpuDevice implements Device {
   readonly dtype = "f32";
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
+  readonly headType: HeadType;
   readonly pageSize = pagePositions;
   readonly #library: NativeLibrary;
   #pointer: Pointer;
 
   /** Throws OutOfMemoryError where the threads cannot be started. */
-  constructor(library: NativeLibrary, { isa, threads, sharesThreads, activations, cacheType }: CpuDeviceSettings) {
+  constructor(library: NativeLibrary, settings: CpuDeviceSettings) {
+    const { isa, threads, sharesThreads, activations, cacheType, headType } = settings;
     this.#library = library;
     this.threads = threads;
     this.activations = activations;
     this.cacheType = cacheType;
+    this.headType = headType;
     this.description = `${isa}, ${threads} thread${threads === 1 ? "" : "s"}`;
     this.#pointer = library.deviceOpen(threads, isa, sharesThreads ? 1 : 0);
     if (this.#pointer === 0n) throw new OutOfMemoryError(`cpu: ${threads} threads could not be started`);
   }
 
-  chooseLinear(parts: readonly WeightSummary[]): KernelChoice {
-    return chooseLinearKernel(parts, this.activations);
+  chooseLinear(parts: readonly WeightSummary[], use: WeightUse = "linear"): KernelChoice {
+    return chooseLinearKernel({ parts, activations: this.activations, use, headType: this.headType });
   }
 
   refusesToFuse(parts: readonly PackedWeight[]): string | undefined {
@@ -119,16 +125,18 @@ export class CpuDevice implements Device {
     return undefined;
   }
 
-  async prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight> {
+  async prepare(parts: readonly PackedWeight[], use: WeightUse = "linear"): Promise<PreparedWeight> {
     if (parts.length === 0) throw new RequestError("prepare: there are no parts");
     parts.forEach((part, i) => checkWeight(part, `part ${i}`));
     const refusal = this.refusesToFuse(parts);
     if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
-    const kernel = this.chooseLinear(parts.map(summarize)).kernel as LinearKernelName;
+    const kernel = this.chooseLinear(parts.map(summarize), use).kernel as LinearKernelName;
     const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
     switch (parts[0].scheme) {
       case "dense":
-        return this.#prepareDense(ofScheme(parts, "dense"), outFeatures, kernel);
+        return kernel === "linear_rounded_int8"
+          ? this.#prepareRounded(ofScheme(parts, "dense"), outFeatures, kernel)
+          : this.#prepareDense(ofScheme(parts, "dense"), outFeatures, kernel);
       case "affine-zero":
       case "sparse-24":
         return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), outFeatures, kernel);
@@ -203,6 +211,33 @@ export class CpuDevice implements Device {
     return fill(weight, borrowed === undefined ? parts : [], (part, column) =>
       this.#library.weightPutDense(pointer, column, part.outFeatures, part.values),
     );
+  }
+
+  async #prepareRounded(
+    parts: readonly DenseWeight[],
+    outFeatures: number,
+    kernel: LinearKernelName,
+  ): Promise<PreparedWeight> {
+    const [{ inFeatures, type }] = parts;
+    const groupSize = roundedGroupSize(inFeatures);
+    const pointer = this.#library.weightAffine({
+      rowOrder: null,
+      inFeatures,
+      outFeatures,
+      bits: 8,
+      groupSize,
+      scaleType: floatTypeCodes.f32,
+      hasZeros: 0,
+      span: groupSize,
+      divisor: 1,
+    });
+    const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
+    return fill(weight, parts, async ({ values, outFeatures: out }, column) => {
+      if (
+        (await this.#library.weightPutRounded(this.#pointer, pointer, column, out, floatTypeCodes[type], values)) === 0
+      )
+        throw new OutOfMemoryError("cpu: there is no memory to round a head with");
+    });
   }
 
   async #prepareAffine(

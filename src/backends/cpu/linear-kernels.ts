@@ -1,4 +1,4 @@
-import type { ActivationType } from "../../device/backend.ts";
+import type { ActivationType, HeadType, WeightUse } from "../../device/backend.ts";
 import { chooseKernel, type Kernel, type KernelChoice } from "../../device/kernel-choice.ts";
 import { describeSummary, type WeightSummary } from "../../weights/packed-weight.ts";
 
@@ -10,12 +10,16 @@ export type LinearKernelName =
   | "linear_blocks_int8"
   | "linear_blocks_f32"
   | "linear_coded_f32"
+  | "linear_rounded_int8"
   | "linear_dense_f32";
 
 /** A linear whose parts have the same scheme, and how its input may be taken. */
-interface LinearRequest {
+export interface LinearRequest {
   readonly parts: readonly WeightSummary[];
   readonly activations: ActivationType;
+  /** What it is for, and how a dense head is to be taken. */
+  readonly use: WeightUse;
+  readonly headType: HeadType;
 }
 
 /** Inputs that the tiles of native/cpu hold together. */
@@ -67,6 +71,17 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
     },
   },
   {
+    name: "linear_rounded_int8",
+    refuses: ({ parts, use, headType }) => {
+      const [{ scheme, inFeatures }] = parts;
+      if (scheme !== "dense") return `takes dense, got ${scheme}`;
+      if (use !== "head") return "takes heads, whose values it rounds to 8 bits";
+      if (headType !== "int8") return "rounds values to 8 bits, they are to be kept";
+      if (inFeatures % blockInputs !== 0) return `takes a multiple of ${blockInputs} inputs, got ${inFeatures}`;
+      return undefined;
+    },
+  },
+  {
     name: "linear_dense_f32",
     refuses: ({ parts: [{ scheme }] }) => (scheme === "dense" ? undefined : `takes dense, got ${scheme}`),
   },
@@ -86,8 +101,13 @@ function refusesGroups(groupSize: number, inFeatures: number): string | undefine
   return `takes groups of a multiple of ${blockInputs}, or one group, got groups of ${groupSize}`;
 }
 
-export function chooseLinearKernel(parts: readonly WeightSummary[], activations: ActivationType): KernelChoice {
-  return chooseKernel(linearKernels, { parts, activations }, parts.map(describeSummary).join(" + "));
+export function chooseLinearKernel(request: LinearRequest): KernelChoice {
+  return chooseKernel(linearKernels, request, request.parts.map(describeSummary).join(" + "));
+}
+
+/** Inputs that share a scale where dense values are rounded: so many that scales hardly count, so few that one outlier spoils little. */
+export function roundedGroupSize(inFeatures: number): number {
+  return [128, 96, 64].find((size) => inFeatures % size === 0) ?? blockInputs;
 }
 
 /**

@@ -121,6 +121,10 @@ export interface NativeLibrary {
   deviceClose(device: Pointer): void;
   weightAffine(shape: RecordOf<typeof affineShape>): Pointer;
   weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], void>;
+  weightPutRounded: Async<
+    [device: Pointer, weight: Pointer, column: number, outFeatures: number, type: number, values: Memory],
+    number
+  >;
   weightMixed(shape: RecordOf<typeof mixedShape>): Pointer;
   weightPutMixed: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof mixedPart>], void>;
   weightBlocks(shape: RecordOf<typeof blockShape>): Pointer;
@@ -206,6 +210,7 @@ function load(path: string): NativeLibrary {
     deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
     weightAffine: bind("fb_weight_affine", pointer, record(affineShape)) as NativeLibrary["weightAffine"],
     weightPutAffine: bindAsync("fb_weight_put_affine", "void", pointer, pointer, record(affinePart)),
+    weightPutRounded: bindAsync("fb_weight_put_rounded", "int32", pointer, pointer, "int32", "int32", "int32", pointer),
     weightMixed: bind("fb_weight_mixed", pointer, record(mixedShape)) as NativeLibrary["weightMixed"],
     weightPutMixed: bindAsync("fb_weight_put_mixed", "void", pointer, pointer, record(mixedPart)),
     weightBlocks: bind("fb_weight_blocks", pointer, record(blockShape)) as NativeLibrary["weightBlocks"],

@@ -1,5 +1,13 @@
 import { Option, type Command } from "commander";
-import { cacheTypes, maxThreads, type ActivationType, type BackendName, type CacheType } from "../../device/backend.ts";
+import {
+  cacheTypes,
+  headTypes,
+  maxThreads,
+  type ActivationType,
+  type BackendName,
+  type CacheType,
+  type HeadType,
+} from "../../device/backend.ts";
 import type { ReadOverrides } from "../../checkpoint/checkpoint.ts";
 import { dtypeChoices, type DtypeChoice } from "../../device/choose-dtype.ts";
 import type { EngineOptions } from "../../llm/engine-options.ts";
@@ -16,6 +24,7 @@ export interface CommonFlags extends HubFlags, OutputFlags {
   readonly threads?: number;
   readonly cpuActivations?: ActivationType;
   readonly kvCacheDtype: CacheType | "auto";
+  readonly lmHead?: HeadType;
   readonly ctxSize?: number;
   readonly checkpointFormat?: string;
   readonly transposed?: string;
@@ -40,6 +49,10 @@ export function addCommonFlags(command: Command): Command {
     ),
     new Option("--cpu-activations <type>", "int8 is fast (default), f32 is exact").choices(["int8", "f32"]),
     new Option(
+      "--lm-head <type>",
+      "a head that the checkpoint has in floats: int8 rounds it as it is loaded, keep does not (default: int8 with int8 activations)",
+    ).choices(headTypes),
+    new Option(
       "--checkpoint-format <name>",
       "variant of its format that the checkpoint is read as, whatever the files say (such as gptq_v2)",
     ),
@@ -57,7 +70,7 @@ export function addCommonFlags(command: Command): Command {
 
 /** How the flags would have the model run. Throws UnsupportedError for a backend that this build does not have. */
 export function engineOptions(flags: CommonFlags): EngineOptions {
-  const { backend, dtype, threads, cpuActivations, kvCacheDtype, ctxSize } = flags;
+  const { backend, dtype, threads, cpuActivations, kvCacheDtype, lmHead, ctxSize } = flags;
   if (backend === "webgpu")
     throw new UnsupportedError("this build has no webgpu backend; --backend takes auto, cuda, cpu or reference");
   return {
@@ -66,6 +79,7 @@ export function engineOptions(flags: CommonFlags): EngineOptions {
     ...(threads !== undefined && { threads }),
     ...(cpuActivations !== undefined && { activations: cpuActivations }),
     ...(kvCacheDtype !== "auto" && { cacheType: kvCacheDtype }),
+    ...(lmHead !== undefined && { headType: lmHead }),
     ...(ctxSize !== undefined && { contextLength: ctxSize }),
   };
 }
