@@ -1,5 +1,6 @@
 #include "attention.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -101,8 +102,10 @@ static int32_t units_of_sequence(const fb_executable *e, const fb_op *op, int32_
   return (starts[1] - starts[0] + most - 1) / most * cache->kv_heads;
 }
 
+// Rows that have seen nothing: any score is larger than theirs.
 static void clear(fb_attended *to, int32_t rows, int32_t wide) {
   memset(to->out, 0, (size_t)rows * (size_t)wide * sizeof(float));
+  for (int32_t i = 0; i < rows; i++) to->largest[i] = -FLT_MAX;
   memset(to->sum, 0, (size_t)rows * sizeof(float));
 }
 
