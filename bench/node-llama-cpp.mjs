@@ -2,6 +2,7 @@
 // {"pp":{"tokensPerSecond":…},"tg":{"tokensPerSecond":…}}.
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { performance } from "node:perf_hooks";
 import { pathToFileURL } from "node:url";
 
 const [peers, modelPath, ...counts] = process.argv.slice(2);
@@ -22,13 +23,11 @@ for (let turn = 0; turn < 2; turn++) {
   const start = performance.now();
   await sequence.evaluateWithoutGeneratingNewTokens(prompt);
   const promptSeconds = secondsSince(start);
-  let tokens = 0;
-  let firstAt = 0;
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- an iterator has no other way to be counted
-  for await (const token of sequence.evaluate([500], { temperature: 0 })) {
-    if (++tokens === 1) firstAt = performance.now();
-    if (tokens === generateLength) break;
-  }
+  const answer = sequence.evaluate([500], { temperature: 0 });
+  await answer.next();
+  const firstAt = performance.now();
+  let tokens = 1;
+  while (tokens < generateLength && (await answer.next()).done !== true) tokens++;
   const speed = (count, seconds) => ({ tokensPerSecond: count / seconds });
   report = { pp: speed(promptLength, promptSeconds), tg: speed(tokens - 1, secondsSince(firstAt)) };
 }

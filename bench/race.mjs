@@ -29,13 +29,19 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds}: a whole number above 0 is needed`);
+if (!Number.isInteger(rounds) || rounds < 1)
+  throw new Error(`--rounds ${options.rounds}: a whole number above 0 is needed`);
 if (options.json === undefined) throw new Error("--json FILE is needed: where the results go");
 
 const inPeers = (...parts) => join(options.peers, ...parts);
 const model = (name) => inPeers("models", name);
 const run = (program, args, settings = {}) =>
-  execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 2 ** 26, ...settings });
+  execFileSync(program, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    maxBuffer: 2 ** 26,
+    ...settings,
+  });
 const fewbit = (...args) => JSON.parse(run(process.execPath, [join(root, "bin", "fewbit.mjs"), ...args, "--json"]));
 
 const machine = fewbit("doctor", "--bench", ...(options.threads === undefined ? [] : ["--threads", options.threads]));
@@ -44,7 +50,9 @@ const threadFlags = ["--threads", String(threads)];
 
 /** Both sides of an entry give tokens per second: { pp, tg }, each absent where it is not measured. */
 function llamaBench({ llama, prompt, generate, depth = 0 }) {
-  const args = ["-m", llama, "-t", threads, "-p", prompt, "-n", generate, "-d", depth, "-r", 1, "-o", "json"].map(String);
+  const args = ["-m", llama, "-t", threads, "-p", prompt, "-n", generate, "-d", depth, "-r", 1, "-o", "json"].map(
+    String,
+  );
   const rows = JSON.parse(run(inPeers("bin", "llama-bench"), args));
   const speed = (row) => row && { tokensPerSecond: row.avg_ts };
   return { pp: speed(rows.find(({ n_prompt }) => n_prompt > 0)), tg: speed(rows.find(({ n_gen }) => n_gen > 0)) };
@@ -113,7 +121,9 @@ function perplexities() {
 }
 
 function startUp() {
-  const { firstTokenMs, peakBytes, limit } = JSON.parse(run(process.execPath, [join(root, "bench", "start-up.mjs"), "--runs", "5", "--json"]));
+  const { firstTokenMs, peakBytes, limit } = JSON.parse(
+    run(process.execPath, [join(root, "bench", "start-up.mjs"), "--runs", "5", "--json"]),
+  );
   return { firstTokenMs, peakBytes, limitBytes: limit };
 }
 

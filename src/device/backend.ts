@@ -27,6 +27,8 @@ export type ActivationType = "f32" | "int8";
 /** int8: groups of 32 elements of a key or a value share a scale. */
 export const cacheTypes = ["f32", "f16", "int8"] as const;
 export type CacheType = (typeof cacheTypes)[number];
+/** Of backends that have no other. */
+export type FloatCacheType = Exclude<CacheType, "int8">;
 
 /** int8: a dense head is rounded to 8 bits in groups of inputs when it is prepared, an embedding that it is tied to with it; keep: as the file has it. */
 export const headTypes = ["int8", "keep"] as const;
@@ -69,7 +71,6 @@ export interface Device extends AsyncDisposable {
   readonly dtype: FloatType;
   readonly activations: ActivationType;
   readonly cacheType: CacheType;
-  readonly headType: HeadType;
   /** Positions in a page of its caches. */
   readonly pageSize: number;
 

@@ -47,7 +47,9 @@ for (const implementation of await availableImplementations()) {
 
     const alone = await executable.step(step([0, 2, 4]));
     const after = await executable.step(step([1], { wantsHidden: false, wantsLogits: true }));
-    const both = await executable.step(step([2, 4], { wantsLogits: true, sampling: samplingStep([{}, {}], vocabSize) }));
+    const both = await executable.step(
+      step([2, 4], { wantsLogits: true, sampling: samplingStep([{}, {}], vocabSize) }),
+    );
     const none = await executable.step(step([]));
 
     test("are those of the outputs, and nothing else is reported", () => {

@@ -27,6 +27,7 @@ export class ProgramBuilder {
   readonly #buffers: BufferSpec[] = [];
   readonly #packed: (readonly PackedWeight[])[] = [];
   readonly #tables = new Map<WeightId, { readonly values: Float32Array; readonly width: number }>();
+  readonly #heads = new Set<WeightId>();
   readonly #vectors: Float32Array[] = [];
   readonly #ropes: RopeSpec[] = [];
   readonly #pageKinds: PageKind[] = [];
@@ -56,6 +57,13 @@ export class ProgramBuilder {
 
   weight(...parts: readonly PackedWeight[]): WeightId {
     return this.#packed.push(parts) - 1;
+  }
+
+  /** A weight that makes logits, whatever else it is. */
+  head(weight: PackedWeight): WeightId {
+    const id = this.weight(weight);
+    this.#heads.add(id);
+    return id;
   }
 
   vector(values: Float32Array): VectorId {
@@ -121,7 +129,10 @@ export class ProgramBuilder {
   /** Prepares copies of the weights, since a device takes what it prepares, and loads the program. */
   async load(device: Device, limits: Omit<StepLimits, "pageSize">): Promise<LoadedProgram> {
     const weights: PreparedWeight[] = [];
-    for (const parts of this.#weights()) weights.push(await device.prepare(parts.map((part) => structuredClone(part))));
+    for (const [id, parts] of this.#weights().entries()) {
+      const copies = parts.map((part) => structuredClone(part));
+      weights.push(await device.prepare(copies, this.#heads.has(id) ? "head" : "linear"));
+    }
     const binding = {
       program: this.program(),
       weights,

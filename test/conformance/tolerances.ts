@@ -41,6 +41,15 @@ export const linearTolerances: Readonly<Record<PackedWeight["scheme"], Readonly<
   },
 };
 
+/** Of a dense head that is rounded to 8 bits with its input: the error of int8 activations twice. */
+export const roundedHeadTolerance: Tolerance = {
+  nmse: 2e-4,
+  why: "127 steps to the largest of 32 to 128 numbers on both sides",
+};
+
+/** Of an embedding that a rounded head is tied to. */
+export const roundedTableTolerance: Tolerance = { nmse: 1e-4, why: "127 steps to the largest of 32 to 128 numbers" };
+
 /** Of attention over keys and values kept in int8. */
 export const int8CacheTolerance: Tolerance = {
   nmse: 2e-4,

@@ -24,9 +24,15 @@ function probe(): BackendReport {
   }
 }
 
-function open({ activations, cacheType, ...options }: DeviceOptions): CudaDevice {
+function open({ activations, cacheType, headType, ...options }: DeviceOptions): CudaDevice {
   if (activations === "int8")
     throw new UnsupportedError("the cuda backend has no quantized activations: activations int8 needs another backend");
+  if (cacheType === "int8")
+    throw new UnsupportedError(
+      "the cuda backend keeps keys and values in floats: cacheType int8 needs another backend",
+    );
+  if (headType === "int8")
+    throw new UnsupportedError("the cuda backend keeps heads as they are: headType int8 needs another backend");
   // Exact activations, where somebody asks for them, are f32.
   const dtype = chooseDtype("cuda", ["f16", "bf16", "f32"], {
     ...options,

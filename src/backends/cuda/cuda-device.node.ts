@@ -1,6 +1,6 @@
 import type {
   ActivationType,
-  CacheType,
+  FloatCacheType,
   Device,
   Executable,
   PreparedWeight,
@@ -36,7 +36,7 @@ const mostRows = 65_535;
 
 export interface CudaDeviceSettings {
   readonly dtype: FloatType;
-  readonly cacheType: CacheType;
+  readonly cacheType: FloatCacheType;
 }
 
 /** One GPU. All arithmetic happens in native/cuda; what reaches it has been checked here. */
@@ -46,7 +46,7 @@ export class CudaDevice implements Device {
   readonly threads = 1;
   readonly dtype: FloatType;
   readonly activations: ActivationType = "f32";
-  readonly cacheType: CacheType;
+  readonly cacheType: FloatCacheType;
   readonly pageSize = pagePositions;
   readonly #context: CudaContext;
   #isClosed = false;

@@ -1,4 +1,4 @@
-import type { CacheType } from "../../device/backend.ts";
+import type { FloatCacheType } from "../../device/backend.ts";
 import type { Activation, BufferRows, Glu, Op, Program, View } from "../../device/program.ts";
 import { floatTypeCodes } from "./weight-image.ts";
 import { plainKernels } from "./linear-kernels.ts";
@@ -20,7 +20,7 @@ export interface OpLaunch {
 /** Where all that a program refers to lies in the device's memory. */
 export interface ProgramPlaces {
   readonly program: Program;
-  readonly cacheType: CacheType;
+  readonly cacheType: FloatCacheType;
   readonly step: DevicePointer;
   readonly lastSamples: DevicePointer;
   /** For sampling: [sampleBlocks][vocabSize] f32. */

@@ -27,7 +27,6 @@ export class ReferenceDevice implements Device {
   readonly dtype: FloatType;
   readonly activations = "f32";
   readonly cacheType = "f32";
-  readonly headType = "keep";
   readonly pageSize = pageSize;
 
   constructor(dtype: FloatType) {
