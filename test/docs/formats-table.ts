@@ -97,8 +97,8 @@ function sample({ scheme, type, bits, groupSize }: Kind): WeightSummary {
 
 function kernelsOf(summary: WeightSummary): readonly string[] {
   const choices = [
-    () => chooseOfCpu([summary], "int8"),
-    () => chooseOfCpu([summary], "f32"),
+    () => chooseOfCpu({ parts: [summary], activations: "int8", use: "linear", headType: "keep" }),
+    () => chooseOfCpu({ parts: [summary], activations: "f32", use: "linear", headType: "keep" }),
     () => chooseOfCuda([summary], "f16"),
   ];
   return choices.map((choose) => {
