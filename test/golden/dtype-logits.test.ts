@@ -51,7 +51,7 @@ describe.each(["llama3", "gpt-neox", "qwen3", "qwen2-moe", "gpt-oss-mxfp4"])("%s
       (["f32", "bf16", "f16"] as const).map(async (dtype) => {
         await using device = await createCpuBackend().open({ dtype, activations: "f32", threads: 1 });
         expect(device.dtype).toBe("f32");
-        return logits(device, model);
+        return await logits(device, model); // before the device is closed
       }),
     );
     expect(found[1]).toEqual(found[0]);
@@ -66,7 +66,7 @@ describe.each(["llama3", "gpt-neox", "qwen3", "qwen2-moe", "gpt-oss-mxfp4"])("%s
     const open = async (options: DeviceOptions): Promise<Float32Array> => {
       await using device = await createReferenceBackend().open(options);
       expect(device.dtype).toBe(stored);
-      return logits(device, model);
+      return await logits(device, model);
     };
     expect(await open({ storedDtype: stored })).toEqual(await open({ dtype: stored }));
   });
