@@ -122,10 +122,17 @@ export class LLM implements AsyncDisposable {
     const generation = this.#start(options, async () => {
       checkChat(messages, options);
       const { system, ...rest } = options;
-      const turn = planTurn(conversationOf(messages, system), rest, (withTools) => this.#renderer.source(withTools));
+      const turn = planTurn(conversationOf(messages, system), rest, {
+        templateOf: (withTools) => this.#renderer.source(withTools),
+        isSpecial: (text) => specialTokensOf([text], this.tokenizer).size > 0,
+      });
       const prompt = await this.applyTemplate(turn.messages, turn.options);
       parserOptions = turn.parserOptions(prompt);
-      return { promptIds: this.#encode(prompt, false), options: turn.options };
+      const grammar = turn.grammar(prompt);
+      return {
+        promptIds: this.#encode(prompt, false),
+        options: grammar === undefined ? turn.options : { ...turn.options, grammar },
+      };
     });
     return new ChatAnswer(generation, () => parserOptions);
   }

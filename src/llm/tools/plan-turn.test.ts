@@ -7,7 +7,7 @@ const tool = (name: string): Tool => ({ type: "function", function: { name, para
 const tools = [tool("add"), tool("now")];
 const hi = [{ role: "user", content: "Hi" }];
 const plan = (options: RespondOptions, template = "{{ messages }}", messages: Parameters<typeof planTurn>[0] = hi) =>
-  planTurn(messages, options, () => template);
+  planTurn(messages, options, { templateOf: () => template, isSpecial: (text) => text.startsWith("[") });
 
 describe("a template that knows of no tools", () => {
   test("has them told in the system message, which is added to", () => {
@@ -57,6 +57,32 @@ test("reasoning is looked for where the template has it, and begins in the promp
     "open",
     "possible",
   ]);
+});
+
+test("a call that must be is held to the format, marks to special tokens", () => {
+  expect(plan({ tools }, "{{ tools }}[TOOL_CALLS]").grammar("")).toBeUndefined();
+  const { grammar } = plan({ tools, toolChoice: { name: "now" }, parallelToolCalls: false }, "{{ tools }}[TOOL_CALLS]");
+  expect(grammar("")).toEqual({
+    kind: "sequence",
+    parts: [
+      { kind: "special-token", name: "[TOOL_CALLS]" },
+      { kind: "literal", text: "[" },
+      {
+        kind: "choice",
+        options: [
+          {
+            kind: "sequence",
+            parts: [
+              { kind: "literal", text: '{"name": "now", "arguments": ' },
+              { kind: "json-schema", schema: '{"type":"object"}' },
+              { kind: "literal", text: "}" },
+            ],
+          },
+        ],
+      },
+      { kind: "literal", text: "]" },
+    ],
+  });
 });
 
 test.each([

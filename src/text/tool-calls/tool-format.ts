@@ -9,6 +9,8 @@ export interface ToolFormat {
   readonly isList: boolean;
   /** A call may also be the whole of an answer, with nothing before it. */
   readonly mayBeBare: boolean;
+  /** Between a name and its arguments, where a call is these alone and no object. */
+  readonly argumentsMark?: string;
   /** The key of the arguments, beside "name". */
   readonly argumentsKey: "arguments" | "parameters";
 }
@@ -23,20 +25,22 @@ export const hermesFormat: ToolFormat = {
   argumentsKey: "arguments",
 };
 
+const listed = { isList: true, mayBeBare: false, argumentsKey: "arguments" } as const;
+const llama: ToolFormat = {
+  ...{ name: "llama", begin: "<|python_tag|>", isList: false, mayBeBare: true, argumentsKey: "parameters" },
+};
+
 /** Most telling first: the mark in a template that says which format its model was trained for. */
 const formats: readonly (readonly [mark: string, ToolFormat])[] = [
-  // Later ones write name[ARGS]{…} in place of the list: the parser takes both.
-  [
-    "[TOOL_CALLS]",
-    { name: "mistral", begin: "[TOOL_CALLS]", isList: true, mayBeBare: false, argumentsKey: "arguments" },
-  ],
+  ["[ARGS]", { name: "mistral", begin: "[TOOL_CALLS]", argumentsMark: "[ARGS]", ...listed }],
+  ["[TOOL_CALLS]", { name: "mistral", begin: "[TOOL_CALLS]", ...listed }],
   // Phi-4-mini, Granite 3.
-  ["<|tool_call|>", { name: "phi", begin: "<|tool_call|>", end: "<|/tool_call|>", isList: true, mayBeBare: false, argumentsKey: "arguments" }], // prettier-ignore
-  ["functools[", { name: "functools", begin: "functools", isList: true, mayBeBare: false, argumentsKey: "arguments" }],
+  ["<|tool_call|>", { name: "phi", begin: "<|tool_call|>", end: "<|/tool_call|>", ...listed }],
+  ["functools[", { name: "functools", begin: "functools", ...listed }],
   ["<tool_call>", hermesFormat],
-  ["<|python_tag|>", { name: "llama", begin: "<|python_tag|>", isList: false, mayBeBare: true, argumentsKey: "parameters" }], // prettier-ignore
+  ["<|python_tag|>", llama],
   // Llama 3.2's says only what the model is to answer with.
-  ['"parameters": dictionary of argument', { name: "llama", begin: "<|python_tag|>", isList: false, mayBeBare: true, argumentsKey: "parameters" }], // prettier-ignore
+  ['"parameters": dictionary of argument', llama],
 ];
 
 /** The format that a chat template's model was trained for. Undefined: the template knows of no tools, or of no format that we do. */
