@@ -24,6 +24,7 @@ import type { ChatOptions, GenerateOptions, TemplateOptions } from "./generation
 import { Generation, type GenerationJob } from "./generation.ts";
 import { cutBehindLastMessage } from "./cut-behind-last-message.ts";
 import type { AnswerParserOptions } from "../text/tool-calls/answer-parser.ts";
+import { RequestTotals } from "./request-totals.ts";
 import { ChatAnswer } from "./tools/chat-answer.ts";
 import { planTurn } from "./tools/plan-turn.ts";
 import type { RespondOptions } from "./tools/tool-options.ts";
@@ -69,6 +70,8 @@ export interface LLMParts {
  */
 export class LLM implements AsyncDisposable {
   readonly info: LLMInfo;
+  /** What it has answered, embeddings aside. */
+  readonly totals = new RequestTotals();
   readonly #engine: Engine;
   readonly #text: ModelText;
   readonly #renderer: ChatRenderer;
@@ -101,6 +104,11 @@ export class LLM implements AsyncDisposable {
     return this.#text.templates !== undefined;
   }
 
+  /** The source of that template. */
+  get chatTemplate(): string | undefined {
+    return this.#text.templates?.chat;
+  }
+
   /**
    * Answers a conversation, or a single message of the user's, by the model's chat template. For the next turn, add the answer and the
    * next message and ask again: what the model has read and said before is not computed again (`EngineOptions.prefixReuse`).
@@ -120,13 +128,7 @@ export class LLM implements AsyncDisposable {
   respond(messages: string | readonly ChatMessage[], options: RespondOptions = {}): ChatAnswer {
     let parserOptions: AnswerParserOptions = {};
     const generation = this.#start(options, async () => {
-      checkChat(messages, options);
-      const { system, ...rest } = options;
-      const turn = planTurn(conversationOf(messages, system), rest, {
-        templateOf: (withTools) => this.#renderer.source(withTools),
-        isSpecial: (text) => specialTokensOf([text], this.tokenizer).size > 0,
-      });
-      const prompt = await this.applyTemplate(turn.messages, turn.options);
+      const { turn, prompt } = await this.#plan(messages, options);
       parserOptions = turn.parserOptions(prompt);
       const grammar = turn.grammar(prompt);
       return {
@@ -135,6 +137,11 @@ export class LLM implements AsyncDisposable {
       };
     });
     return new ChatAnswer(generation, () => parserOptions);
+  }
+
+  /** The text that `respond` would have the model continue. Throws as applyTemplate. */
+  async promptOf(messages: string | readonly ChatMessage[], options: RespondOptions = {}): Promise<string> {
+    return (await this.#plan(messages, options)).prompt;
   }
 
   /** Continues a text, or token ids, as they are. */
@@ -199,12 +206,12 @@ export class LLM implements AsyncDisposable {
   }
 
   /**
-   * How many tokens a prompt has: a text as `generate` takes it, or a conversation as `chat` does, template and all. Throws RequestError
-   * as these would, but not for the length.
+   * How many tokens a prompt has: a text as `generate` takes it, or a conversation as `respond` does, template, tools and all. Throws
+   * RequestError as these would, but not for the length.
    */
-  async countTokens(prompt: string | readonly ChatMessage[], options: TemplateOptions = {}): Promise<number> {
+  async countTokens(prompt: string | readonly ChatMessage[], options: RespondOptions = {}): Promise<number> {
     if (typeof prompt === "string") return this.tokenize(prompt).length;
-    return this.tokenize(await this.applyTemplate(prompt, options), { addSpecial: false }).length;
+    return this.tokenize(await this.promptOf(prompt, options), { addSpecial: false }).length;
   }
 
   /**
@@ -249,6 +256,16 @@ export class LLM implements AsyncDisposable {
     return this.close();
   }
 
+  async #plan(messages: string | readonly ChatMessage[], options: RespondOptions) {
+    checkChat(messages, options);
+    const { system, ...rest } = options;
+    const turn = planTurn(conversationOf(messages, system), rest, {
+      templateOf: (withTools) => this.#renderer.source(withTools),
+      isSpecial: (text) => specialTokensOf([text], this.tokenizer).size > 0,
+    });
+    return { turn, prompt: await this.applyTemplate(turn.messages, turn.options) };
+  }
+
   /** `prepare` makes the prompt, and the options that go with it. */
   #start(options: GenerateOptions, prepare: () => Promise<Prepared> | Prepared): Generation {
     const generation = new Generation(() => {
@@ -264,6 +281,10 @@ export class LLM implements AsyncDisposable {
       return job;
     }, signalOf(options));
     this.#count(generation.result);
+    generation.result.then(
+      ({ finishReason, usage, timings }) => this.totals.add(finishReason, usage, timings),
+      () => this.totals.failed++,
+    );
     return generation;
   }
 

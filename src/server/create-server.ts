@@ -9,6 +9,21 @@ import { completionRequest, completions } from "./openai/completions.ts";
 import { embeddingRequest, embeddings } from "./openai/embeddings.ts";
 import { servePage, type PageFiles } from "./page.ts";
 import { Load } from "./load.ts";
+import { createResponse, responseRequest } from "./openai/responses.ts";
+import { countRequest, countTokens, createMessage, messagesRequest } from "./anthropic/messages.ts";
+import { llamaProps } from "./llama/props.ts";
+import {
+  applyTemplate,
+  detokenize,
+  detokenizeRequest,
+  templateRequest,
+  tokenize,
+  tokenizeRequest,
+} from "./llama/text-routes.ts";
+import { metricsText } from "./metrics.ts";
+import { generate, generateRequest, generateStream } from "./tgi/generate.ts";
+import { tgiInfo } from "./tgi/info.ts";
+import { errorBody } from "./wire-error.ts";
 import { readJson } from "./read-json.ts";
 import type { LoadableModel } from "./served-model.ts";
 import { ServedModels } from "./served-models.ts";
@@ -73,7 +88,7 @@ export function createServer(options: ServerOptions): Server {
   const answers = <Body extends { readonly model?: string | null | undefined }>(
     path: string,
     schema: ZodType<Body>,
-    answer: (llm: LLM, name: string, body: Body, signal: AbortSignal) => Promise<Response>,
+    answer: (llm: LLM, name: string, body: Body, signal: AbortSignal) => Response | Promise<Response>,
   ): void => {
     app.post(path, (context) =>
       load.admit(async () => {
@@ -87,6 +102,22 @@ export function createServer(options: ServerOptions): Server {
   answers("/v1/chat/completions", chatRequest, chatCompletions);
   answers("/v1/completions", completionRequest, completions);
   answers("/v1/embeddings", embeddingRequest, embeddings);
+  answers("/v1/responses", responseRequest, createResponse);
+  answers("/v1/messages", messagesRequest, createMessage);
+  answers("/v1/messages/count_tokens", countRequest, countTokens);
+  answers("/generate", generateRequest, generate);
+  answers("/generate_stream", generateRequest, generateStream);
+  answers("/tokenize", tokenizeRequest, tokenize);
+  answers("/detokenize", detokenizeRequest, detokenize);
+  answers("/apply-template", templateRequest, applyTemplate);
+
+  app.get("/info", (context) => context.json(tgiInfo(models.find(null), maxRequests)));
+  app.get("/props", (context) => context.json(llamaProps(models.find(null), models.names.length)));
+  app.get("/metrics", async (context) =>
+    context.text(await metricsText(new Map(models.names.map((name) => [name, models.find(name).llm]))), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    }),
+  );
 
   // llama-server has these two without the version.
   const changes = (path: string, change: (name: string) => Promise<void>): void => {
@@ -107,11 +138,11 @@ export function createServer(options: ServerOptions): Server {
     throw new ApiError(404, "invalid_request_error", `there is no ${method} ${path}`, { code: "unknown_url" });
   });
   app.onError((error, context) => {
-    const { status, body } = apiErrorOf(error);
+    const { status } = apiErrorOf(error);
     // An ApiError is what the server has chosen to say.
     if (status >= 500 && !(error instanceof ApiError)) onError(error);
     const headers = status === 429 || status === 503 ? { "retry-after": "1" } : undefined;
-    return context.json(body, status, headers);
+    return context.json(errorBody(context.req.path, error), status, headers);
   });
   return {
     fetch: async (request) => app.fetch(request),

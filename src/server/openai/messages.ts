@@ -19,7 +19,7 @@ export const message = z.looseObject({
 
 export const messages = z.array(message).min(1, "is empty; a chat needs at least one message");
 
-type Message = z.infer<typeof message>;
+export type Message = z.infer<typeof message>;
 
 /** Messages as chat templates read them: a content of parts is one text, and arguments are what their JSON says. */
 export function chatMessages(given: readonly Message[]): readonly ChatMessage[] {
