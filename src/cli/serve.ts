@@ -35,8 +35,8 @@ The server answers as the OpenAI API does: /v1/chat/completions, /v1/completions
 machine unless --host says otherwise; with a key, every request but /health must bring it. Keys also come from FEWBIT_API_KEY.
 
 Every model runs in a process of its own, which is started again when it crashes or hangs: answers that were under way go on. Several
-models are loaded one after the other; POST /v1/unload and /v1/load with {"model":"NAME"} free one and bring it back. On Ctrl-C or
-SIGTERM new requests get status 503, answers under way are finished, and the server ends; a second signal ends it at once.
+models are loaded one after the other; POST /v1/unload and /v1/load with {"model":"NAME"} free one and bring it back, and GET /v1/stats
+says what each is doing. On Ctrl-C or SIGTERM new requests get status 503, answers under way are finished, and the server ends; a second signal ends it at once.
 
 Examples:
   fewbit serve

@@ -85,6 +85,8 @@ export function createServer(options: ServerOptions): Server {
   app.get("/v1/models", (context) => context.json({ object: "list", data: models.names.map(body) }));
   app.get("/v1/models/:name{.+}", (context) => context.json(body(context.req.param("name"))));
 
+  app.get("/v1/stats", async (context) => context.json({ models: await models.stats() }));
+
   const answers = <Body extends { readonly model?: string | null | undefined }>(
     path: string,
     schema: ZodType<Body>,

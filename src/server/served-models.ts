@@ -30,6 +30,15 @@ export class ServedModels {
     return models.some(({ llm }) => llm !== undefined) && models.every(isWell);
   }
 
+  /** What became of every model and what its engine is doing. */
+  async stats(): Promise<Readonly<Record<string, object>>> {
+    const entries = Array.from(this.#models, async ([name, { state, llm }]) => {
+      const stats = await llm?.stats().catch(() => undefined); // of an engine that has failed
+      return [name, { state, ...(llm !== undefined && { health: llm.health }), ...(stats !== undefined && { stats }) }];
+    });
+    return Object.fromEntries(await Promise.all(entries)) as Record<string, object>;
+  }
+
   /** Throws ApiError 404 for a name that no model has, 503 for a model that is not there now. */
   find(name: string | null | undefined): { readonly name: string; readonly llm: LLM } {
     const wanted = name ?? this.#models.keys().next().value!;
