@@ -123,7 +123,13 @@ export interface Executable extends AsyncDisposable {
   /** Bytes of buffers and caches. */
   readonly byteLength: number;
   /**
-   * Runs one step. The caller must wait for the result before it changes the step's arrays or starts another step of this executable.
+   * True: a second step may be handed over while one runs, and starts when that is over, without the host in between: its tokens are
+   * then ~slot, samples that the host has not seen. Absent: it waits for each, where a device gains nothing from it.
+   */
+  readonly runsAhead?: boolean;
+  /**
+   * Runs one step. The caller must wait for the result before it changes the step's arrays or starts another step of this executable;
+   * where it `runsAhead`, one further step may be started, which runs behind it.
    * Throws RequestError for a step that breaks the limits or the rules of `Step`, before anything runs.
    */
   step(step: Step): Promise<StepResult>;

@@ -12,16 +12,18 @@ export const fullAttention: readonly PageKind[] = [{}];
 export interface NullEngineOptions extends Partial<Omit<StepLimits, "pageCounts">>, Partial<LocalEngineOptions> {
   readonly pageCounts?: readonly number[];
   readonly beforeStep?: (step: Step) => void | Promise<void>;
+  readonly runsAhead?: boolean;
 }
 
 /** An engine over a null executable, with small steps and pages unless told otherwise. Its integrity is checked before every step. */
 export function nullEngine(options: NullEngineOptions = {}): LocalEngine {
   const { maxTokens = 16, maxSequences = 4, maxOutputs = 8, pageSize = 4, pageCounts = [64] } = options;
-  const { pageKinds = fullAttention, beforeStep, ...engineOptions } = options;
+  const { pageKinds = fullAttention, beforeStep, runsAhead = false, ...engineOptions } = options;
   const executable = new NullExecutable({
     limits: { maxTokens, maxSequences, maxOutputs, pageSize, pageCounts },
     pageKinds,
     vocabSize,
+    runsAhead,
     beforeStep: async (step) => {
       engine.checkIntegrity();
       await beforeStep?.(step);

@@ -4,6 +4,7 @@ import { greedySampling } from "../device/sampling.ts";
 import type { Step, StepResult } from "../device/step.ts";
 import { RequestError, TimeoutError } from "../util/errors.ts";
 import { collect, expectIdle, fullAttention, nullEngine, request, runAlone, vocabSize } from "./engine-test-kit.ts";
+import type { NullEngineOptions } from "./engine-test-kit.ts";
 import { createLocalEngine } from "./local-engine.ts";
 import { NullExecutable } from "./null-executable.ts";
 
@@ -160,6 +161,70 @@ describe("cancelling", () => {
     ]);
     expect(cancelled.finished.reason).toBe("cancelled");
     expect(other.ids).toEqual((await runAlone(request({ promptLength: 6 }))).ids);
+  });
+});
+
+describe("on a device that runs ahead", () => {
+  /** An engine, and of each step how many of its tokens the host had not seen. */
+  function aheadEngine(options: NullEngineOptions = {}) {
+    const unseen: number[] = [];
+    const beforeStep = ({ tokens }: Step): void => void unseen.push(tokens.filter((token) => token < 0).length);
+    return { engine: nullEngine({ runsAhead: true, beforeStep, ...options }), unseen };
+  }
+
+  test("steps follow each other with tokens that the host has not seen", async () => {
+    const { engine, unseen } = aheadEngine();
+    await using _ = engine;
+    const asked = request({ maxTokens: 10 });
+    expect((await collect(engine.generate(asked))).ids).toEqual((await runAlone(asked)).ids);
+    expect(unseen).toEqual([0, ...Array<number>(9).fill(1)]); // none superfluous: maxTokens is known before
+    await expectIdle(engine);
+  });
+
+  test("what a stop id makes superfluous is dropped", async () => {
+    const { ids } = await runAlone(request({ maxTokens: 20 }));
+    const { engine, unseen } = aheadEngine();
+    await using _ = engine;
+    const stopped = request({ maxTokens: 20, stopIds: [ids[7]] });
+    const count = ids.indexOf(ids[7]) + 1;
+    expect((await collect(engine.generate(stopped))).ids).toEqual(ids.slice(0, count));
+    expect(unseen).toHaveLength(count + 1);
+    await expectIdle(engine);
+    expect((await collect(engine.generate(request({ promptLength: 11 })))).ids).toEqual(
+      (await runAlone(request({ promptLength: 11 }))).ids,
+    );
+  });
+
+  test("penalties, early stop ids and whoever waits for a slot see every token first", async () => {
+    const waits = [request({ sampling: { ...greedySampling, presencePenalty: 1 } }), request({ minTokens: 10 })];
+    for (const each of waits) {
+      const { engine, unseen } = aheadEngine();
+      await using _ = engine;
+      expect((await collect(engine.generate(each))).ids).toEqual((await runAlone(each)).ids);
+      expect(Math.max(...unseen)).toBe(0);
+    }
+    const { engine } = aheadEngine({ maxSequences: 1 });
+    await using _ = engine;
+    const [low, high] = [request({ priority: 1, maxTokens: 60 }), request({ promptLength: 7, maxTokens: 3 })];
+    const order: string[] = [];
+    const running = collect(engine.generate(low)).then((outcome) => (order.push("low"), outcome));
+    await delay(1);
+    const urgent = collect(engine.generate(high)).then((outcome) => (order.push("high"), outcome));
+    expect((await running).ids).toEqual((await runAlone(low)).ids);
+    expect((await urgent).ids).toEqual((await runAlone(high)).ids);
+    expect(order).toEqual(["high", "low"]);
+  });
+
+  test("a step that fails ends its requests, and those of the step behind it, and nothing else", async () => {
+    let steps = 0;
+    const beforeStep = (): void => {
+      if (++steps === 4) throw new Error("device lost its way");
+    };
+    const { engine } = aheadEngine({ beforeStep });
+    await using _ = engine;
+    await expect(collect(engine.generate(request()))).rejects.toThrow("device lost its way");
+    await expectIdle(engine);
+    expect((await collect(engine.generate(request()))).ids).toEqual((await runAlone(request())).ids);
   });
 });
 

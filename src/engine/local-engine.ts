@@ -56,7 +56,7 @@ export class LocalEngine implements Engine {
   readonly info: EngineInfo;
   readonly #executable: Executable;
   readonly #scheduler: Scheduler;
-  readonly #builder: StepBuilder;
+  readonly #builders: [StepBuilder, StepBuilder];
   readonly #release: () => Promise<void>;
   readonly #tokenBytes: LocalEngineOptions["tokenBytes"];
   #grammars: Promise<GrammarCompiler> | undefined;
@@ -70,7 +70,7 @@ export class LocalEngine implements Engine {
     const { vocabSize, pageKinds, device, release = () => Promise.resolve() } = options;
     this.#executable = executable;
     this.#scheduler = new Scheduler({ ...options, limits });
-    this.#builder = new StepBuilder(limits, vocabSize);
+    this.#builders = [new StepBuilder(limits, vocabSize), new StepBuilder(limits, vocabSize)];
     this.#release = release;
     this.#tokenBytes = options.tokenBytes;
     this.info = {
@@ -192,15 +192,36 @@ export class LocalEngine implements Engine {
       batch = this.#scheduler.nextBatch();
       if (batch === undefined) return;
       for (const { sequence } of batch.chunks) this.#active.get(sequence)?.clock.start();
-      const running = this.#executable.step(this.#builder.build(batch));
+      let running = this.#launch(batch);
       this.#lookAhead(batch);
-      const result = await running;
-      this.#steps++;
-      this.#deliver(batch, result);
+      for (;;) {
+        const ahead: Batch | undefined = this.#executable.runsAhead ? this.#scheduler.aheadOf(batch) : undefined;
+        const next: Promise<StepResult> | undefined = ahead && this.#launch(ahead);
+        next?.catch(() => undefined); // looked at when it is its turn
+        try {
+          this.#deliver(batch, await running);
+        } catch (error) {
+          // The device still writes to what these hold.
+          await next?.catch(() => undefined);
+          throw error;
+        }
+        if (ahead === undefined || next === undefined) return;
+        [batch, running] = [ahead, next];
+        await yieldToLoop();
+        this.#expire();
+      }
     } catch (error) {
       const sequences = batch?.chunks.map(({ sequence }) => sequence) ?? [...this.#active.keys()];
       for (const sequence of sequences) this.#fail(sequence, error);
     }
+  }
+
+  async #launch(batch: Batch): Promise<StepResult> {
+    // Two, since the arrays of a step that runs must stay as they are while the next one is built.
+    this.#builders.reverse();
+    const result = await this.#executable.step(this.#builders[0].build(batch));
+    this.#steps++;
+    return result;
   }
 
   /** Fails the requests whose time is over. Steps are short beside such times: looking between them is often enough. */

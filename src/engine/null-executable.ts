@@ -10,6 +10,8 @@ export interface NullExecutableOptions {
   readonly vocabSize: number;
   /** Runs before every step, in its place in time: where tests look, wait, or throw. */
   readonly beforeStep?: (step: Step) => void | Promise<void>;
+  /** As Executable.runsAhead: a second step waits its turn. Default false. */
+  readonly runsAhead?: boolean;
 }
 
 /**
@@ -25,10 +27,22 @@ export class NullExecutable implements Executable {
   readonly #beforeStep: (step: Step) => void | Promise<void>;
   /** By page kind: [page][pageSize] hashes. */
   readonly #memory: readonly Int32Array[];
-  #isRunning = false;
+  readonly runsAhead: boolean;
+  /** [maxSequences] the last sample of each slot. */
+  readonly #lastSamples: Int32Array;
+  #pending = 0;
+  #previous: Promise<unknown> = Promise.resolve();
 
-  constructor({ limits, pageKinds, vocabSize, beforeStep = () => undefined }: NullExecutableOptions) {
+  constructor({
+    limits,
+    pageKinds,
+    vocabSize,
+    beforeStep = () => undefined,
+    runsAhead = false,
+  }: NullExecutableOptions) {
     this.limits = limits;
+    this.runsAhead = runsAhead;
+    this.#lastSamples = new Int32Array(limits.maxSequences);
     this.#beforeStep = beforeStep;
     this.#memory = limits.pageCounts.map((count) => new Int32Array(count * limits.pageSize));
     const variant = { inverseFrequencies: Float32Array.of(1), scale: 1 };
@@ -45,14 +59,18 @@ export class NullExecutable implements Executable {
   }
 
   async step(step: Step): Promise<StepResult> {
-    if (this.#isRunning) throw new Error("a step was started while another one runs");
-    this.#isRunning = true;
-    try {
+    if (this.#pending > Number(this.runsAhead)) throw new Error("a step was started while another one runs");
+    this.#pending++;
+    const result = this.#previous.then(async () => {
       await this.#beforeStep(step);
       checkStep(this.#program, this.limits, step);
       return this.#run(step);
+    });
+    this.#previous = result.catch(() => undefined);
+    try {
+      return await result;
     } finally {
-      this.#isRunning = false;
+      this.#pending--;
     }
   }
 
@@ -74,6 +92,9 @@ export class NullExecutable implements Executable {
         positions[row++] = step.positions[t];
       }
     const result = step.sampling === undefined ? noSamples : sample(step.sampling, logits, positions, vocabSize);
+    for (let s = 0, r = 0; s < step.slots.length; s++)
+      for (; r < result.samples.length && step.outputs[r] < step.sequenceStarts[s + 1]; r++)
+        this.#lastSamples[step.slots[s]] = result.samples[r];
     return step.wantsLogits ? { ...result, logits } : result;
   }
 
@@ -81,13 +102,14 @@ export class NullExecutable implements Executable {
   #compute({ tokens, positions, pageTables, ropeVariants }: Step, s: number, t: number): number {
     const { pageSize } = this.limits;
     const position = positions[t];
+    const token = tokens[t] < 0 ? this.#lastSamples[~tokens[t]] : tokens[t];
     let state = 0;
     for (let kind = 0; kind < pageTables.length; kind++) {
       const { pages, stride } = pageTables[kind];
       const memory = this.#memory[kind];
       const slotOf = (p: number) => pages[s * stride + Math.floor(p / pageSize)] * pageSize + (p % pageSize);
       const first = Math.max(0, position - (this.#program.pageKinds[kind].window ?? Infinity) + 1);
-      let hash = mix(mix(tokens[t], position), ropeVariants[s]);
+      let hash = mix(mix(token, position), ropeVariants[s]);
       for (let p = first; p < position; p++) hash = mix(hash, memory[slotOf(p)]);
       memory[slotOf(position)] = hash;
       state = mix(state, hash);

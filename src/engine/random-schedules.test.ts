@@ -17,7 +17,10 @@ const configurations: readonly { readonly label: string; readonly options: NullE
     label: "a window and a rope switch",
     options: { ropeSwitchLength: 14, pageKinds: [{}, { window: 7 }] satisfies PageKind[], pageCounts: [10, 8] },
   },
-];
+].flatMap(({ label, options }) => [
+  { label, options },
+  { label: `${label}, running ahead`, options: { ...options, runsAhead: true } },
+]);
 
 const seedsPerConfiguration = 40;
 

@@ -127,6 +127,35 @@ export class Scheduler {
     };
   }
 
+  /**
+   * The step behind one that runs, for a device that runs ahead: each sequence of that goes on with the token that it is about to get,
+   * whatever it is. Undefined where somebody else may come in, where the host must see the token first, or where pages run out.
+   *
+   * What turns out to be superfluous, since that token ended its sequence, is dropped by the caller. The pages it was written to
+   * may have another owner by then: steps run in order, so that the new one's writing comes later.
+   */
+  aheadOf(batch: Batch): Batch | undefined {
+    const sequences = batch.chunks.flatMap(({ sequence }) => (sequence.state === "running" ? [sequence] : []));
+    if (sequences.length !== this.#running.length || this.#mayAdmit || !batch.chunks.every(({ samples }) => samples))
+      return undefined;
+    const chunks: Chunk[] = [];
+    for (const { sequence, end } of batch.chunks) {
+      if (sequence.state !== "running" || sequence.outputLength + 1 >= sequence.maxTokens) continue;
+      const staysInVariant = this.#ropeVariantAt(end + 1) === sequence.ropeVariant;
+      if (sequence.needsHost || !staysInVariant || !sequence.cache.grow(end + 1)) return undefined;
+      chunks.push({ sequence, start: end, end: end + 1, samples: true, outputs: 1 });
+    }
+    return chunks.length === 0 ? undefined : { chunks, tokenCount: chunks.length };
+  }
+
+  /** Whether the first in line could have a slot, a free one or that of a sequence of worse priority. */
+  get #mayAdmit(): boolean {
+    const [first] = this.waiting;
+    if (first === undefined) return false;
+    const last = this.#running.at(-1);
+    return this.#freeSlots.length > 0 || (last !== undefined && last.place.priority > first.place.priority);
+  }
+
   /** The chunk's tokens are in the cache now. */
   complete({ sequence, end }: Chunk): void {
     sequence.computed = end;
@@ -142,26 +171,26 @@ export class Scheduler {
 
   /** A sequence that has outgrown variant 0 is computed again: cached keys are rotated by one variant throughout. */
   #switchRope(sequence: Sequence): void {
-    if (this.#ropeVariantOf(sequence) === sequence.ropeVariant) return;
+    if (this.#ropeVariantAt(sequence.tokens.length) === sequence.ropeVariant) return;
     sequence.cache.release();
     this.#begin(sequence);
   }
 
-  #ropeVariantOf({ tokens }: Sequence): number {
-    return tokens.length > this.#ropeSwitchLength ? 1 : 0;
+  #ropeVariantAt(length: number): number {
+    return length > this.#ropeSwitchLength ? 1 : 0;
   }
 
   /** Starts a sequence that holds nothing, behind what is known of its tokens. Keys depend on the variant as well. */
   #begin(sequence: Sequence): void {
     const { cache, tokens, request } = sequence;
-    sequence.ropeVariant = this.#ropeVariantOf(sequence);
+    sequence.ropeVariant = this.#ropeVariantAt(tokens.length);
     const salt = `${sequence.ropeVariant} ${request.cacheSalt ?? ""}`;
     // A mean needs the hidden states of all.
     sequence.computed = cache.reuse(salt, tokens, request.pooling === "mean" ? 0 : tokens.length - 1);
   }
 
   #planDecode(draft: Draft, sequence: Sequence): void {
-    sequence.cache.slide();
+    sequence.cache.slide(sequence.computed);
     while (!sequence.cache.grow(sequence.computed + 1)) if (this.#preemptLast() === sequence) return;
     this.#plan(draft, sequence, 1);
   }
@@ -170,7 +199,7 @@ export class Scheduler {
     const most = sequence.request.pooling === "mean" ? Math.min(draft.tokensLeft, draft.pooledLeft) : draft.tokensLeft;
     const wanted = Math.min(sequence.remaining, most);
     if (wanted === 0) return;
-    sequence.cache.slide();
+    sequence.cache.slide(sequence.computed);
     let count = Math.min(wanted, sequence.cache.reachable - sequence.computed);
     // While others get on, their pages come back some day; pre-empting for a prompt would only waste what they have computed.
     while (count === 0 && draft.chunks.length === 0) {

@@ -77,6 +77,12 @@ export class Sequence {
     return this.#tokens.length - this.computed;
   }
 
+  /** Whether what is drawn next depends on the last token in a way that the host works out: penalties, a grammar, an early stop id. */
+  get needsHost(): boolean {
+    const { minTokens = 0 } = this.request;
+    return this.counts !== undefined || this.matcher !== undefined || this.outputLength < minTokens;
+  }
+
   /** Throws RequestError where no id may come next, though the answer cannot end. */
   requireNext(): void {
     if (this.matcher === undefined || this.matcher.accepts) return;

@@ -34,7 +34,8 @@ export class StepBuilder {
       this.#slots[s] = sequence.slot;
       this.#ropeVariants[s] = sequence.ropeVariant;
       for (let position = start; position < end; position++, token++) {
-        this.#tokens[token] = sequence.tokens[position];
+        // The one behind those that are known is being sampled by the step before this one.
+        this.#tokens[token] = position < sequence.tokens.length ? sequence.tokens[position] : ~sequence.slot;
         this.#positions[token] = position;
       }
       for (let row = token - outputs; row < token; row++) {

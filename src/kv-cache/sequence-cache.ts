@@ -138,10 +138,13 @@ export class SequenceCache {
     this.#tables[kind] = larger;
   }
 
-  /** Gives back the pages that no token from position `positions` on can see. Call before growing, so that they serve at once. */
-  slide(): void {
+  /**
+   * Gives back the pages that no token from `position` on can see, by default the one behind those that the pages are meant for. Call
+   * before growing, so that they serve at once.
+   */
+  slide(position = this.#positions): void {
     for (let kind = 0; kind < this.#kinds.length; kind++) {
-      const first = firstVisiblePage(this.#kinds[kind], this.#pageSize, this.#positions);
+      const first = firstVisiblePage(this.#kinds[kind], this.#pageSize, position);
       for (let i = this.#firstHeld[kind]; i < first; i++) {
         this.#pool.giveBack(kind, this.#tables[kind][i]);
         this.#tables[kind][i] = -1;

@@ -39,8 +39,7 @@ export async function askStream(
   question: Question,
   onText: (text: string) => boolean | void = () => undefined,
 ): Promise<string> {
-  const abort = new AbortController();
-  const response = await post(url, bodyOf(question, { stream: true }), abort.signal);
+  const response = await post(url, bodyOf(question, { stream: true }));
   if (response.status !== 200 || response.body === null)
     throw new Error(`status ${response.status}: ${await response.text()}`);
   let pending = "";
@@ -57,10 +56,7 @@ export async function askStream(
       if (value.error !== undefined) throw new Error(JSON.stringify(value.error));
       const text = value.choices.map((choice) => choice.text).join("");
       answer += text;
-      if (onText(text) === false) {
-        abort.abort();
-        return answer;
-      }
+      if (onText(text) === false) return answer; // leaving the loop closes the connection
     }
   }
   throw new Error("the stream ended without [DONE]");
