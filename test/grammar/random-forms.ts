@@ -180,7 +180,7 @@ function atom(random: Random, depth: number): string {
     "é",
     "日",
     "\\.",
-   
+
     "[\\u{1f600}-\\u{1f64f}]",
     "\\n",
   ];
