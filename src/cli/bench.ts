@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { defineBenchKernels } from "./bench-kernels.ts";
 import { defineBenchLatency } from "./bench-latency.ts";
 import { defineBenchRun } from "./bench-run.ts";
 import { defineBenchServe } from "./bench-serve.ts";
@@ -15,4 +16,5 @@ export function defineBench(command: Command): void {
   defineBenchRun(command.command("run"));
   defineBenchLatency(command.command("latency"));
   defineBenchServe(command.command("serve"));
+  defineBenchKernels(command.command("kernels"));
 }

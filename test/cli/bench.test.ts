@@ -58,6 +58,30 @@ describe.skipIf(!isBuilt)("bench run", () => {
   });
 });
 
+describe.skipIf(!isBuilt || !hasNative)("bench kernels", () => {
+  test.each([["2"], ["3", "--asym"], ["4", "--act-order"], ["8", "--asym", "--act-order"]])(
+    "%s bit %s",
+    async (...flags) => {
+      const args = ["bench", "kernels", "--shapes", "256x96,64x32", "--rows", "1,5", "-r", "2", "--group-size", "64"];
+      const found = await fewbitJson<{ microseconds: number[] }[]>([...args, "--backend", "cpu", "--bits", ...flags]);
+      const common = {
+        op: "linear",
+        scheme: "affine",
+        bits: Number(flags[0]),
+        groupSize: 64,
+        kernel: "linear_affine_int8",
+      };
+      expect(found).toMatchObject([
+        { ...common, rows: 1, in: 256, out: 96 },
+        { ...common, rows: 5, in: 256, out: 96 },
+        { ...common, rows: 1, in: 64, out: 32 },
+        { ...common, rows: 5, in: 64, out: 32 },
+      ]);
+      for (const { microseconds } of found) expect(microseconds).toHaveLength(2);
+    },
+  );
+});
+
 describe.skipIf(!isBuilt)("bench latency", () => {
   test("batches of prompts, from submitting them to the end", async () => {
     const lengths = ["--input-len", "12", "--output-len", "4", "--batch-size", "3"];
