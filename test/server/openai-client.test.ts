@@ -1,28 +1,21 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasNative, isBuilt, launcher } from "../cli/fewbit.ts";
+import { hasNative, isBuilt } from "../cli/fewbit.ts";
+import { embeddedModel, serve, type ServedProcess } from "./serve.ts";
 
 /** OpenAI's own client against `fewbit serve` with the embedded model, over HTTP. */
 describe.skipIf(!isBuilt || !hasNative)("fewbit serve", () => {
   const messages = [{ role: "user", content: "What is the capital of France?" }] as const;
-  const greedy = { model: "smollm2-135m-instruct-gptq-int4", messages: [...messages], temperature: 0 };
-  const server = spawn(process.execPath, [launcher, "serve", "--port", "0", "--json", "--api-key", "sesame"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const greedy = { model: embeddedModel, messages: [...messages], temperature: 0 };
+  let server: ServedProcess;
   let client: OpenAI;
 
   beforeAll(async () => {
-    const [line] = (await once(server.stdout.setEncoding("utf8"), "data")) as [string];
-    const { url } = JSON.parse(line) as { readonly url: string };
-    client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "sesame", maxRetries: 0 });
+    server = await serve("--api-key", "sesame");
+    client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "sesame", maxRetries: 0 });
   }, 60_000);
 
-  afterAll(async () => {
-    server.kill("SIGTERM");
-    if (server.exitCode === null) await once(server, "exit");
-  });
+  afterAll(() => server[Symbol.asyncDispose]());
 
   test("a chat", async () => {
     const { choices, usage } = await client.chat.completions.create({ ...greedy, max_completion_tokens: 30 });

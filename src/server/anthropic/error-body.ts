@@ -1,7 +1,6 @@
 import { apiErrorOf } from "../api-error.ts";
 
 const types: Readonly<Record<number, string>> = {
-  400: "invalid_request_error",
   401: "authentication_error",
   404: "not_found_error",
   413: "request_too_large",
@@ -12,5 +11,6 @@ const types: Readonly<Record<number, string>> = {
 /** What went wrong, in the form of Anthropic's API. */
 export function anthropicErrorBody(error: unknown): object {
   const { status, message } = apiErrorOf(error);
-  return { type: "error", error: { type: types[status] ?? "api_error", message } };
+  const type = types[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+  return { type: "error", error: { type, message } };
 }
