@@ -28,9 +28,9 @@ const wheels = [
 /** Machine code for Ampere and Hopper, and what the driver compiles for all that came after. */
 const everyTarget = ["-gencode=arch=compute_80,code=[sm_80,compute_80]", "-gencode=arch=compute_90a,code=sm_90a"];
 
-/** Sources with instructions that only Hopper has are named for it. */
+/** Sources with instructions that only Hopper has include the headers that name these. */
 const hopperTarget = ["-gencode=arch=compute_90a,code=sm_90a"];
-const isForHopper = (source) => source.endsWith("_sm90a.cu");
+const isForHopper = (source) => /#include "(hopper|wgmma)[.]cuh"/.test(readFileSync(source, "utf8"));
 
 // --fmad=false: a fused multiply-add happens where the source asks for it and nowhere else, as in native/cpu.
 const flags = ["-std=c++17", "-O3", "--fmad=false", "-Xptxas=-v", "-fatbin"];

@@ -7,8 +7,23 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+// Every kernel starts before the one in front of it has ended (programmatic dependent launch), lets the next one start, and waits: whatever
+// it reads or overwrites is then as all before have left it.
+__device__ inline void await_previous_kernel() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 // An entry point: its parameters are one structure by value, which params.h has and src/backends/cuda writes.
-#define FB_KERNEL(threads, name, Params) extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
+#define FB_KERNEL(threads, name, Params)                                                                    \
+  static __device__ __forceinline__ void name##_body(const Params &p);                                      \
+  extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p) {            \
+    await_previous_kernel();                                                                                \
+    name##_body(p);                                                                                         \
+  }                                                                                                         \
+  static __device__ __forceinline__ void name##_body(const Params &p)
 
 // The shared memory whose size the launch says.
 #define FB_DYNAMIC_SHARED(type, name)                             \

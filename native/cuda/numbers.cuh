@@ -57,3 +57,29 @@ __device__ inline float rounded(const View &view, float value) {
     default: return bfloat_to_float(float_to_bfloat(value));
   }
 }
+
+// Eight numbers of 16 bits as f32.
+__device__ inline void widen8(const uint4 &from, int type, float (&to)[8]) {
+  const uint32_t words[4] = {from.x, from.y, from.z, from.w};
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (type == kF16) {
+      to[2 * i] = half_to_float((uint16_t)words[i]);
+      to[2 * i + 1] = half_to_float((uint16_t)(words[i] >> 16));
+    } else {
+      to[2 * i] = __uint_as_float(words[i] << 16);
+      to[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
+  }
+}
+
+__device__ inline uint4 narrow8(const float (&from)[8], int type) {
+  uint32_t words[4];
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    const uint16_t low = type == kF16 ? float_to_half(from[2 * i]) : float_to_bfloat(from[2 * i]);
+    const uint16_t high = type == kF16 ? float_to_half(from[2 * i + 1]) : float_to_bfloat(from[2 * i + 1]);
+    words[i] = (uint32_t)high << 16 | low;
+  }
+  return uint4{words[0], words[1], words[2], words[3]};
+}

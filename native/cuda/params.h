@@ -214,6 +214,14 @@ struct AttentionParams {
 };
 FB_SIZE(AttentionParams, 88);
 
+// What blocks that share a token's keys leave for the last of them.
+struct AttentionSplitParams {
+  AttentionParams op;
+  float *shares;       // [token][head][split][head_dim + 2]: weighted values, largest score, sum of weights
+  uint32_t *arrivals;  // [token][kv_head], 0 between launches
+};
+FB_SIZE(AttentionSplitParams, 104);
+
 struct SampleParams {
   int32_t *step;
   const float *logits;

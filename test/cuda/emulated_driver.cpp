@@ -225,7 +225,13 @@ Result cuModuleGetFunction(const void **function, void *, const char *name) {
 }
 Result cuFuncSetAttribute(void *, int, int) { return kSuccess; }
 
-Result cuLaunchKernel(const EmulatedKernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *, void **parameters, void **) {
+struct LaunchConfig {
+  unsigned gx, gy, gz, bx, by, bz, shared;
+  void *stream, *attributes;
+  unsigned attribute_count;
+};
+Result cuLaunchKernelEx(const LaunchConfig *config, const EmulatedKernel *kernel, void **parameters, void **) {
+  const auto [gx, gy, gz, bx, by, bz, shared, stream, attributes, attribute_count] = *config;
   if (gx == 0 || gy == 0 || gz == 0 || gy > 65535 || gz > 65535 || bz != 1) return kInvalidValue;
   Launch launch = {kernel, std::vector<char>((size_t)kernel->parameter_bytes), {gx, gy, gz}, {bx, by, bz}, shared};
   memcpy(launch.parameters.data(), parameters[0], launch.parameters.size());
@@ -233,6 +239,7 @@ Result cuLaunchKernel(const EmulatedKernel *kernel, unsigned gx, unsigned gy, un
   else run_launch(launch);
   return kSuccess;
 }
+Result cuTensorMapEncodeTiled() { return kInvalidValue; }  // needs what no emulated kernel has
 
 Result cuStreamCreate(void **stream, unsigned) { return *stream = &allocated, kSuccess; }
 Result cuStreamDestroy_v2(void *) { return kSuccess; }

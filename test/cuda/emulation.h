@@ -12,6 +12,22 @@
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __launch_bounds__(...)
 
+struct float4 {
+  float x, y, z, w;
+};
+struct uint4 {
+  unsigned x, y, z, w;
+};
+template <typename T>
+inline T __ldcg(const T *from) {
+  return *from;
+}
+template <typename T>
+inline T __ldcs(const T *from) {
+  return *from;
+}
+inline void __threadfence() {}
+
 struct EmulatedDim {
   unsigned x, y, z;
 };

@@ -1,3 +1,4 @@
+import { bytesOf } from "../../util/bytes.ts";
 import { CrashError, UnsupportedError } from "../../util/errors.ts";
 import { errorOf } from "./check-result.ts";
 import type { CudaDriver, Handle } from "./cuda-driver.node.ts";
@@ -7,6 +8,8 @@ import type { DevicePointer } from "./record-writer.ts";
 /** From CUdevice_attribute, CUfunction_attribute and the flags of cuda.h. */
 const attributes = { multiprocessors: 16, computeMajor: 75, computeMinor: 76, sharedBytesOptIn: 97 } as const;
 const maxDynamicSharedBytes = 8;
+const preferredSharedCarveout = 9;
+const programmaticStreamSerialization = 6;
 const eventFlags = { blockingSync: 1, disableTiming: 2 } as const;
 const streamNonBlocking = 1;
 const captureThreadLocal = 1;
@@ -41,8 +44,15 @@ export interface Launch {
   readonly grid: readonly [x: number, y: number, z: number];
   readonly threads: number;
   readonly sharedBytes: number;
-  /** One address: that of the structure. */
-  readonly parameters: BigUint64Array;
+  readonly parameters: LaunchParameters;
+}
+
+/** The structure that a kernel takes, as the driver takes it. */
+export interface LaunchParameters {
+  /** Where the driver reads it at every launch: it must live as long as `address`. */
+  readonly record: Uint8Array;
+  /** One address, of the record. */
+  readonly address: BigUint64Array;
 }
 
 /** Memory of the process that the device reads and writes by itself. */
@@ -115,6 +125,11 @@ export class CudaContext {
   /** By file: loaded when the first of its kernels is asked for. */
   readonly #modules = new Map<string, Handle>();
   readonly #kernels = new Map<string, Handle | undefined>();
+  /** By kernel, what it may have. */
+  readonly #sharedBytes = new Map<string, number>();
+  /** CUlaunchConfig and CUlaunchAttribute of cuda.h, written anew for every launch. */
+  readonly #config = new DataView(new ArrayBuffer(56));
+  readonly #attribute = new Uint8Array(new ArrayBuffer(72));
   readonly #staging: { readonly memory: PinnedMemory; readonly isFree: Handle; used: boolean }[] = [];
   #uploading: Promise<void> = Promise.resolve();
   #poison: CrashError | undefined;
@@ -128,6 +143,10 @@ export class CudaContext {
     this.#check(driver.cuCtxSetCurrent(context), "the context cannot be used");
     this.#stream = this.#made((to) => driver.cuStreamCreate(to, streamNonBlocking), "a stream");
     this.#event = this.#newEvent();
+    this.#config.setBigUint64(32, this.#stream, true);
+    this.#config.setBigUint64(40, driver.addressOf(this.#attribute), true);
+    this.#config.setUint32(48, this.facts.capability >= 90 ? 1 : 0, true);
+    this.#attribute.set([programmaticStreamSerialization, 0, 0, 0, 0, 0, 0, 0, 1]);
   }
 
   /** A kernel by name; undefined: none was compiled for this device. */
@@ -148,8 +167,10 @@ export class CudaContext {
       throw new UnsupportedError(
         `cuda: ${name} would need ${sharedBytes} bytes of shared memory, ${this.facts.name} has ${this.facts.sharedBytes}`,
       );
-    if (sharedBytes > defaultSharedBytes)
+    if (sharedBytes > defaultSharedBytes && sharedBytes > (this.#sharedBytes.get(name) ?? 0)) {
+      this.#sharedBytes.set(name, sharedBytes);
       this.#check(this.#driver.cuFuncSetAttribute(found, maxDynamicSharedBytes, sharedBytes), name);
+    }
     return found;
   }
 
@@ -176,9 +197,11 @@ export class CudaContext {
     };
   }
 
-  /** The parameters of a launch, for as long as `record` lives. */
-  parametersOf(record: Uint8Array): BigUint64Array {
-    return BigUint64Array.of(this.#driver.addressOf(record));
+  /** For a copy of the structure that begins at a multiple of 64 bytes, as the strictest of their members does. */
+  parametersOf(structure: Uint8Array): LaunchParameters {
+    const record = this.#aligned(structure.length);
+    record.set(structure);
+    return { record, address: BigUint64Array.of(this.#driver.addressOf(record)) };
   }
 
   /** Copies bytes of any memory to the device, behind all work so far; when it resolves, they have been read. */
@@ -205,12 +228,47 @@ export class CudaContext {
     this.#check(this.#driver.cuMemsetD8Async(to, value, bytes, this.#stream), "the device's memory cannot be filled");
   }
 
+  /** On Hopper and later a kernel starts before the one in front of it has ended: all of ours wait by themselves. */
   launch({ kernel, grid: [x, y, z], threads, sharedBytes, parameters }: Launch): void {
     if (x === 0 || y === 0 || z === 0) return;
+    [x, y, z, threads, 1, 1, sharedBytes].forEach((value, i) => this.#config.setUint32(4 * i, value, true));
     this.#check(
-      this.#driver.cuLaunchKernel(kernel, x, y, z, threads, 1, 1, sharedBytes, this.#stream, parameters, null),
+      this.#driver.cuLaunchKernelEx(bytesOf(this.#config), kernel, parameters.address, null),
       "a kernel cannot be launched",
     );
+  }
+
+  /**
+   * What bulk copies of tiles take: a map of `rows` rows of `columns` 16-bit floats, boxes of 64 columns with the swizzle of 128 bytes.
+   * Columns and rows beyond are read as 0.
+   */
+  tensorMap(of: {
+    readonly base: DevicePointer;
+    readonly type: "f16" | "bf16";
+    readonly columns: number;
+    readonly rows: number;
+    readonly stride: number;
+    readonly boxRows: number;
+  }): Uint8Array {
+    const map = this.#aligned(128);
+    this.#check(
+      this.#driver.cuTensorMapEncodeTiled(
+        map,
+        { f16: 6, bf16: 9 }[of.type],
+        2,
+        of.base,
+        BigUint64Array.of(BigInt(of.columns), BigInt(of.rows)),
+        BigUint64Array.of(BigInt(2 * of.stride)),
+        Uint32Array.of(64, of.boxRows),
+        Uint32Array.of(1, 1),
+        0, // not interleaved
+        3, // swizzle of 128 bytes
+        3, // fetched into the cache by 256 bytes
+        0, // what lies beyond is 0
+      ),
+      "a tensor map",
+    );
+    return map;
   }
 
   /** What `launchAll` launches, as one graph that can be replayed. */
@@ -289,7 +347,16 @@ export class CudaContext {
     const result = this.#driver.cuModuleGetFunction(to, module, name);
     if (result === notFound) return undefined;
     this.#check(result, `kernel ${name}`);
+    // All of the cache that can be shared memory, for every kernel: a multiprocessor has to run dry before it changes that.
+    this.#check(this.#driver.cuFuncSetAttribute(to[0], preferredSharedCarveout, 100), name);
     return to[0];
+  }
+
+  /** Memory of the process at a multiple of 64 bytes. */
+  #aligned(bytes: number): Uint8Array {
+    const buffer = new ArrayBuffer(bytes + 63);
+    const start = Number(-this.#driver.addressOf(new Uint8Array(buffer)) & 63n);
+    return new Uint8Array(buffer, start, bytes);
   }
 
   async #wait(event: Handle): Promise<void> {

@@ -22,10 +22,13 @@ import {
 } from "../../weights/packed-weight.ts";
 import { formatCapability, type CudaContext } from "./cuda-context.node.ts";
 import { CudaExecutable, type LoadedProgram, type ReportedRows } from "./cuda-executable.node.ts";
-import { CudaWeight } from "./cuda-weight.node.ts";
-import { encodeOp, sampleBlocks } from "./encode-op.ts";
+import { CudaWeight, type CudaWeightShape } from "./cuda-weight.node.ts";
+import { sharedTileBytes } from "./affine-linear.ts";
+import { sampleBlocks, type ProgramPlaces } from "./encode-op.ts";
 import { chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
+import { makeRecords } from "./make-records.node.ts";
 import { MemoryPlan } from "./memory-plan.ts";
+import { planOp, splitBytes } from "./plan-op.ts";
 import { floatTypeCodes, weightImage } from "./weight-image.ts";
 
 /** kPagePositions of native/cuda/params.h. */
@@ -61,7 +64,7 @@ export class CudaDevice implements Device {
   }
 
   chooseLinear(parts: readonly WeightSummary[]): KernelChoice {
-    return chooseLinearKernel(parts, this.dtype);
+    return chooseLinearKernel(parts, { dtype: this.dtype, capability: this.#context.facts.capability });
   }
 
   refusesToFuse(parts: readonly PackedWeight[]): string | undefined {
@@ -80,10 +83,9 @@ export class CudaDevice implements Device {
     if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
     const kernel = this.chooseLinear(parts.map(summarize)).kernel as LinearKernelName;
     const image = weightImage(parts);
-    const [{ scheme, inFeatures }] = parts;
-    const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
-    const memory = this.#context.allocate(image.byteLength, `a weight ${inFeatures} → ${outFeatures}`);
-    const weight = new CudaWeight(this.#context, kernel, { scheme, inFeatures, outFeatures }, memory, image);
+    const shape = shapeOf(parts);
+    const memory = this.#context.allocate(image.byteLength, `a weight ${shape.inFeatures} → ${shape.outFeatures}`);
+    const weight = new CudaWeight(this.#context, kernel, shape, memory, image);
     try {
       for (const { at, bytes } of image.arrays) await this.#context.upload(memory + BigInt(at), bytes);
       const descriptor = image.describe(memory);
@@ -147,6 +149,20 @@ export class CudaDevice implements Device {
         if (op.biases) listsAt.push(plan.reserve(8 * op.weights.length));
       }
 
+    const attentions = program.ops.flatMap((op) => {
+      if (op.op !== "attention" || this.dtype === "f32") return [];
+      const { kvHeads, headDim } = program.caches[op.cache];
+      return [splitBytes(op.q.width / headDim, kvHeads, headDim)];
+    });
+    const sharesAt = plan.reserve(Math.max(0, ...attentions.map(({ shares }) => shares)));
+    const arrivalsAt = plan.reserve(Math.max(0, ...attentions.map(({ arrivals }) => arrivals)));
+    const recorded = weights.filter(({ kernel }) => kernel === "linear_affine_mma");
+    const blocks = recorded.length > 0 ? this.#context.facts.multiprocessors : 0;
+    const sumsAt = plan.reserve(blocks * sharedTileBytes);
+    const flagsAt = plan.reserve(4 * blocks);
+    const widest = recorded.map(({ shape }) => (shape.affine?.rowOrder ? Math.ceil(shape.inFeatures / 8) * 8 : 0));
+    const orderedAt = plan.reserve(2 * Math.max(0, ...widest) * Math.max(rows.tokens, rows.outputs));
+
     const base = this.#context.allocate(plan.byteLength, "the program's buffers and caches");
     try {
       this.#context.fill(base, 0, plan.byteLength); // what a program reads without having written it is 0 on every device
@@ -156,7 +172,7 @@ export class CudaDevice implements Device {
       throw error;
     }
     const at = (offset: number): bigint => base + BigInt(offset);
-    const view: Parameters<typeof encodeOp>[1]["view"] = ({ buffer, offset }) => ({
+    const view: ProgramPlaces["view"] = ({ buffer, offset }) => ({
       base: at(buffersAt[buffer] + offset * floatBytes[typeOf(buffer)]),
       stride: program.buffers[buffer].width,
       type: floatTypeCodes[typeOf(buffer)],
@@ -167,6 +183,12 @@ export class CudaDevice implements Device {
       stride: program.buffers[rows.buffer].width,
       type: typeOf(rows.buffer),
     });
+    try {
+      makeRecords(this.#context, { program, weights, dtype: this.dtype, view });
+    } catch (error) {
+      this.#context.free(base);
+      throw error;
+    }
     return {
       program,
       weights,
@@ -174,11 +196,23 @@ export class CudaDevice implements Device {
       byteLength: plan.byteLength,
       ...(sample && { logits: reportedRows(sample.logits) }),
       ...(program.hidden && { hidden: reportedRows(program.hidden) }),
-      launches: (step) => {
+      plan: (step) => {
         const lists = listsAt.values();
         return program.ops.map((op) =>
-          encodeOp(op, {
+          planOp(op, {
             program,
+            dtype: this.dtype,
+            mostRows: rows,
+            multiprocessors: this.#context.facts.multiprocessors,
+            sharedBytes: this.#context.facts.sharedBytes,
+            tensorMap: (of) => this.#context.tensorMap(of),
+            workspace: {
+              sums: at(sumsAt),
+              flags: at(flagsAt),
+              ordered: at(orderedAt),
+              shares: at(sharesAt),
+              arrivals: at(arrivalsAt),
+            },
             cacheType: this.cacheType,
             step,
             lastSamples: at(lastSamplesAt),
@@ -223,6 +257,27 @@ function exactBuffers({ ops }: Program): ReadonlySet<BufferId> {
     if (op.op === "route") exact.add(op.logits.buffer).add(op.out.buffer);
   }
   return exact;
+}
+
+function shapeOf(parts: readonly PackedWeight[]): CudaWeightShape {
+  const [first] = parts;
+  const { scheme, inFeatures } = first;
+  return {
+    scheme,
+    inFeatures,
+    outFeatures: parts.reduce((sum, part) => sum + part.outFeatures, 0),
+    isWide: first.scheme === "dense" && first.type === "f32",
+    ...(first.scheme === "affine-zero" && {
+      affine: {
+        bits: first.bits,
+        groupSize: Math.min(first.groupSize, inFeatures),
+        hasZeros: first.zeros !== undefined,
+        scaleType: first.scaleType,
+        rowOrder: first.rowOrder?.slice(),
+        isDivided: parts.some((part) => part.scheme === "affine-zero" && part.divisor !== undefined),
+      },
+    }),
+  };
 }
 
 /** One kernel takes all experts. */

@@ -39,18 +39,20 @@ export interface CudaDriver {
   cuModuleUnload(module: Handle): CudaResult;
   cuModuleGetFunction(kernel: BigUint64Array, module: Handle, name: string): CudaResult;
   cuFuncSetAttribute(kernel: Handle, attribute: number, value: number): CudaResult;
-  cuLaunchKernel(
-    kernel: Handle,
-    gridX: number,
-    gridY: number,
-    gridZ: number,
-    blockX: number,
-    blockY: number,
-    blockZ: number,
-    sharedBytes: number,
-    stream: Handle,
-    parameters: BigUint64Array,
-    extra: null,
+  cuLaunchKernelEx(config: Uint8Array, kernel: Handle, parameters: BigUint64Array, extra: null): CudaResult;
+  cuTensorMapEncodeTiled(
+    map: Uint8Array,
+    type: number,
+    rank: number,
+    base: DevicePointer,
+    sizes: BigUint64Array,
+    strides: BigUint64Array,
+    box: Uint32Array,
+    elementStrides: Uint32Array,
+    interleave: number,
+    swizzle: number,
+    promotion: number,
+    fill: number,
   ): CudaResult;
   cuStreamCreate(stream: BigUint64Array, flags: number): CudaResult;
   cuStreamDestroy(stream: Handle): CudaResult;
@@ -99,7 +101,8 @@ const signatures: Readonly<Record<string, readonly [types: string, symbol?: stri
   cuModuleUnload: ["void *"],
   cuModuleGetFunction: ["void *, void *, str"],
   cuFuncSetAttribute: ["void *, int32, int32"],
-  cuLaunchKernel: ["void *, uint32, uint32, uint32, uint32, uint32, uint32, uint32, void *, void *, void *"],
+  cuLaunchKernelEx: ["void *, void *, void *, void *"],
+  cuTensorMapEncodeTiled: ["void *, int32, uint32, uint64, void *, void *, void *, void *, int32, int32, int32, int32"],
   cuStreamCreate: ["void *, uint32"],
   cuStreamDestroy: ["void *", "cuStreamDestroy_v2"],
   cuStreamBeginCapture: ["void *, int32", "cuStreamBeginCapture_v2"],

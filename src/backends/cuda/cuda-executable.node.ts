@@ -9,14 +9,15 @@ import { floatValues } from "../../weights/float-values.ts";
 import type { CudaContext, Launch, PinnedMemory } from "./cuda-context.node.ts";
 import type { Handle } from "./cuda-driver.node.ts";
 import type { CudaWeight } from "./cuda-weight.node.ts";
-import type { OpLaunch } from "./encode-op.ts";
+import type { KernelLaunch } from "./encode-op.ts";
+import type { OpPlan } from "./plan-op.ts";
 import type { DevicePointer } from "./record-writer.ts";
 
 /** A program with the memory that it has on the device. */
 export interface LoadedProgram {
   readonly program: Program;
   /** In order; `step` is in their parameters. */
-  launches(step: DevicePointer): readonly OpLaunch[];
+  plan(step: DevicePointer): readonly OpPlan[];
   /** Pieces of the device's memory that end with it. */
   readonly memory: readonly DevicePointer[];
   readonly byteLength: number;
@@ -53,7 +54,7 @@ export class CudaExecutable implements Executable {
   readonly #loaded: LoadedProgram;
   readonly #block = new StepBlock();
   readonly #graphs = new Map<string, Handle>();
-  #launches: readonly { readonly op: OpLaunch; readonly kernel: Handle; readonly parameters: BigUint64Array }[] = [];
+  #ops: readonly LaunchableOp[] = [];
   #stepMemory: DevicePointer = 0n;
   #stepWords = 0;
   #results: PinnedMemory | undefined;
@@ -145,11 +146,11 @@ export class CudaExecutable implements Executable {
   }
 
   #launchOps(rows: Readonly<Record<BufferRows, number>>, opCount: number): void {
-    for (const { op, kernel, parameters } of this.#launches.slice(0, opCount)) {
-      if (rows[op.rows] === 0) continue;
-      const { threads, sharedBytes = 0 } = op;
-      const launch: Launch = { kernel, grid: op.grid(rows[op.rows]), threads, sharedBytes, parameters };
-      this.#context.launch(launch);
+    for (const op of this.#ops.slice(0, opCount)) {
+      const count = rows[op.rows];
+      if (count === 0) continue;
+      const way = op.ways.find(({ mostRows }) => count <= mostRows);
+      for (const launch of way?.launches ?? []) this.#context.launch({ ...launch, grid: launch.gridFor(count) });
     }
   }
 
@@ -160,11 +161,23 @@ export class CudaExecutable implements Executable {
     this.#stepMemory = 0n;
     this.#stepMemory = this.#context.allocate(4 * words, "a step's arrays");
     this.#stepWords = words;
-    this.#launches = this.#loaded.launches(this.#stepMemory).map((op) => ({
-      op,
-      kernel: this.#context.kernel(op.kernel, op.sharedBytes),
-      parameters: this.#context.parametersOf(op.parameters),
+    this.#ops = this.#loaded.plan(this.#stepMemory).map(({ rows, ways }) => ({
+      rows,
+      ways: ways.map(({ mostRows, launches }) => ({
+        mostRows,
+        launches: launches.map((each) => this.#launchable(each)),
+      })),
     }));
+  }
+
+  #launchable({ kernel, parameters, grid, threads, sharedBytes = 0 }: KernelLaunch): LaunchableKernel {
+    return {
+      kernel: this.#context.kernel(kernel, sharedBytes),
+      parameters: this.#context.parametersOf(parameters),
+      gridFor: typeof grid === "function" ? grid : () => grid,
+      threads,
+      sharedBytes,
+    };
   }
 
   #reserveResults(bytes: number): PinnedMemory {
@@ -180,6 +193,15 @@ export class CudaExecutable implements Executable {
     for (const graph of this.#graphs.values()) this.#context.freeGraph(graph);
     this.#graphs.clear();
   }
+}
+
+type LaunchableKernel = Omit<Launch, "grid"> & {
+  readonly gridFor: (rows: number) => Launch["grid"];
+};
+
+interface LaunchableOp {
+  readonly rows: BufferRows;
+  readonly ways: readonly { readonly mostRows: number; readonly launches: readonly LaunchableKernel[] }[];
 }
 
 /** What a step reports beside its samples. */

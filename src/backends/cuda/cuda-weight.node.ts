@@ -1,6 +1,7 @@
 import type { PreparedWeight } from "../../device/backend.ts";
-import type { PackedWeight } from "../../weights/packed-weight.ts";
+import type { AffineZeroWeight, FloatType, PackedWeight } from "../../weights/packed-weight.ts";
 import { RequestError } from "../../util/errors.ts";
+import type { AffineRecords } from "./affine-linear.ts";
 import type { CudaContext } from "./cuda-context.node.ts";
 import type { LinearKernelName } from "./linear-kernels.ts";
 import type { DevicePointer } from "./record-writer.ts";
@@ -9,16 +10,31 @@ export interface CudaWeightShape {
   readonly scheme: PackedWeight["scheme"];
   readonly inFeatures: number;
   readonly outFeatures: number;
+  /** Of a dense weight: whether its values are f32. */
+  readonly isWide: boolean;
+  /** Of an affine weight what its records are made by. */
+  readonly affine?: AffineFacts;
+}
+
+export interface AffineFacts {
+  readonly bits: AffineZeroWeight["bits"];
+  readonly groupSize: number;
+  readonly hasZeros: boolean;
+  readonly scaleType: FloatType;
+  readonly rowOrder: Uint32Array | undefined;
+  /** Products are divided anew, which records have no place for. */
+  readonly isDivided: boolean;
 }
 
 /** A weight in the device's memory, all in one piece. */
 export class CudaWeight implements PreparedWeight {
   readonly kernel: LinearKernelName;
-  readonly byteLength: number;
+  #byteLength: number;
   readonly keepsBytes = false;
   readonly shape: CudaWeightShape;
   readonly context: CudaContext;
-  readonly #memory: DevicePointer;
+  #records: AffineRecords | undefined;
+  #memory: DevicePointer;
   readonly #descriptorAt: number;
   #isDisposed = false;
 
@@ -34,8 +50,31 @@ export class CudaWeight implements PreparedWeight {
     this.kernel = kernel;
     this.shape = shape;
     this.#memory = memory;
-    this.byteLength = byteLength;
+    this.#byteLength = byteLength;
     this.#descriptorAt = descriptorAt;
+  }
+
+  get byteLength(): number {
+    return this.#byteLength + (this.#records?.byteLength ?? 0);
+  }
+
+  /** For tensor cores; made when a program says how it multiplies by the weight. */
+  get records(): AffineRecords | undefined {
+    return this.#records;
+  }
+
+  /** Takes the records; without `keepsFile` what they were made from is freed. */
+  setRecords(records: AffineRecords, keepsFile: boolean): void {
+    this.#records = records;
+    if (keepsFile) return;
+    this.context.free(this.#memory);
+    this.#memory = 0n;
+    this.#byteLength = 0;
+  }
+
+  /** Whether the file's own bytes are still there. */
+  get hasFile(): boolean {
+    return this.#memory !== 0n;
   }
 
   /** Where the device finds what it is: Weight of native/cuda/params.h. Throws RequestError after disposal. */
@@ -48,5 +87,6 @@ export class CudaWeight implements PreparedWeight {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     this.context.free(this.#memory);
+    this.context.free(this.#records?.memory ?? 0n);
   }
 }

@@ -5,16 +5,21 @@ import { plainKernels } from "./linear-kernels.ts";
 import type { CudaWeight } from "./cuda-weight.node.ts";
 import { RecordWriter, type DevicePointer, type DeviceView } from "./record-writer.ts";
 
+type Grid = readonly [x: number, y: number, z: number];
+
 /** A kernel's launch in terms of the rows of a step. */
-export interface OpLaunch {
+export interface KernelLaunch {
   readonly kernel: string;
   /** The structure of native/cuda/params.h that it takes. */
   readonly parameters: Uint8Array;
-  /** What its rows are. */
-  readonly rows: BufferRows;
-  readonly grid: (rows: number) => readonly [x: number, y: number, z: number];
+  readonly grid: Grid | ((rows: number) => Grid);
   readonly threads: number;
   readonly sharedBytes?: number;
+}
+
+/** With what its rows are. */
+export interface OpLaunch extends KernelLaunch {
+  readonly rows: BufferRows;
 }
 
 /** Where all that a program refers to lies in the device's memory. */
@@ -31,6 +36,8 @@ export interface ProgramPlaces {
   readonly ropes: readonly DevicePointer[];
   readonly caches: readonly DevicePointer[];
   view(view: View): DeviceView;
+  /** Rows that the buffers of a kind have. */
+  readonly mostRows: Readonly<Record<BufferRows, number>>;
   /** Puts values where they stay as long as the program. */
   keep(values: BigUint64Array): DevicePointer;
 }
@@ -40,7 +47,7 @@ const activationCodes: Readonly<Record<Activation, number>> = { silu: 1, gelu: 2
 const clampedSwigluCode = 4;
 
 /** StepField of params.h that counts rows. */
-const rowsFields: Readonly<Record<BufferRows, number>> = { tokens: 0, outputs: 2 };
+export const rowsFields: Readonly<Record<BufferRows, number>> = { tokens: 0, outputs: 2 };
 
 const elementThreads = 256;
 const normThreads = 256;
@@ -58,6 +65,7 @@ export const sampleBlocks = 128;
 /** An RMS norm of fewer columns is a warp's work. */
 const leastRowWidth = 513;
 
+/** The launch of an op that is exact and takes whatever the op may be. */
 export function encodeOp(op: Op, places: ProgramPlaces): OpLaunch {
   const { program, step } = places;
   const rowsOf = ({ buffer }: View): BufferRows => program.buffers[buffer].rows;
@@ -271,11 +279,11 @@ export function encodeOp(op: Op, places: ProgramPlaces): OpLaunch {
 }
 
 /** 0 stands for none. */
-function gluCode(glu: Glu | undefined): number {
+export function gluCode(glu: Glu | undefined): number {
   if (glu === undefined) return 0;
   return typeof glu === "string" ? activationCodes[glu] : clampedSwigluCode;
 }
 
-function gluLimit(glu: Glu | undefined): number {
+export function gluLimit(glu: Glu | undefined): number {
   return typeof glu === "object" ? glu.clampedAt : 0;
 }

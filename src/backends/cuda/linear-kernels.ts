@@ -14,34 +14,56 @@ const plainSuffixes = {
 } as const satisfies Record<PackedWeight["scheme"], string>;
 
 export type PlainKernelName = `linear_plain_${(typeof plainSuffixes)[PackedWeight["scheme"]]}`;
-export type LinearKernelName = PlainKernelName;
+export type LinearKernelName = "linear_affine_mma" | PlainKernelName;
 
-/** A linear whose parts have the same scheme. */
-interface LinearRequest {
-  readonly parts: readonly WeightSummary[];
+/** What a device brings along for the choice of a kernel. */
+export interface LinearDevice {
   readonly dtype: FloatType;
+  /** Ten times the major, plus the minor number. */
+  readonly capability: number;
 }
 
-const schemes = Object.keys(plainSuffixes) as readonly PackedWeight["scheme"][];
+/** A linear whose parts have the same scheme. */
+interface LinearRequest extends LinearDevice {
+  readonly parts: readonly WeightSummary[];
+}
 
-/** Best first. The plain ones take every weight of their scheme, in the file's own bytes, and are exact. */
-const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKernelName })[] = schemes.map(
-  (scheme) => ({
-    name: `linear_plain_${plainSuffixes[scheme]}`,
-    refuses: ({ parts }) => {
-      const other = parts.find((part) => part.scheme !== scheme);
-      return other && `takes ${scheme}, got ${other.scheme}`;
+const recordBits: readonly number[] = [2, 3, 4, 8];
+
+/** Best first. */
+const tensorKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKernelName })[] = [
+  {
+    name: "linear_affine_mma",
+    refuses: ({ parts, dtype, capability }) => {
+      const [{ scheme, bits, groupSize = 0, inFeatures, type }] = parts;
+      const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
+      if (scheme !== "affine-zero") return `takes affine-zero, got ${scheme}`;
+      if (dtype === "f32") return "takes f16 and bf16 activations, they are f32";
+      if (capability < 90) return `needs compute capability 9.0, the device has ${(capability / 10).toFixed(1)}`;
+      if (!recordBits.includes(bits)) return `takes ${recordBits.join(", ")} bits, got ${bits}`;
+      if (type === "f32") return "takes f16 and bf16 scales, got f32";
+      if (groupSize < inFeatures && groupSize !== 32 && groupSize !== 64 && groupSize % 128 !== 0)
+        return `takes groups of 32, 64 or a multiple of 128, got groups of ${groupSize}`;
+      if (inFeatures % 8 !== 0 || outFeatures % 16 !== 0)
+        return `takes inputs in eights and outputs in sixteens, got ${inFeatures} → ${outFeatures}`;
+      return undefined;
     },
-  }),
-);
+  },
+];
 
-/** Throws UnsupportedError with every reason where none takes it. */
-export function chooseLinearKernel(parts: readonly WeightSummary[], dtype: FloatType): KernelChoice {
-  // A kernel of another scheme says nothing that helps.
-  const candidates = linearKernels.filter(
-    ({ name }) => !name.startsWith("linear_plain_") || name.endsWith(`_${plainSuffixes[parts[0].scheme]}`),
+/** Those that take every weight of their scheme, in the file's own bytes, and are exact. A kernel of another scheme says nothing that helps. */
+const plainKernel = (scheme: PackedWeight["scheme"]): Kernel<LinearRequest> => ({
+  name: `linear_plain_${plainSuffixes[scheme]}`,
+  refuses: () => undefined,
+});
+
+export function chooseLinearKernel(parts: readonly WeightSummary[], device: LinearDevice): KernelChoice {
+  const [{ scheme }] = parts;
+  return chooseKernel(
+    [...tensorKernels, plainKernel(scheme)],
+    { parts, ...device },
+    parts.map(describeSummary).join(" + "),
   );
-  return chooseKernel(candidates, { parts, dtype }, parts.map(describeSummary).join(" + "));
 }
 
 /** The kernels that read a weight as linear_plain_* does. */

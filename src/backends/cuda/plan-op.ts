@@ -1,0 +1,243 @@
+import type { AttentionOp, BufferRows, LinearOp, Op, RmsNormOp, View } from "../../device/program.ts";
+import type { FloatType } from "../../weights/packed-weight.ts";
+import { fewRowsLaunch, isFewFor32, manyRowsLaunch, manyTileRows, type AffineOperands } from "./affine-linear.ts";
+import type { CudaWeight } from "./cuda-weight.node.ts";
+import {
+  encodeOp,
+  gluCode,
+  gluLimit,
+  rowsFields,
+  type KernelLaunch,
+  type OpLaunch,
+  type ProgramPlaces,
+} from "./encode-op.ts";
+import { RecordWriter, type DevicePointer, type DeviceView } from "./record-writer.ts";
+
+/** An op as launches, one way or another by the number of rows: the first that takes as many. */
+export interface OpPlan {
+  readonly rows: BufferRows;
+  /** Ascending; the last takes any number. */
+  readonly ways: readonly { readonly mostRows: number; readonly launches: readonly KernelLaunch[] }[];
+}
+
+/** Memory of an executable that its fast kernels share, one launch after the other. */
+export interface Workspace {
+  /** Of linear_affine_many. */
+  readonly sums: DevicePointer;
+  readonly flags: DevicePointer;
+  /** Inputs in a weight's own order, [rows][inputs]. */
+  readonly ordered: DevicePointer;
+  /** Of attention_split. */
+  readonly shares: DevicePointer;
+  readonly arrivals: DevicePointer;
+}
+
+export interface PlanPlaces extends ProgramPlaces {
+  readonly dtype: FloatType;
+  readonly multiprocessors: number;
+  readonly sharedBytes: number;
+  readonly workspace: Workspace;
+  tensorMap(of: {
+    readonly base: DevicePointer;
+    readonly type: "f16" | "bf16";
+    readonly columns: number;
+    readonly rows: number;
+    readonly stride: number;
+    readonly boxRows: number;
+  }): Uint8Array;
+}
+
+/** Of an op the fastest kernels that take it. */
+export function planOp(op: Op, places: PlanPlaces): OpPlan {
+  const fast =
+    op.op === "linear" ? planLinear(op, places) : op.op === "attention" ? planAttention(op, places) : undefined;
+  if (fast !== undefined) return fast;
+  const launch = op.op === "rms-norm" ? planNorm(op, places) : encodeOp(op, places);
+  return { rows: launch.rows, ways: [{ mostRows: Infinity, launches: [launch] }] };
+}
+
+// -- Linears -------------------------------------------------------------------------------------------------------------------------
+
+/** Rows that graphs are captured for and launches are made for. */
+const fewRows = [1, 2, 4, 8, 16] as const;
+const manyRows = [32, 64, 256] as const;
+
+const denseOutputs = 16;
+/** With more, a plain product reads a weight as often. */
+const denseRows = 8;
+
+/** Whether the views are of a 16-bit type and begin at multiples of 16 bytes in every row. */
+function areAligned(...views: readonly (DeviceView | undefined)[]): boolean {
+  return views.every(
+    (view) => view === undefined || (view.type !== 0 && view.base % 16n === 0n && view.stride % 8 === 0),
+  );
+}
+
+/** What the records of an affine weight are multiplied by: undefined where the views are of no use for that. */
+export function takesRecords(op: LinearOp, view: (of: View) => DeviceView): boolean {
+  return op.out.width % 8 === 0 && areAligned(view(op.input), view(op.out), op.residual && view(op.residual));
+}
+
+function planLinear(op: LinearOp, places: PlanPlaces): OpPlan | undefined {
+  const weight = places.weights[op.weight];
+  const rows = places.program.buffers[op.out.buffer].rows;
+  if (weight.records !== undefined) return planAffine(op, places, rows, weight);
+  if (weight.shape.scheme === "dense" && op.glu === undefined) return planDense(op, places, rows, weight);
+  return undefined;
+}
+
+function planDense(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: CudaWeight): OpPlan | undefined {
+  const plain = encodeOp(op, places);
+  const input = places.view(op.input);
+  if (weight.shape.isWide || op.input.width % 8 !== 0 || !areAligned(input)) return undefined;
+  const launch = (kernel: string, rowsAtOnce: number): KernelLaunch => ({
+    ...plain,
+    kernel,
+    grid: (count) => [Math.ceil(op.out.width / denseOutputs), Math.ceil(count / rowsAtOnce), 1],
+  });
+  return {
+    rows,
+    ways: [
+      { mostRows: 1, launches: [launch("linear_dense_1", 1)] },
+      { mostRows: Infinity, launches: [launch("linear_dense_8", denseRows)] },
+    ],
+  };
+}
+
+function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: CudaWeight): OpPlan | undefined {
+  const { records } = weight;
+  const { dtype, workspace, multiprocessors, sharedBytes } = places;
+  if (records === undefined || dtype === "f32") return undefined;
+  const most = places.mostRows[rows];
+  const source = places.view(op.input);
+  const ordered = { base: workspace.ordered, stride: Math.ceil(records.inputs / 8) * 8, type: source.type };
+  const input = records.order === undefined ? source : ordered;
+  const operands: AffineOperands = {
+    records,
+    step: places.step,
+    bias: op.bias === undefined ? 0n : places.vectors[op.bias],
+    input,
+    residual: op.residual && places.view(op.residual),
+    out: places.view(op.out),
+    rowsAt: rowsFields[rows],
+    glu: gluCode(op.glu),
+    gluLimit: gluLimit(op.glu),
+    scale: op.scale ?? 1,
+    dtype,
+    sums: workspace.sums,
+    flags: workspace.flags,
+    multiprocessors,
+    sharedBytes,
+  };
+  const gather: readonly KernelLaunch[] =
+    records.order === undefined
+      ? []
+      : [
+          {
+            kernel: "affine_gather",
+            parameters: new RecordWriter(56)
+              .pointer(places.step)
+              .pointer(records.order)
+              .view(source)
+              .view(ordered)
+              .int(rowsFields[rows], records.inputs)
+              .bytes(),
+            grid: (count) => [Math.ceil(records.inputs / 2048), Math.min(count, 64), 1],
+            threads: 256,
+          },
+        ];
+  const many = (count: number): KernelLaunch => {
+    const boxRows = manyTileRows(count);
+    const map = places.tensorMap({
+      base: input.base,
+      type: dtype,
+      columns: records.inputs,
+      rows: most,
+      stride: input.stride,
+      boxRows,
+    });
+    return manyRowsLaunch(operands, Math.min(count, most), map);
+  };
+  const ways = [
+    ...[...fewRows, ...(isFewFor32(operands) ? [32] : [])].map((count) => ({
+      mostRows: count,
+      launches: [...gather, fewRowsLaunch(operands, count)],
+    })),
+    ...[...manyRows, Infinity].map((count) => ({ mostRows: count, launches: [...gather, many(count)] })),
+  ];
+  return {
+    rows,
+    ways: [...ways.filter(({ mostRows }) => mostRows < most), { ...firstFor(ways, most), mostRows: Infinity }],
+  };
+}
+
+function firstFor(ways: OpPlan["ways"], rows: number): OpPlan["ways"][number] {
+  return ways.find(({ mostRows }) => rows <= mostRows) ?? ways[ways.length - 1];
+}
+
+// -- Norms ---------------------------------------------------------------------------------------------------------------------------
+
+/** Columns that rms_norm_wide holds in registers. */
+const widestNorm = 8192;
+const wideThreads = 512;
+
+function planNorm(op: RmsNormOp, places: PlanPlaces): OpLaunch {
+  const plain = encodeOp(op, places);
+  const { width } = op.input;
+  const isWide = plain.kernel === "rms_norm_rows" && width <= widestNorm && width % 8 === 0;
+  if (!isWide || !areAligned(places.view(op.input), places.view(op.out))) return plain;
+  return { ...plain, kernel: "rms_norm_wide", threads: wideThreads };
+}
+
+// -- Attention -----------------------------------------------------------------------------------------------------------------------
+
+/** Dimensions of a head that attention_split is compiled for, and numbers of query heads that share one of keys, rounded up. */
+const splitDims: readonly number[] = [64, 128, 256];
+const splitGroups = [1, 2, 4, 8] as const;
+const splitThreads = 128;
+
+/** Runs that a context is cut into where there are few tokens: two blocks for every multiprocessor, at most a page or so each. */
+const mostSplits = 16;
+/** Tokens that attention_split cuts contexts for: what `shares` and `arrivals` have room for. */
+export const mostSplitTokens = 64;
+
+/** Bytes of `shares` and `arrivals` for an attention; 0: it does not use them. */
+export function splitBytes(
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+): { readonly shares: number; readonly arrivals: number } {
+  return { shares: 4 * mostSplitTokens * heads * mostSplits * (headDim + 2), arrivals: 4 * mostSplitTokens * kvHeads };
+}
+
+function planAttention(op: AttentionOp, places: PlanPlaces): OpPlan | undefined {
+  const { program, cacheType, workspace, multiprocessors } = places;
+  const { kvHeads, headDim } = program.caches[op.cache];
+  const group = op.q.width / headDim / kvHeads;
+  const compiledGroup = splitGroups.find((most) => group <= most);
+  if (places.dtype === "f32" || cacheType !== "f16" || !splitDims.includes(headDim) || compiledGroup === undefined)
+    return undefined;
+  if (!areAligned(places.view(op.q))) return undefined;
+  const plain = encodeOp(op, places);
+  const splits = (tokens: number): number =>
+    tokens > mostSplitTokens ? 1 : Math.min(mostSplits, Math.ceil((2 * multiprocessors) / (tokens * kvHeads)));
+  const parameters = new Uint8Array(104);
+  parameters.set(plain.parameters);
+  parameters.set(new RecordWriter(16).pointer(workspace.shares).pointer(workspace.arrivals).bytes(), 88);
+  return {
+    rows: "tokens",
+    ways: [
+      {
+        mostRows: Infinity,
+        launches: [
+          {
+            kernel: `attention_split_${headDim}_${compiledGroup}`,
+            parameters,
+            grid: (tokens) => [splits(tokens), kvHeads, tokens],
+            threads: splitThreads,
+          },
+        ],
+      },
+    ],
+  };
+}
