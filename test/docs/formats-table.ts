@@ -99,7 +99,7 @@ function kernelsOf(summary: WeightSummary): readonly string[] {
   const choices = [
     () => chooseOfCpu({ parts: [summary], activations: "int8", use: "linear", headType: "keep" }),
     () => chooseOfCpu({ parts: [summary], activations: "f32", use: "linear", headType: "keep" }),
-    () => chooseOfCuda([summary], "f16"),
+    () => chooseOfCuda([summary], { dtype: "f16", capability: 90 }),
   ];
   return choices.map((choose) => {
     try {
