@@ -6,6 +6,7 @@ import { serve as listen } from "@hono/node-server";
 import { Option, type Command } from "commander";
 import { createNodeHost } from "../entry/node.ts";
 import { createServer } from "../server/create-server.ts";
+import type { RequestRecord } from "../server/observe-requests.ts";
 import { IoError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
@@ -22,6 +23,8 @@ interface ServeFlags extends CommonFlags, ModelFlag {
   readonly servedModelName?: readonly string[];
   readonly apiKey?: readonly string[];
   readonly apiKeyFile?: string;
+  readonly corsOrigin?: readonly string[];
+  readonly logRequests?: boolean;
   readonly maxNumSeqs: number;
   readonly inProcess?: boolean;
   readonly stepTimeout: number;
@@ -31,8 +34,10 @@ interface ServeFlags extends CommonFlags, ModelFlag {
 }
 
 const examples = `
-The server answers as the OpenAI API does: /v1/chat/completions, /v1/completions, /v1/models, and /health. It is bound to this
-machine unless --host says otherwise; with a key, every request but /health must bring it. Keys also come from FEWBIT_API_KEY.
+The server speaks the OpenAI API: /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings, /v1/models; Anthropic's
+/v1/messages; TGI's /generate, /generate_stream, /info; llama-server's /tokenize, /detokenize, /apply-template, /props; and /health,
+and /metrics for Prometheus. It is bound to this machine unless --host says otherwise; with a key, every request but /health must
+bring it. Keys also come from FEWBIT_API_KEY.
 
 Every model runs in a process of its own, which is started again when it crashes or hangs: answers that were under way go on. Several
 models are loaded one after the other; POST /v1/unload and /v1/load with {"model":"NAME"} free one and bring it back, and GET /v1/stats
@@ -60,6 +65,12 @@ export function defineServe(command: Command): void {
     )
     .option("--api-key <key>", "who may ask; may be given several times", collect)
     .option("--api-key-file <path>", "keys, one a line")
+    .option(
+      "--cors-origin <origin>",
+      "whose pages may ask from a browser; may be given several times, * for all",
+      collect,
+    )
+    .option("--log-requests", "a line of JSON on stderr for every request, without what was asked or said")
     .addOption(
       new Option("--max-num-seqs <count>", "answers that are computed at once")
         .argParser(integer({ from: 1, to: 1024 }))
@@ -103,6 +114,8 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
     apiKeys,
     maxRequests: flags.maxConcurrentRequests,
     page: await readPage(),
+    corsOrigins: flags.corsOrigin,
+    onRequest: flags.logRequests ? logRequest : undefined,
   });
   // It listens before the models are there, so that /health can be asked for them.
   const http = await start(server.fetch, flags);
@@ -121,6 +134,10 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
     await server.close();
     await close(http);
   }
+}
+
+function logRequest(record: RequestRecord): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`);
 }
 
 function loadOptions(flags: ServeFlags): ServingOptions {
@@ -172,9 +189,13 @@ function modelName(given: string | undefined): string {
   return existsSync(name) ? basename(resolve(name)) : name;
 }
 
+/** Whoever sends headers or a body by drops holds a connection no longer than this. */
+const limits = { headersTimeout: 20_000, requestTimeout: 60_000, maxHeaderSize: 16_384 } as const;
+
 function start(fetch: (request: Request) => Promise<Response>, { host, port }: ServeFlags): Promise<HttpServer> {
   return new Promise((resolve, reject) => {
-    const http = listen({ fetch, hostname: host, port }, () => resolve(http)) as HttpServer;
+    const options = { fetch, hostname: host, port, serverOptions: limits };
+    const http = listen(options, () => resolve(http)) as HttpServer;
     http.once("error", (cause: NodeJS.ErrnoException) => {
       const why = cause.code === "EADDRINUSE" ? "something else listens there" : (cause.code ?? cause.message);
       reject(new IoError(`${host}:${port}: cannot be listened on (${why})`, { cause }));

@@ -250,6 +250,63 @@ describe("with keys", () => {
   });
 });
 
+describe("other APIs", () => {
+  const { post, get } = serverOf();
+  const messages = [{ role: "user", content: textOf(promptIds) }];
+
+  test("errors have the form of the API that was asked", async () => {
+    const body = { messages, max_tokens: 1, model: "other" };
+    expect(await (await post("/v1/messages", body)).json()).toEqual({
+      type: "error",
+      error: { type: "not_found_error", message: expect.stringContaining("not served") as string },
+    });
+    expect(await (await post("/generate", { inputs: "" })).json()).toMatchObject({ error_type: "validation" });
+    const { status } = await post("/v1/responses", { input: "a", previous_response_id: "resp_1" });
+    expect(status).toBe(400);
+    const image = [{ role: "user", content: [{ type: "image", source: {} }] }];
+    expect((await post("/v1/messages", { messages: image, max_tokens: 1 })).status).toBe(400);
+  });
+
+  test("metrics count what was answered, under names that routers know", async () => {
+    const before = llm.totals.finished.length;
+    await post("/v1/completions", { prompt: promptIds, max_tokens: 2, ...greedy });
+    const response = await get("/metrics");
+    expect(response.headers.get("content-type")).toMatch("text/plain; version=0.0.4");
+    const text = await response.text();
+    const success = `vllm:request_success_total{model_name="tiny",finished_reason="length"} ${before + 1}`;
+    expect(text.split("\n")).toContain(success);
+    const counts = [...text.matchAll(/^vllm:e2e_request_latency_seconds_(?:bucket|count)\{.*\} (\d+)$/gm)];
+    expect(counts.map(([, count]) => Number(count)).every((count, i, all) => i === 0 || count >= all[i - 1])).toBe(
+      true,
+    );
+    for (const [, name] of text.matchAll(/^# TYPE (\S+)/gm)) expect(text.split(`# TYPE ${name} `)).toHaveLength(2);
+  });
+});
+
+test("every request has an id, its own where it is harmless, and is told of without what was said", async () => {
+  const records: unknown[] = [];
+  const { get } = serverOf({ onRequest: (record) => records.push(record) });
+  const mine = await get("/v1/models", { "x-request-id": "mine-1" });
+  const other = await get("/v1/nothing?secret", { "x-request-id": "a b" });
+  expect(mine.headers.get("x-request-id")).toBe("mine-1");
+  expect(other.headers.get("x-request-id")).toMatch(/^[0-9a-f]{24}$/);
+  expect(records).toMatchObject([
+    { requestId: "mine-1", method: "GET", path: "/v1/models", status: 200 },
+    { path: "/v1/nothing", status: 404 },
+  ]);
+});
+
+test("pages of other origins may ask where they are told so, without a key for the question whether they may", async () => {
+  const ask = (options: Partial<ServerOptions>): Promise<Response> =>
+    createServer({ models: new Map([["tiny", llm]]), ...options }).fetch(
+      new Request("http://test/v1/models", { method: "OPTIONS", headers: { origin: "https://a.test" } }),
+    );
+  const allowed = (response: Response): string | null => response.headers.get("access-control-allow-origin");
+  expect(allowed(await ask({}))).toBeNull();
+  expect(allowed(await ask({ corsOrigins: ["https://b.test"] }))).toBeNull();
+  expect(allowed(await ask({ corsOrigins: ["https://a.test"], apiKeys: ["one"] }))).toBe("https://a.test");
+});
+
 test("a bug of ours is told to us, not to the client", async () => {
   const seen: unknown[] = [];
   const broken = { respond: () => { throw new Error("a secret"); } } as never; // prettier-ignore

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import { z, type ZodType } from "zod";
 import type { LLM } from "../llm/llm.ts";
 import { ApiError, apiErrorOf } from "./api-error.ts";
@@ -24,6 +25,7 @@ import { metricsText } from "./metrics.ts";
 import { generate, generateRequest, generateStream } from "./tgi/generate.ts";
 import { tgiInfo } from "./tgi/info.ts";
 import { errorBody } from "./wire-error.ts";
+import { observeRequests, type RequestRecord } from "./observe-requests.ts";
 import { readJson } from "./read-json.ts";
 import type { LoadableModel } from "./served-model.ts";
 import { ServedModels } from "./served-models.ts";
@@ -40,6 +42,10 @@ export interface ServerOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Requests that are under way at once, waiting ones included; more get status 429. Default 256. */
   readonly maxRequests?: number | undefined;
+  /** Origins whose pages may ask, "*" for all of them. Default none: a browser lets no other page read the answers. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** Told of every request when its status is known. */
+  readonly onRequest?: ((record: RequestRecord) => void) | undefined;
   /** Served to browsers at GET /; absent: there is no page. */
   readonly page?: PageFiles | undefined;
   /** Told of what went wrong on our side. Default console.error. */
@@ -67,6 +73,15 @@ export function createServer(options: ServerOptions): Server {
   const authentication = new Authentication(apiKeys);
   const load = new Load(maxRequests);
   const app = new Hono();
+  observeRequests(app, options.onRequest);
+  const { corsOrigins = [] } = options;
+  if (corsOrigins.length > 0)
+    app.use(
+      cors({
+        origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
+        exposeHeaders: ["x-request-id", "retry-after"],
+      }),
+    );
 
   app.get("/health", (context) => {
     // Without a reason, which may tell of paths and processes: whoever asks need not have a key.
