@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 10
+#define FB_ABI 11
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2, FB_INT8 = 3 };   // FloatType, in the order of encode-program.ts; of caches alone: int8
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.

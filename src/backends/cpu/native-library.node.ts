@@ -150,7 +150,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 10;
+const abi = 11;
 
 let loaded: NativeLibrary | undefined;
 
