@@ -12,7 +12,10 @@ import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What matters where a model has many users. */
-export type ServingOptions = Pick<LoadOptions, "maxSequences" | "inProcess" | "stepTimeoutMs" | keyof RequestLimits>;
+export type ServingOptions = Pick<
+  LoadOptions,
+  "maxSequences" | "cacheBytes" | "inProcess" | "stepTimeoutMs" | keyof RequestLimits
+>;
 
 /** Loads the model that a command speaks with, and says with `--verbose` what became of it. For one sequence at a time unless told. */
 export async function loadModel(

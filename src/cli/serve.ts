@@ -10,7 +10,7 @@ import type { RequestRecord } from "../server/observe-requests.ts";
 import { IoError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
-import { integer } from "./flags/parse-number.ts";
+import { byteCount, integer } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel, type ServingOptions } from "./load-model.ts";
 import { readPage } from "./read-page.ts";
@@ -28,6 +28,7 @@ interface ServeFlags extends CommonFlags, ModelFlag {
   readonly maxNumSeqs: number;
   readonly inProcess?: boolean;
   readonly stepTimeout: number;
+  readonly kvCacheMemory?: number;
   readonly maxConcurrentRequests: number;
   readonly requestTimeout: number;
   readonly queueTimeout: number;
@@ -77,6 +78,12 @@ export function defineServe(command: Command): void {
         .default(8),
     )
     .addOption(
+      new Option(
+        "--kv-cache-memory <size>",
+        "keys and values of all answers together, like 4GiB (default: one context and a little for each answer)",
+      ).argParser(byteCount),
+    )
+    .addOption(
       new Option("--max-concurrent-requests <count>", "requests under way or waiting, beyond which they get status 429")
         .argParser(integer({ from: 1, to: 2 ** 20 }))
         .default(256),
@@ -106,8 +113,12 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const sources = given.map((name) => ({
-    load: (signal: AbortSignal) =>
-      loadModel(name, flags, terminal, AbortSignal.any([signal, interruption.signal]), loadOptions(flags)),
+    load: async (signal: AbortSignal) => {
+      const either = AbortSignal.any([signal, interruption.signal]);
+      const llm = await loadModel(name, flags, terminal, either, loadOptions(flags));
+      await llm.warmUp();
+      return llm;
+    },
   }));
   const server = createServer({
     models: new Map(names.map(({ name, source }) => [name, sources[source]])),
@@ -144,6 +155,7 @@ function loadOptions(flags: ServeFlags): ServingOptions {
   const milliseconds = (time: number): number | undefined => (time === 0 ? undefined : 1000 * time);
   return {
     maxSequences: flags.maxNumSeqs,
+    ...(flags.kvCacheMemory !== undefined && { cacheBytes: flags.kvCacheMemory }),
     inProcess: flags.inProcess ?? false,
     stepTimeoutMs: milliseconds(flags.stepTimeout) ?? Infinity,
     timeoutMs: milliseconds(flags.requestTimeout),

@@ -28,6 +28,11 @@ export function checkEngineOptions(options: EngineOptions): void {
     const isCount = count === undefined || (Number.isInteger(count) && count >= 1 && count <= most);
     check(name, count, isCount, `an integer from 1 to ${most}`);
   }
+  const { cacheBytes, cachePositions: positions } = options;
+  const isSize = cacheBytes === undefined || (Number.isSafeInteger(cacheBytes) && cacheBytes >= 1);
+  check("cacheBytes", cacheBytes, isSize, "a number of bytes");
+  if (cacheBytes !== undefined && positions !== undefined)
+    throw new RequestError("cacheBytes and cachePositions both say how large the caches are; give one");
 }
 
 /** Throws RequestError naming the option that is not what LoadOptions says. */

@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly maxSequences?: number | undefined;
   /** Positions that all requests together may hold; default one whole context and a little for each further request. */
   readonly cachePositions?: number | undefined;
+  /** The same in bytes, in place of `cachePositions`: as many positions as they hold. Refused before loading where that is no whole context. */
+  readonly cacheBytes?: number | undefined;
   /** Tokens that one step computes; longer prompts take several. Default 512. */
   readonly stepTokens?: number | undefined;
   /**

@@ -239,6 +239,16 @@ export class LLM implements AsyncDisposable {
     return this.#engine.stats();
   }
 
+  /**
+   * Runs a few tokens, so that what the first request would wait for is done: kernels are compiled, memory is touched. Leaves nothing in
+   * the cache. Throws what an answer would.
+   */
+  async warmUp(): Promise<void> {
+    // Less than a page, which is the least that is kept.
+    const promptIds = Array<number>(Math.min(8, this.info.contextLength - 1)).fill(0);
+    if (promptIds.length > 0) await this.generate(promptIds, { maxTokens: 2, temperature: 0, ignoreEos: true }).result;
+  }
+
   /** Takes no more requests, which fail with OverloadedError, and settles when the answers that are under way are finished. */
   async drain(): Promise<void> {
     this.#isDraining = true;

@@ -5,6 +5,7 @@ import type { Model } from "../models/model.ts";
 import { UnsupportedError } from "../util/errors.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { Warn } from "../util/warn-once.ts";
+import { cachePositionsFor } from "./cache-positions.ts";
 import { deviceOptions } from "./device-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { openDevice } from "./open-device.ts";
@@ -59,9 +60,12 @@ async function bringTo(device: Device, options: LoadExecutableOptions): Promise<
   const { checkpoint, model, plan, onProgress, signal } = options;
   let compiled: CompiledModel | undefined;
   try {
+    const { cacheBytes } = options.engine;
+    const sized =
+      cacheBytes === undefined ? plan : { ...plan, cachePositions: cachePositionsFor(model, device, plan, cacheBytes) };
     compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
     const { program, weights, vectors } = compiled;
-    const limits = planMemory({ ...plan, pageKinds: program.pageKinds, pageSize: device.pageSize });
+    const limits = planMemory({ ...sized, pageKinds: program.pageKinds, pageSize: device.pageSize });
     const executable = await device.load({ program, weights, vectors, limits });
     return owned({ device, compiled, executable });
   } catch (error) {

@@ -118,7 +118,7 @@ async function startEngine(
 /** Only what is plain data: a function cannot go to another process. */
 function engineOptions(options: LoadOptions): EngineOptions {
   const { backend, threads, dtype, activations, cacheType, headType } = options;
-  const { contextLength, maxSequences, cachePositions, stepTokens, prefixReuse } = options;
+  const { contextLength, maxSequences, cachePositions, cacheBytes, stepTokens, prefixReuse } = options;
   return {
     backend,
     threads,
@@ -129,6 +129,7 @@ function engineOptions(options: LoadOptions): EngineOptions {
     contextLength,
     maxSequences,
     cachePositions,
+    cacheBytes,
     stepTokens,
     prefixReuse,
   };

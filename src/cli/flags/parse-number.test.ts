@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { integer, number } from "./parse-number.ts";
+import { byteCount, integer, number } from "./parse-number.ts";
 
 describe("integer", () => {
   test.each([
@@ -41,4 +41,10 @@ describe("number", () => {
     expect(number({ from: 0 })("1e9")).toBe(1e9);
     expect(() => number({ from: 0 })("-1")).toThrow("at least 0");
   });
+});
+
+test("sizes have units, of a thousand and of 1,024", () => {
+  expect(["1", "800M", "4GiB", "1.5e9", "2 kb", "3Ki"].map(byteCount)).toEqual([1, 8e8, 2 ** 32, 1.5e9, 2000, 3072]);
+  for (const text of ["", "0", "-1", "M", "4TB", "1e400", "0.2", "0x10", "i", "3i"])
+    expect(() => byteCount(text)).toThrow("a size in bytes");
 });

@@ -18,6 +18,24 @@ export function integer({ from, to = Number.MAX_SAFE_INTEGER }: NumberRange): (t
   };
 }
 
+const byteUnits: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+};
+
+/** Parses a flag that takes a size, at least one byte: "800M", "4GiB", "1.5e9". */
+export function byteCount(text: string): number {
+  const [, size = "", unit = ""] = /^(\d+(?:\.\d+)?(?:e\d+)?) *([kmg]?i?)b?$/i.exec(text.trim()) ?? [];
+  const bytes = Math.floor(Number(size) * (byteUnits[unit.toLowerCase()] ?? NaN));
+  if (size !== "" && Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
+  throw new InvalidArgumentError("It must be a size in bytes, like 800M or 4GiB.");
+}
+
 /** A parser for a flag that takes any number within a range, ends included. */
 export function number({ from, to = Infinity }: NumberRange): (text: string) => number {
   return (text) => {
