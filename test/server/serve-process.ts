@@ -44,6 +44,12 @@ function childrenOf(parent: number): readonly number[] {
   return pids.map(Number).filter((pid) => fieldsOf(pid)?.[1] === String(parent) && fieldsOf(pid)?.[0] !== "Z");
 }
 
+/** Whether a process runs; one that has ended and waits for its parent to notice does not. */
+export function isAlive(pid: number): boolean {
+  const state = fieldsOf(pid)?.[0];
+  return state !== undefined && state !== "Z";
+}
+
 /** State, parent and so on of a process: what stands behind its name. */
 function fieldsOf(pid: number): readonly string[] | undefined {
   try {
