@@ -95,6 +95,8 @@ interface BenchReport {
   readonly bytesPerToken: number;
   /** Of tg; null: nothing to hold it against. */
   readonly shareOfBandwidth: number | null;
+  /** Of a token's linears when it is decoded, its head among them. */
+  readonly operationsPerToken: number;
   /** Of pp: the operations of its linears. */
   readonly shareOfDotPeak: number | null;
   readonly readRate: number | null;
@@ -119,6 +121,7 @@ function createReport(
     threads: device.threads,
     backend: device.backend,
     bytesPerToken,
+    operationsPerToken: promptOperations(program, 1),
     shareOfBandwidth: share(tg, bytesPerToken, limits?.readRate),
     shareOfDotPeak: share(pp, promptOperations(program, prompt) / prompt, limits?.dotRate),
     readRate: limits?.readRate ?? null,
