@@ -4,6 +4,7 @@
 //   node bench/render-race.mjs results.json
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { format, resolveConfig } from "prettier";
 import { median, range } from "./statistics.mjs";
 
 const results = JSON.parse(readFileSync(process.argv[2], "utf8"));
@@ -93,7 +94,8 @@ ${median(startUp.firstTokenMs).toFixed(0)} ms (${range(startUp.firstTokenMs).map
 `
     : ""
 }`; // prettier-ignore
-writeFileSync(docs("performance.md"), page);
+const layout = await resolveConfig(docs("performance.md"));
+writeFileSync(docs("performance.md"), await format(page, { ...layout, parser: "markdown" }));
 
 /** Bars from 0, a line at 1. */
 function chart() {
