@@ -2,6 +2,7 @@ import { bytesOf } from "../util/bytes.ts";
 import { floatToHalf, halfToFloat } from "../util/float16.ts";
 import { packCodes, unpackCodes } from "./affine-codes.ts";
 import { groupCount } from "./affine-groups.ts";
+import { blockAffineForm } from "./blocks/block-affine-form.ts";
 import { floatValues } from "./float-values.ts";
 import { floatBytes, type AffineZeroWeight, type CodeOrder, type PackedWeight } from "./packed-weight.ts";
 import { forEachKept } from "./sparse-24.ts";
@@ -33,9 +34,10 @@ export function affineForm(weight: PackedWeight): AffineZeroWeight | undefined {
       const shape = { inFeatures, outFeatures, bits, groupSize };
       return { scheme: "affine-zero", ...shape, codes: packed, order, scales, scaleType };
     }
+    case "block":
+      return blockAffineForm(weight);
     case "affine-mixed":
     case "dense":
-    case "block":
     case "float8":
     case "codebook":
       return undefined;

@@ -60,7 +60,9 @@ export async function ggmlForm(weight: PackedWeight, options: GgmlFormOptions): 
   const exact = affine && exactBlocks(affine, type);
   if (exact !== undefined && compareWeights(weightOf(weight, exact), weight) === undefined) return exact;
   const nearest = fittingType(type ?? nearestType(weight), weight.inFeatures);
-  if (!requantize && affine !== undefined && isBlockType(nearest)) return refusal(weight, type);
+  // Blocks may be exact in others that the forms above do not come to: ternary ones in ternary ones.
+  if (!requantize && affine !== undefined && weight.scheme !== "block" && isBlockType(nearest))
+    return refusal(weight, type);
   const form: GgmlForm = { type: nearest, bytes: await encodeRows(weight, nearest, search) };
   const loss = compareWeights(weightOf(weight, form), weight);
   if (loss === undefined) return form;

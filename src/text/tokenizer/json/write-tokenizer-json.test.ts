@@ -96,7 +96,13 @@ test("scores become merges that join the same", () => {
   const tokens = ["<unk>", "a", "b", "c", "ab", "bc", "abc", "aa", "cab", "😀", "😀a"];
   const scores = Float32Array.of(0, -9, -9, -9, -2, -1, -5, -6, -3, -9, -4);
   const data: TokenizerData = {
-    ...{ addedTokens: [], normalizer: undefined, preTokenizer: undefined, postProcessor: undefined, decoder: undefined },
+    ...{
+      addedTokens: [],
+      normalizer: undefined,
+      preTokenizer: undefined,
+      postProcessor: undefined,
+      decoder: undefined,
+    },
     model: { type: "ScoredBPE", vocabulary: Vocabulary.of(tokens), scores, unknownId: 0 },
   };
   const [byScore, byMerges] = [buildTokenizer(data), buildTokenizer(again(data))];

@@ -106,10 +106,10 @@ function preTokenizerJson(preTokenizer: PreTokenizer): JsonObject {
 /** The reference wants a form for pairs of texts too; ours is the one for a text, and the second text behind it. */
 function postProcessorJson(processor: PostProcessor, nameOf: (id: number) => string): JsonObject {
   const { type } = processor;
-  if (type === "Sequence") return { type, processors: processor.processors.map((one) => postProcessorJson(one, nameOf)) };
-  const single = processor.parts.map(
-    (part): JsonObject =>
-      part === "text" ? { Sequence: { id: "A", type_id: 0 } } : { SpecialToken: { id: nameOf(part), type_id: 0 } },
+  if (type === "Sequence")
+    return { type, processors: processor.processors.map((one) => postProcessorJson(one, nameOf)) };
+  const single = processor.parts.map((part): JsonObject =>
+    part === "text" ? { Sequence: { id: "A", type_id: 0 } } : { SpecialToken: { id: nameOf(part), type_id: 0 } },
   );
   const ids = [...new Set(processor.parts.filter((part) => part !== "text"))];
   const special = ids.map((id) => [nameOf(id), { id: nameOf(id), ids: [id], tokens: [nameOf(id)] }] as const);
