@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <string>
 #include <vector>
 
 EmulatedDim threadIdx, blockIdx, blockDim, gridDim;
@@ -186,6 +187,14 @@ static Result release(uint64_t address) {
 }
 
 extern "C" {
+
+// One a line.
+const char *emulated_kernel_names() {
+  static std::string names;
+  names.clear();
+  for (const EmulatedKernel *kernel = first_kernel; kernel; kernel = kernel->next) names += std::string(kernel->name) + "\n";
+  return names.c_str();
+}
 
 Result cuInit(unsigned) {
   if (const char *limit = getenv("FEWBIT_EMULATED_MEMORY")) memory_limit = strtoull(limit, nullptr, 10);

@@ -31,7 +31,7 @@ export class KernelFolder {
 }
 
 /**
- * The kernels: in the folder that FEWBIT_CUDA_KERNELS names, else what this checkout has compiled, else what the package holds.
+ * The kernels: in the folder that FEWBIT_CUDA_KERNELS names, else what this checkout has compiled.
  * Throws UnsupportedError saying what was looked for and what to do.
  */
 export function findKernels(
@@ -39,12 +39,11 @@ export function findKernels(
   module: URL = new URL(import.meta.url),
 ): KernelFolder {
   if (override) return new KernelFolder(override);
-  // From the bundle in dist/ and from the sources in src/backends/cuda/; the package has them beside dist/.
-  for (const up of ["..", "../../.."])
-    for (const folder of ["build/cuda", "cuda"]) {
-      const path = fileURLToPath(new URL(`${up}/${folder}`, module));
-      if (existsSync(join(path, "kernels.json"))) return new KernelFolder(path);
-    }
+  // From the bundle in dist/ and from the sources in src/backends/cuda/.
+  for (const up of ["..", "../../.."]) {
+    const path = fileURLToPath(new URL(`${up}/build/cuda`, module));
+    if (existsSync(join(path, "kernels.json"))) return new KernelFolder(path);
+  }
   throw new UnsupportedError(
     'the CUDA kernels are not compiled: in a checkout "npm run build:cuda" makes build/cuda, and FEWBIT_CUDA_KERNELS tells ' +
       "fewbit another folder",
