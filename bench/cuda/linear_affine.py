@@ -9,7 +9,7 @@ hold random weights of every width, type, span and epilogue against f64 products
 together exceed the cache, all contestants in turn in every round; printed are medians and the spread of rounds. LIBRARY is what
 marlin_bench.py --save keeps. Needs PyTorch; loads libcuda with ctypes, as fewbit does with koffi.
 """
-import argparse, ctypes, itertools, json, math, os, pathlib, random, statistics, struct, sys
+import argparse, ctypes, itertools, json, math, pathlib, random, statistics, struct, sys
 import torch
 
 cuda = ctypes.CDLL("libcuda.so.1")
@@ -17,8 +17,9 @@ F32, F16, BF16 = 0, 1, 2
 LSB_K, BYTES, SYMMETRIC = 0, 3, 4
 NONE, SILU = 0, 1
 TYPES = {"f16": (torch.float16, F16, 6), "bf16": (torch.bfloat16, BF16, 9)}
-SHARED_LIMIT = 232448
-FEW_WARPS = {1: int(os.environ.get("FB_FEW8_WARPS", "8")), 2: int(os.environ.get("FB_FEW16_WARPS", "16")), 4: 8}  # by eights of rows
+SHARED_LIMIT = 232448  # of a block
+PAIR_LIMIT = 113 * 1024  # of each of two
+FEW_WARPS = {1: 8, 2: 16, 4: 8}  # by eights of rows
 
 
 def checked(result, what):
@@ -114,21 +115,21 @@ class Linear:
     def __init__(self, kernels, weight, x, y, rows, kernel=None, bias=None, residual=None, glu=NONE, scale=1.0, work=None, **options):
         self.kernels, self.weight = kernels, weight
         name = {torch.float16: "f16", torch.bfloat16: "bf16"}[x.dtype]
-        kernel = kernel or pick(rows)
+        kernel = kernel or pick(rows, weight.tiles, weight.bits)
         self.name = f"linear_affine_{kernel}_{name}_{weight.bits}" + (f"_{weight.span}" if kernel.startswith("few") else "")
         self.step = torch.tensor([rows], dtype=torch.int32, device="cuda")
         self.gather = None
         if weight.order is not None:
             ordered = torch.empty(x.shape[0], weight.inputs, dtype=x.dtype, device="cuda")
             self.gather = struct.pack("<2Q", self.step.data_ptr(), weight.order.data_ptr()) + view(x) + view(ordered) + struct.pack("<2i", 0, weight.inputs)
-            self.gather_grid = (math.ceil(weight.inputs / 2048), min(rows, 64), 1)
+            self.gather_grid = (math.ceil(weight.inputs / 2048), min(rows, 1024), 1)
             x = ordered
         self.keep = (x, y, bias, residual, work)
         processors = options.get("processors", 132)
         if kernel.startswith("few"):
             eights = int(kernel[3:]) // 8
             warps = FEW_WARPS[eights]
-            warp_records = 1 if eights == 4 or warps == 16 else 2
+            warp_records = 2 if eights == 1 else 1
             copy_records = warps * warp_records
             chunks = math.ceil(weight.records / copy_records)
             stage = rows * warp_records * 256
@@ -136,8 +137,12 @@ class Linear:
             fixed = warps * stages * (stage + warp_records * 128 // weight.span * eights * 32) + warps * 3 * eights * 512
             per_block = math.ceil(weight.tiles / processors)
             slot = copy_records * weight.record
-            budget = options.get("budget", 113 * 1024 if per_block < 8 and eights == 1 else SHARED_LIMIT)
-            slots = max(2, min(per_block * chunks, 32, (budget - fixed) // (slot + 16)))
+            fitting = lambda budget: max(0, min(per_block * chunks, 32, (budget - fixed) // (slot + 16)))
+            # Two blocks at a time on a multiprocessor, unless that leaves too little of a ring for many tiles.
+            slots = fitting(PAIR_LIMIT) if eights == 1 else 0
+            if slots < min(per_block * chunks, 4 if per_block >= 8 else 2): slots = fitting(180 * 1024 if eights == 1 else SHARED_LIMIT)
+            if "budget" in options: slots = fitting(options["budget"])
+            slots = max(2, slots)
             self.shared = fixed + slots * (slot + 16)
             self.grid, self.threads = (min(weight.tiles, processors), 1, 1), warps * 32 + 32
             self.note = f"S{slots} X{stages} {self.shared >> 10}K"
@@ -167,8 +172,13 @@ class Linear:
         self.kernels.launch(self.name, self.params, self.grid, self.threads, self.shared, overlap)
 
 
-def pick(rows):
-    return "few8" if rows <= 8 else "few16" if rows <= 16 else "few32" if rows <= 32 else "many128x64" if rows <= 64 else "many128x128" if rows <= 256 else "many256x128"
+def pick(rows, tiles, bits):
+    """The kernel for so many rows and tiles of 16 outputs, as measured on an H200. Copies of 8-bit weights are too large beside 16 rows."""
+    if rows <= 8: return "few8"
+    if rows <= 16: return "few16" if bits < 8 else "many128x32"
+    if rows <= 32: return "few32" if tiles <= 4 * 132 else "many128x32"
+    if rows <= 64: return "many128x64"
+    return "many256x128" if rows >= 512 or tiles / 16 * math.ceil(rows / 128) >= 90 else "many128x128"
 
 
 def workspace():
@@ -184,7 +194,8 @@ def check(kernels, a):
         inputs, outputs = random.choice(((128, 16), (256, 64), (384, 24), (1000, 136), (896, 4864), (2048, 2048), (4096, 512), (5120, 72)))
         if bits * inputs % 32: inputs = 1024
         cases.append((bits, dtype, rows, inputs, outputs, group, random.random() < 0.5, random.random() < 0.25, random.random() < 0.4 and outputs % 16 == 0, random.random() < 0.5, random.random() < 0.5))
-    for rows in (1, 16, 64, 512, 1000):
+    for rows in (1, 8, 16, 32, 64, 512, 1000):
+        cases.append((4, "f16", rows, 4096, 24576, 128, False, False, False, False, False))
         cases.append((4, "f16", rows, 4096, 6144, 128, False, False, False, False, False))
         cases.append((4, "f16", rows, 14336, 4096, 128, True, False, False, True, True))
         cases.append((4, "bf16", rows, 4096, 28672, 128, False, True, True, False, False))
@@ -203,7 +214,7 @@ def check(kernels, a):
         expected *= scale
         if gated: expected = torch.nn.functional.silu(expected[:, :width]) * expected[:, width:]
         if residual is not None: expected += residual.double()
-        kernel_names = {pick(rows), random.choice(("many128x32", "many128x64", "many128x128", "many256x128"))}
+        kernel_names = {pick(rows, math.ceil(outputs / 16), bits), random.choice(("many128x32", "many128x64", "many128x128", "many256x128"))}
         for kernel in kernel_names:
             y = torch.full((rows, width), float("nan"), dtype=torch_type, device="cuda")
             linear = Linear(kernels, weight, x, y, rows, kernel, bias, residual, SILU if gated else NONE, scale, work)
@@ -284,9 +295,9 @@ def measure(kernels, a):
             x = torch.randn(rows, inputs, device="cuda", dtype=torch.half)
             y = torch.empty(rows, outputs, device="cuda", dtype=torch.half)
             contestants = {}
-            for variant in (a.variants.split(",") if a.variants else [pick(rows)]):
+            for variant in (a.variants.split(",") if a.variants else [pick(rows, weights[0].tiles, a.bits)]):
                 kernel, tuning = parse_variant(variant)
-                if kernel == "auto": kernel = pick(rows)
+                if kernel == "auto": kernel = pick(rows, weights[0].tiles, a.bits)
                 if kernel.startswith("few") and rows > int(kernel[3:]): continue
                 overlap = bool(tuning.pop("overlap", 1))
                 try:
@@ -328,8 +339,8 @@ def once_each(kernels, a):
         for rows in map(int, a.rows.split(",")):
             x = torch.randn(rows, inputs, device="cuda", dtype=torch.half)
             y = torch.empty(rows, outputs, device="cuda", dtype=torch.half)
-            for kernel in a.variants.split(",") if a.variants else [pick(rows)]:
-                if kernel.startswith("few") == (rows <= 16): Linear(kernels, weight, x, y, rows, kernel, work=work).run(False)
+            for kernel in a.variants.split(",") if a.variants else [pick(rows, weight.tiles, weight.bits)]:
+                Linear(kernels, weight, x, y, rows, kernel, work=work).run(False)
             torch.cuda.synchronize()
 
 

@@ -5,12 +5,18 @@
 //
 // Weights are records (affine_layout.cuh) made by `affine_prepare`: outputs that have a gate are interleaved with it there. Two kernels
 // read the same records:
-//   linear_affine_few   up to 16 rows; bound by memory.
-//   linear_affine_many  17 rows and more; bound by tensor cores.
-// Entry points are named linear_affine_few{8,16}_{f16,bf16}_{2,3,4,8} and linear_affine_many{32,64,128,256}_{f16,bf16}_{2,3,4,8}.
+//   linear_affine_few{8,16,32}_TYPE_BITS_SPAN    up to so many rows; bound by memory.
+//   linear_affine_many{128x32,128x64,128x128,256x128}_TYPE_BITS    tiles of OUTPUTSxROWS; bound by tensor cores.
+// TYPE is f16 or bf16, BITS 2, 3, 4 or 8, SPAN 32, 64 or 128.
 //
 // Both take: inputs a multiple of 8; outputs (of `out`) a multiple of 8; all views of the kernel's type, their bases and strides multiples
-// of 16 bytes; spans of 32, 64 or 128 inputs. With act-order the input is first brought into the weight's order (`affine_gather`).
+// of 16 bytes. With act-order the input is first brought into the weight's order (affine_gather). They call griddepcontrol: launch them
+// with programmatic stream serialization. Set every kernel's preferred shared-memory carveout to the most there is: otherwise two blocks
+// do not fit on a multiprocessor.
+//
+// Launches. Grid: one block for every multiprocessor, of few-row kernels not more than there are tiles of 16 outputs. Threads: few 288
+// (of 16 rows 544), many 384. Dynamic shared memory: few as FewShared adds it up, with as many slots as fit into 113 KiB for up to 8
+// rows, so that two blocks fit; many 2048 + slots * ManyShared::stage + 8 * kScratchBytes. bench/cuda/linear_affine.py has it in Python.
 #include "params.h"
 
 struct AffineLinearParams {

@@ -15,22 +15,16 @@
 
 namespace affine {
 
-#ifndef FB_FEW8_WARPS
-#define FB_FEW8_WARPS 8
-#endif
-#ifndef FB_FEW16_WARPS
-#define FB_FEW16_WARPS 16
-#endif
-// Consumer warps, by eights of rows.
-FB_BOTH constexpr int few_warps(int eights) { return eights == 1 ? FB_FEW8_WARPS : eights == 2 ? FB_FEW16_WARPS : 8; }
+// Consumer warps, by eights of rows. 8 rows: two blocks of these fit on a multiprocessor.
+FB_BOTH constexpr int few_warps(int eights) { return eights == 2 ? 16 : 8; }
 
 constexpr int kFewBarrier = 1;  // of the consumers
 
 // Tiles that are summed at once, 4 registers for each of their eights of rows. With more, warps would only meet less often.
 constexpr int kTilesAtOnce = 3;
 
-// Records of a copy for each warp, whose products are computed side by side: two hide each other's latencies, four eights of rows do already.
-FB_BOTH constexpr int warp_records(int eights) { return few_warps(eights) == 16 || eights == 4 ? 1 : 2; }
+// Records of a copy for each warp. With 8 rows the products of two are computed side by side, to hide each other's latencies.
+FB_BOTH constexpr int warp_records(int eights) { return eights == 1 ? 2 : 1; }
 
 // Shared memory of a block: input [warp][stage][row][records of a copy], its sums [warp][stage][record][span][eight][8] of f32, weights
 // [slot], sums [warp][tile][eight][lane][4], barriers [slot] full, [slot] empty.
@@ -311,10 +305,10 @@ __device__ void few_rows(const AffineLinearParams &p) {
 
 }  // namespace affine
 
-#define FB_FEW(rows, name, Number, bits, span)                                                             \
-  extern "C" __global__ void __launch_bounds__(32 * (affine::few_warps(rows / 8) + 1), rows == 8 && FB_FEW8_WARPS == 8 ? 2 : 1)                     \
-      linear_affine_few##rows##_##name##_##bits##_##span(const __grid_constant__ AffineLinearParams p) {   \
-    affine::few_rows<bits, Number, rows / 8, span>(p);                                                     \
+#define FB_FEW(rows, name, Number, bits, span)                                                                     \
+  extern "C" __global__ void __launch_bounds__(32 * (affine::few_warps(rows / 8) + 1), rows == 8 ? 2 : 1)          \
+      linear_affine_few##rows##_##name##_##bits##_##span(const __grid_constant__ AffineLinearParams p) {           \
+    affine::few_rows<bits, Number, rows / 8, span>(p);                                                             \
   }
 #define FB_FEW_SPANS(rows, name, Number, bits) \
   FB_FEW(rows, name, Number, bits, 32) FB_FEW(rows, name, Number, bits, 64) FB_FEW(rows, name, Number, bits, 128)
@@ -322,15 +316,9 @@ __device__ void few_rows(const AffineLinearParams &p) {
   FB_FEW_SPANS(rows, name, Number, 2) FB_FEW_SPANS(rows, name, Number, 3)          \
   FB_FEW_SPANS(rows, name, Number, 4) FB_FEW_SPANS(rows, name, Number, 8)
 
-#ifdef FB_ONLY_F16_4
-FB_FEW(8, f16, Half, 4, 128)
-FB_FEW(16, f16, Half, 4, 128)
-FB_FEW(32, f16, Half, 4, 128)
-#else
 FB_FEW_BITS(8, f16, Half)
 FB_FEW_BITS(8, bf16, Brain)
 FB_FEW_BITS(16, f16, Half)
 FB_FEW_BITS(16, bf16, Brain)
 FB_FEW_BITS(32, f16, Half)
 FB_FEW_BITS(32, bf16, Brain)
-#endif

@@ -401,14 +401,7 @@ __device__ void many_rows(const AffineLinearManyParams &params) {
   FB_MANY(outputs, rows, name, Number, 4) FB_MANY(outputs, rows, name, Number, 8)
 #define FB_MANY_NUMBERS(outputs, rows) FB_MANY_BITS(outputs, rows, f16, Half) FB_MANY_BITS(outputs, rows, bf16, Brain)
 
-#ifdef FB_ONLY_F16_4
-FB_MANY(128, 32, f16, Half, 4)
-FB_MANY(128, 64, f16, Half, 4)
-FB_MANY(128, 128, f16, Half, 4)
-FB_MANY(256, 128, f16, Half, 4)
-#else
 FB_MANY_NUMBERS(128, 32)
 FB_MANY_NUMBERS(128, 64)
 FB_MANY_NUMBERS(128, 128)
 FB_MANY_NUMBERS(256, 128)
-#endif
