@@ -59,9 +59,10 @@ export interface AffineOperands {
 /** Bytes of `sums`: a tile of f32 for every block. */
 export const sharedTileBytes = 4 * 256 * 128;
 
-/** A block has all of a multiprocessor, or half of it where it has little to do and few rows. */
+/** Shared memory of a block that has a multiprocessor to itself, of one of two that share it, and of one that has a ring deep enough. */
 const wholeProcessor = 232_448;
 const halfProcessor = 113 << 10;
+const deepRing = 180 << 10;
 /** Tiles that a warp sums at once, f32 of 4 registers a lane for each of their eights of rows. */
 const tilesAtOnce = 3;
 
@@ -70,8 +71,11 @@ function tilesOfBlock({ records, multiprocessors }: AffineOperands): number {
   return Math.ceil(tileCount(records) / multiprocessors);
 }
 
-/** Up to 32 rows: bound by reading the weights (linear_affine_few.cu). `rows` is the most that the launch is for. */
-export function fewRowsLaunch(operands: AffineOperands, rows: number): AffineLaunch {
+/**
+ * Up to 32 rows: bound by reading the weights (linear_affine_few.cu). `rows` is the most that the launch is for. Absent: two copies of the
+ * weights, of 8 bits, do not fit beside the input.
+ */
+export function fewRowsLaunch(operands: AffineOperands, rows: number): AffineLaunch | undefined {
   const { records, dtype, multiprocessors } = operands;
   const eights = rows <= 8 ? 1 : rows <= 16 ? 2 : 4;
   const warps = eights === 2 ? 16 : 8;
@@ -84,9 +88,12 @@ export function fewRowsLaunch(operands: AffineOperands, rows: number): AffineLau
   const inputSums = warpRecords * (recordInputs / records.span) * eights * 32;
   const fixed = warps * stages * (stage + inputSums) + warps * tilesAtOnce * eights * 512;
   const tiles = tilesOfBlock(operands);
-  const budget = eights === 1 && tiles < 8 ? halfProcessor : wholeProcessor;
   const slot = copyRecords * recordBytes(records) + 16;
-  const slots = Math.max(2, Math.min(tiles * chunks, 32, Math.floor((budget - fixed) / slot)));
+  const fitting = (budget: number): number => Math.min(tiles * chunks, 32, Math.floor((budget - fixed) / slot));
+  // Two blocks share a multiprocessor, unless that leaves too little of a ring.
+  const isShared = eights === 1 && fitting(halfProcessor) >= Math.min(tiles * chunks, tiles >= 8 ? 4 : 2);
+  const slots = Math.max(2, fitting(isShared ? halfProcessor : eights === 1 ? deepRing : wholeProcessor));
+  if (fixed + slots * slot > wholeProcessor) return undefined;
   return {
     kernel: `linear_affine_few${8 * eights}_${dtype}_${records.bits}_${records.span}`,
     parameters: linearRecord(operands, rows, slots, stages),

@@ -142,7 +142,7 @@ function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: 
               .view(ordered)
               .int(rowsFields[rows], records.inputs)
               .bytes(),
-            grid: (count) => [Math.ceil(records.inputs / 2048), Math.min(count, 64), 1],
+            grid: (count) => [Math.ceil(records.inputs / 2048), Math.min(count, 1024), 1],
             threads: 256,
           },
         ];
@@ -161,7 +161,7 @@ function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: 
   const ways = [
     ...[...fewRows, ...(isFewFor32(operands) ? [32] : [])].map((count) => ({
       mostRows: count,
-      launches: [...gather, fewRowsLaunch(operands, count)],
+      launches: [...gather, fewRowsLaunch(operands, count) ?? many(count)],
     })),
     ...[...manyRows, Infinity].map((count) => ({ mostRows: count, launches: [...gather, many(count)] })),
   ];
