@@ -28,7 +28,9 @@ export async function availableImplementations(): Promise<readonly Implementatio
         implementations.push({
           label: `cpu ${isa} ${activations}`,
           activations,
-          open: ({ threads = 2, cacheType = "f32" } = {}) => backend.open({ threads, activations, cacheType }),
+          open: ({ threads = 2, cacheType = "f32" } = {}) =>
+            // Rounded heads have a suite of their own (head.test.ts).
+            backend.open({ threads, activations, cacheType, headType: "keep" }),
         });
   }
   const { createCudaBackend } = await import("../../src/backends/cuda/cuda-backend.node.ts");
