@@ -17,7 +17,10 @@ async function ask(
   path: string,
   body?: object,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
-  const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  const init =
+    body === undefined
+      ? {}
+      : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const response = await server.fetch(new Request(`http://test${path}`, init));
   return { status: response.status, body: await response.json() };
 }
@@ -83,6 +86,8 @@ describe("a model", () => {
     expect((await ask(server, "/v1/unload", { model: "own" })).status).toBe(400);
     expect((await ask(server, "/v1/load", { model: "/etc/passwd" })).status).toBe(404);
     expect((await ask(server, "/v1/load", { model: 3 })).status).toBe(400);
+    const plain = { method: "POST", body: '{"model":"own"}' }; // what any page may send
+    expect((await server.fetch(new Request("http://test/v1/load", plain))).status).toBe(415);
     expect((await ask(server, "/v1/load", { model: "own" })).status).toBe(200);
   });
 
