@@ -9,6 +9,7 @@ import { createServer } from "../server/create-server.ts";
 import type { RequestRecord } from "../server/observe-requests.ts";
 import { IoError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
+import { addConfiguredFlags } from "./flags/configured-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { byteCount, integer } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
@@ -93,6 +94,7 @@ export function defineServe(command: Command): void {
     .addOption(seconds("--step-timeout", "a step that takes longer hangs, and its process is replaced", 120))
     .option("--in-process", "run models in the server's own process, where a crash ends both");
   addModelFlag(command);
+  addConfiguredFlags(command, "FEWBIT_SERVE");
   addCommonFlags(command).addHelpText("after", examples).action(serve);
 }
 
