@@ -167,7 +167,7 @@ function headOf(model: string, request: ResponseRequest): Head {
     },
     ...{ tools: tools ?? [], tool_choice: tool_choice ?? "auto", parallel_tool_calls: parallel_tool_calls ?? true },
     ...{ previous_response_id: null, store: false, truncation: "disabled" },
-  } as Head;
+  };
 }
 
 async function* events(head: Head, answer: ChatAnswer): AsyncGenerator<object> {
