@@ -1,11 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseResources } from "../../scripts/build-cuda.mjs";
 
 interface Resources {
   readonly registers: number;
   readonly spillBytes: number;
 }
+
+const script = new URL("../../scripts/build-cuda.mjs", import.meta.url).href;
+const { parseResources } = (await import(script)) as {
+  readonly parseResources: (output: string) => Record<string, Record<string, Resources>>;
+};
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), "utf8"));
 
