@@ -7,6 +7,7 @@ export type { HubAccess } from "../hub/hub.ts";
 export type { Folder } from "../io/folder.ts";
 export { openHttpFolder } from "../io/http-folder.ts";
 export { openMemoryFolder } from "../io/memory-folder.ts";
+export type { FormOptions, ResponseFormat } from "../llm/answer-grammar.ts";
 export type { EmbedOptions, Embedding } from "../llm/embedding.ts";
 export type { EngineOptions } from "../llm/engine-options.ts";
 export type { ChatOptions, GenerateOptions, TemplateOptions } from "../llm/generation-options.ts";
@@ -34,6 +35,7 @@ export type {
 } from "../llm/tools/chat-answer.ts";
 export type { RespondOptions, Tool, ToolChoice } from "../llm/tools/tool-options.ts";
 export type { ChatMessage, ContentPart } from "../text/chat-message.ts";
+export type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 export {
   AbortedError,
