@@ -1,5 +1,6 @@
 import { maxCodePoint, type CodePointSet } from "../regex/code-point-set.ts";
 import type { StepBudget } from "../../util/step-budget.ts";
+import { edgeCost, stateCost } from "./step-costs.ts";
 
 /** Edges of one state as first, last, target, first, last, target, …: ascending, not overlapping. */
 export type CodePointEdges = readonly number[];
@@ -82,8 +83,9 @@ export class CodePointDfa {
       const [left, right] = pairs[state];
       const [a, b] = [this.edges[left], other.edges[right]];
       const made: number[] = [];
+      budget.spend(stateCost);
       for (let i = 0, j = 0; i < a.length && j < b.length;) {
-        budget.spend();
+        budget.spend(edgeCost);
         const first = Math.max(a[i], b[j]);
         const last = Math.min(a[i + 1], b[j + 1]);
         if (first <= last) {
@@ -93,7 +95,7 @@ export class CodePointDfa {
             target = pairs.push([a[i + 2], b[j + 2]]) - 1;
             numbers.set(key, target);
           }
-          append(made, first, last, target);
+          appendEdge(made, first, last, target);
         }
         if (a[i + 1] < b[j + 1]) i += 3;
         else j += 3;
@@ -111,12 +113,12 @@ export class CodePointDfa {
       const all: number[] = [];
       let next = 0;
       for (let i = 0; i < given.length; i += 3) {
-        budget.spend();
-        if (given[i] > next) append(all, next, given[i] - 1, rest);
-        append(all, given[i], given[i + 1], given[i + 2]);
+        budget.spend(edgeCost);
+        if (given[i] > next) appendEdge(all, next, given[i] - 1, rest);
+        appendEdge(all, given[i], given[i + 1], given[i + 2]);
         next = given[i + 1] + 1;
       }
-      if (next <= maxCodePoint) append(all, next, maxCodePoint, rest);
+      if (next <= maxCodePoint) appendEdge(all, next, maxCodePoint, rest);
       return all;
     });
     return new CodePointDfa(edges, [...this.accepts.map((accepts) => !accepts), true]).trimmed();
@@ -136,7 +138,7 @@ export class CodePointDfa {
         const target = given[i + 2];
         if (!live[target]) continue;
         if (numbers[target] < 0) numbers[target] = order.push(target) - 1;
-        append(kept, given[i], given[i + 1], numbers[target]);
+        appendEdge(kept, given[i], given[i + 1], numbers[target]);
       }
       edges.push(kept);
     }
@@ -171,7 +173,7 @@ export class CodePointDfa {
 }
 
 /** An edge that goes on where the last one ended, and leads to the same state, extends it. */
-function append(edges: number[], first: number, last: number, target: number): void {
+export function appendEdge(edges: number[], first: number, last: number, target: number): void {
   const end = edges.length;
   if (end > 0 && edges[end - 1] === target && edges[end - 2] + 1 === first) edges[end - 2] = last;
   else edges.push(first, last, target);

@@ -5,6 +5,7 @@ import type { Expression } from "./expression.ts";
 import { nullableRules } from "./nullable-rules.ts";
 import { RuleNfa } from "./rule-nfa.ts";
 import type { RuleSet } from "./rule-set.ts";
+import { stateCost } from "./step-costs.ts";
 
 /** Throws RequestError for rules that begin with themselves, for a grammar that no text matches, and what the rules' budget throws. */
 export function compileAutomaton(rules: RuleSet): Automaton {
@@ -15,7 +16,7 @@ export function compileAutomaton(rules: RuleSet): Automaton {
   const whole = states.automaton(ruleStarts, rankRules(ruleStarts, states, rules));
   const live = liveStates(whole, new Uint8Array(256).fill(1));
   if (live[ruleStarts[0]] === 0) throw new RequestError("the grammar matches no text at all");
-  return states.only(live, ruleStarts).automaton(ruleStarts, whole.ranks);
+  return live.includes(0) ? states.only(live, ruleStarts).automaton(ruleStarts, whole.ranks) : whole;
 }
 
 function addRule(body: Expression, nullable: readonly boolean[], states: StateList, rules: RuleSet): number {
@@ -26,9 +27,10 @@ function addRule(body: Expression, nullable: readonly boolean[], states: StateLi
   const sets: (readonly number[])[] = [];
   const numbers = new Map<string, number>();
   /** By what has been reached, and by all that this reaches without reading. */
-  const known = new Map<string, number>();
+  const known = new Map<number | string, number>();
   const numberOf = (given: readonly number[]): number => {
-    const givenKey = given.join();
+    rules.budget.spend(given.length);
+    const givenKey = given.length === 1 ? given[0] : given.join();
     let number = known.get(givenKey);
     if (number !== undefined) return number;
     const set = nfa.closure(given);
@@ -42,12 +44,14 @@ function addRule(body: Expression, nullable: readonly boolean[], states: StateLi
     return number;
   };
   numberOf([begin]);
-  for (const set of sets)
+  for (const set of sets) {
+    rules.budget.spend(2 * stateCost);
     states.push({
       accepts: set.includes(end),
       bytes: nfa.byteEdges(set, numberOf),
       calls: [...nfa.callsOf(set)].flatMap(([rule, targets]) => [rule, numberOf(targets)]),
     });
+  }
   return first;
 }
 

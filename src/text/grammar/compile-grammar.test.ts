@@ -121,6 +121,11 @@ const hostile: readonly (readonly [what: string, spec: () => GrammarSpec])[] = [
   ["members counted", () => schema({ type: "object", properties: Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`p${i}`, {}])), maxProperties: 2500 })],
   ["GBNF in parentheses", () => ebnf(`root ::= ${"(".repeat(5000)}"a"${")".repeat(5000)}`)],
   ["GBNF that repeats", () => ebnf('root ::= (((("a"{9999}){9999}){9999}){9999}){9999} [b] {9999}')],
+  ["GBNF of rules in a long chain", () => ebnf(`root ::= r0\n${Array.from({ length: 5000 }, (_, i) => `r${i} ::= r${i + 1}\n`).join("")}r5000 ::= ""`)],
+  ["schemas that refer to each other", () => schema({ $ref: "#/$defs/0", $defs: Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [i, { anyOf: [{ $ref: `#/$defs/${(i + 1) % 3000}` }, { type: "null" }] }])) })],
+  ["schemas in a long chain of properties", () => schema({ $ref: "#/$defs/0", $defs: Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [i, { properties: { a: { $ref: `#/$defs/${(i + 1) % 3000}` } } }])) })],
+  ["oneOf of thousands", () => schema({ oneOf: Array.from({ length: 3000 }, (_, i) => ({ const: i })) })],
+  ["allOf that doubles", () => schema({ $ref: "#/$defs/0", $defs: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [i, i === 29 ? {} : { allOf: [{ $ref: `#/$defs/${i + 1}` }, { $ref: `#/$defs/${i + 1}` }] }])) })],
   ["parts in parts", () => Array.from({ length: 2000 }).reduce<GrammarSpec>((body) => ({ kind: "sequence", parts: [body] }), regex("a"))],
 ]; // prettier-ignore
 

@@ -12,8 +12,8 @@ import { jsonObject } from "./json-value.ts";
 import { regexDfa } from "./regex-dfa.ts";
 import { RuleSet } from "./rule-set.ts";
 
-/** A hundred milliseconds or two of work. */
-const maxSteps = 4_000_000;
+/** Less than a hundred milliseconds of work (step-costs.ts). Schemas that people write take some ten thousands to a million. */
+const maxSteps = 1_800_000;
 /** Characters of all that a request says in its grammar. */
 const maxLength = 2 ** 20;
 const maxDepth = 32;

@@ -83,7 +83,9 @@ export function jsonString(rules: RuleSet): Expression {
 /** A JSON string of `min` to `max` characters. */
 export function jsonStringOf(rules: RuleSet, min: number, max: number): Expression {
   const character = rules.shared("character", () => jsonCharacter(rules));
-  return sequence(literal('"'), repeat(character, min, max), literal('"'));
+  return rules.shared(`string of ${min} to ${max}`, () =>
+    sequence(literal('"'), repeat(character, min, max), literal('"')),
+  );
 }
 
 /** One character as it may stand in a string; the halves of a surrogate pair, if spelled by escapes, only together. */

@@ -3,16 +3,40 @@ import type { Expression } from "./expression.ts";
 /** [rules] whether the empty text matches. */
 export function nullableRules(bodies: readonly Expression[]): readonly boolean[] {
   const nullable = bodies.map(() => false);
-  // A rule learns of another only in the next round; chains of rules that are empty because of each other are short.
-  for (let hasChanged = true; hasChanged;) {
-    hasChanged = false;
-    for (let rule = bodies.length - 1; rule >= 0; rule--) {
-      if (nullable[rule] || !isNullable(bodies[rule], nullable)) continue;
-      nullable[rule] = true;
-      hasChanged = true;
-    }
+  const callers: Set<number>[] = bodies.map(() => new Set());
+  for (const [rule, body] of bodies.entries()) forEachCall(body, (called) => callers[called].add(rule));
+  const pending = new Set(bodies.keys());
+  // A set is walked in the order of insertion, and to what is inserted meanwhile: whatever may have become empty is looked at anew.
+  for (const rule of pending) {
+    pending.delete(rule);
+    if (nullable[rule] || !isNullable(bodies[rule], nullable)) continue;
+    nullable[rule] = true;
+    for (const caller of callers[rule]) pending.add(caller);
   }
   return nullable;
+}
+
+function forEachCall(expression: Expression, visit: (rule: number) => void): void {
+  switch (expression.kind) {
+    case "literal":
+    case "set":
+    case "texts":
+      return;
+    case "sequence":
+      for (const part of expression.parts) forEachCall(part, visit);
+      return;
+    case "choice":
+      for (const option of expression.options) forEachCall(option, visit);
+      return;
+    case "repeat":
+      forEachCall(expression.body, visit);
+      return;
+    case "call":
+      visit(expression.rule);
+      return;
+    default:
+      throw expression satisfies never;
+  }
 }
 
 function isNullable(expression: Expression, nullable: readonly boolean[]): boolean {

@@ -4,17 +4,14 @@ import { quote } from "../../util/quote.ts";
 import { CodePointSet } from "../regex/code-point-set.ts";
 import { parseRegex } from "../regex/parse-regex.ts";
 import type { RegexNode } from "../regex/regex-tree.ts";
-import { CodePointDfa } from "./code-point-dfa.ts";
+import { appendEdge, CodePointDfa } from "./code-point-dfa.ts";
+import { closureCost, edgeCost, stateCost } from "./step-costs.ts";
 
 /** No half of a surrogate pair: it has no UTF-8. */
 export const anyCharacter = CodePointSet.fromRanges([
   [0, 0xd7ff],
   [0xe000, 0x10ffff],
 ]);
-
-/** What it takes to make a state, and to have one in a set, in steps: an edge looked at is one. */
-export const stateCost = 16;
-export const closureCost = 8;
 
 export interface RegexDfaOptions {
   /** Whether the pattern must match the whole text, not only some part of it as JSON Schema has it. */
@@ -75,6 +72,7 @@ class NfaBuilder {
     const at = this.#state();
     const to = this.#state();
     this.#silent[from].push(at);
+    this.#budget.spend(set.ranges.length);
     this.#sets[at] = set.intersect(anyCharacter);
     this.#targets[at] = to;
     return to;
@@ -204,7 +202,7 @@ class NfaBuilder {
     const events: (readonly [at: number, target: number, isBegin: boolean])[] = [];
     for (const state of states) {
       const ranges = this.#sets[state]?.ranges ?? [];
-      this.#budget.spend(ranges.length);
+      this.#budget.spend(edgeCost * ranges.length);
       for (let i = 0; i < ranges.length; i += 2)
         events.push([ranges[i], this.#targets[state], true], [ranges[i + 1] + 1, this.#targets[state], false]);
     }
@@ -220,11 +218,9 @@ class NfaBuilder {
         else active.set(target, count);
       }
       if (active.size === 0) continue;
-      this.#budget.spend(active.size);
+      this.#budget.spend(edgeCost * active.size);
       const target = numberOf([...active.keys()].sort((a, b) => a - b));
-      const end = edges.length;
-      if (end > 0 && edges[end - 1] === target && edges[end - 2] + 1 === at) edges[end - 2] = events[i][0] - 1;
-      else edges.push(at, events[i][0] - 1, target);
+      appendEdge(edges, at, events[i][0] - 1, target);
     }
     return edges;
   }

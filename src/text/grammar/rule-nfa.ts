@@ -1,10 +1,11 @@
 import type { StepBudget } from "../../util/step-budget.ts";
-import { CodePointSet } from "../regex/code-point-set.ts";
-import type { CodePointDfa } from "./code-point-dfa.ts";
+import { CodePointSet, maxCodePoint } from "../regex/code-point-set.ts";
+import { appendEdge, type CodePointDfa } from "./code-point-dfa.ts";
 import type { Expression } from "./expression.ts";
 import { mustBeEscaped, shortestEscape } from "./json-escapes.ts";
-import { anyCharacter, closureCost, stateCost } from "./regex-dfa.ts";
-import { utf8Ranges } from "./utf8-ranges.ts";
+import { anyCharacter } from "./regex-dfa.ts";
+import { closureCost, edgeCost, stateCost } from "./step-costs.ts";
+import { type ByteRanges, utf8Ranges } from "./utf8-ranges.ts";
 
 const utf8 = new TextEncoder();
 
@@ -38,7 +39,7 @@ export class RuleNfa {
         return this.#literal(expression.bytes, from);
       case "set": {
         const to = this.state();
-        this.#set(expression.set, from, to, new Map());
+        this.#sequences(spellingOf(expression.set, false).sequences, from, to, new Map());
         return to;
       }
       case "texts":
@@ -101,43 +102,59 @@ export class RuleNfa {
     const numbers = dfa.edges.map(() => this.state());
     this.#silent[from].push(numbers[0]);
     const end = this.state();
+    /** By range: the same few lead from state to state again and again. */
+    const spellings = new Map<number, Spelling>();
     for (const [state, edges] of dfa.edges.entries()) {
       if (dfa.accepts[state]) this.#silent[numbers[state]].push(end);
-      const suffixes = new Map<string, number>();
+      const suffixes = new Map<number, number>();
       for (let i = 0; i < edges.length; i += 3) {
-        const set = CodePointSet.fromRanges([[edges[i], edges[i + 1]]]);
         const target = numbers[edges[i + 2]];
-        this.#set(isJson ? set.minus(mustBeEscaped) : set, numbers[state], target, suffixes);
-        if (isJson)
-          for (const codePoint of set.intersect(mustBeEscaped).members()) {
-            const spelled = this.#literal(utf8.encode(shortestEscape(codePoint)), numbers[state]);
-            this.#silent[spelled].push(target);
-          }
+        const key = edges[i] * (maxCodePoint + 1) + edges[i + 1];
+        let spelling = spellings.get(key);
+        if (spelling === undefined) {
+          spelling = spellingOf(CodePointSet.fromRanges([[edges[i], edges[i + 1]]]), isJson);
+          spellings.set(key, spelling);
+        }
+        this.#sequences(spelling.sequences, numbers[state], target, suffixes);
+        this.#escapes(spelling.escapes, 0, numbers[state], target);
       }
     }
     return end;
   }
 
-  /** `suffixes`: what follows the first byte, by ranges and target, so that characters share it. */
-  #set(set: CodePointSet, from: number, to: number, suffixes: Map<string, number>): void {
-    const { ranges } = set.intersect(anyCharacter);
-    for (let i = 0; i < ranges.length; i += 2)
-      for (const bytes of utf8Ranges(ranges[i], ranges[i + 1])) {
-        let target = to;
-        let key = String(to);
-        for (let at = bytes.length - 2; at > 0; at -= 2) {
-          key = `${bytes[at]}-${bytes[at + 1]} ${key}`;
-          let source = suffixes.get(key);
-          if (source === undefined) {
-            source = this.state();
-            this.#bytes[source].push(bytes[at], bytes[at + 1], target);
-            suffixes.set(key, source);
-          }
-          target = source;
-        }
-        this.#budget.spend();
-        this.#bytes[from].push(bytes[0], bytes[1], target);
+  /** Ascending texts, none the beginning of another, from their bytes at `depth` on: as a tree, lest many begin alike. */
+  #escapes(texts: readonly Uint8Array[], depth: number, from: number, to: number): void {
+    for (let i = 0; i < texts.length;) {
+      const begin = i;
+      const byte = texts[begin][depth];
+      while (i < texts.length && texts[i][depth] === byte) i++;
+      if (texts[begin].length === depth + 1) {
+        appendEdge(this.#bytes[from], byte, byte, to);
+        continue;
       }
+      const inner = this.state();
+      appendEdge(this.#bytes[from], byte, byte, inner);
+      this.#escapes(texts.slice(begin, i), depth + 1, inner, to);
+    }
+  }
+
+  /** `suffixes`: what follows the first byte, by range and target, so that characters share it. */
+  #sequences(sequences: readonly ByteRanges[], from: number, to: number, suffixes: Map<number, number>): void {
+    this.#budget.spend(edgeCost * sequences.length);
+    for (const bytes of sequences) {
+      let target = to;
+      for (let at = bytes.length - 2; at > 0; at -= 2) {
+        const key = target * 2 ** 16 + bytes[at] * 2 ** 8 + bytes[at + 1];
+        let source = suffixes.get(key);
+        if (source === undefined) {
+          source = this.state();
+          this.#bytes[source].push(bytes[at], bytes[at + 1], target);
+          suffixes.set(key, source);
+        }
+        target = source;
+      }
+      this.#bytes[from].push(bytes[0], bytes[1], target);
+    }
   }
 
   /** The states that are reached without reading anything, those given included, ascending. */
@@ -164,26 +181,63 @@ export class RuleNfa {
 
   /** first, last, target, …: disjoint and ascending. `numberOf` numbers a set of states. */
   byteEdges(states: readonly number[], numberOf: (targets: readonly number[]) => number): readonly number[] {
-    const given: number[] = [];
-    for (const state of states) given.push(...this.#bytes[state]);
+    const given = sorted(states.length === 1 ? this.#bytes[states[0]] : states.flatMap((state) => this.#bytes[state]));
     this.#budget.spend(given.length);
-    const borders = new Set<number>();
-    for (let i = 0; i < given.length; i += 3) borders.add(given[i]).add(given[i + 1] + 1);
-    const sorted = [...borders].sort((a, b) => a - b);
-    const targetsAt: (Set<number> | undefined)[] = [];
+    return isDisjoint(given) ? withTargets(given, (target) => numberOf([target])) : this.#split(given, numberOf);
+  }
+
+  /** Edges that overlap, cut where one of them begins or ends. */
+  #split(given: readonly number[], numberOf: (targets: readonly number[]) => number): readonly number[] {
+    const isBorder = new Uint8Array(257);
+    for (let i = 0; i < given.length; i += 3) isBorder[given[i]] = isBorder[given[i + 1] + 1] = 1;
+    const borders: number[] = [];
+    for (const [byte, is] of isBorder.entries()) if (is !== 0) borders.push(byte);
+    const indexOf = new Uint16Array(257);
+    for (const [i, byte] of borders.entries()) indexOf[byte] = i;
+    const targetsAt: number[][] = borders.map(() => []);
     for (let i = 0; i < given.length; i += 3)
-      for (let border = sorted.indexOf(given[i]); sorted[border] <= given[i + 1]; border++)
-        (targetsAt[border] ??= new Set()).add(given[i + 2]);
+      for (let at = indexOf[given[i]]; borders[at] <= given[i + 1]; at++) targetsAt[at].push(given[i + 2]);
     const edges: number[] = [];
-    for (const [border, targets] of targetsAt.entries()) {
-      if (targets === undefined) continue;
-      this.#budget.spend(targets.size);
-      const target = numberOf([...targets].sort((a, b) => a - b));
-      const end = edges.length;
-      if (end > 0 && edges[end - 1] === target && edges[end - 2] + 1 === sorted[border])
-        edges[end - 2] = sorted[border + 1] - 1;
-      else edges.push(sorted[border], sorted[border + 1] - 1, target);
+    for (const [at, targets] of targetsAt.entries()) {
+      if (targets.length === 0) continue;
+      this.#budget.spend(edgeCost + targets.length);
+      const target = numberOf(targets.length === 1 ? targets : [...new Set(targets)].sort((a, b) => a - b));
+      appendEdge(edges, borders[at], borders[at + 1] - 1, target);
     }
     return edges;
   }
+}
+
+/** By the first byte. */
+function sorted(edges: readonly number[]): readonly number[] {
+  if (isDisjoint(edges)) return edges;
+  const order = Array.from({ length: edges.length / 3 }, (_, i) => 3 * i).sort((a, b) => edges[a] - edges[b]);
+  return order.flatMap((i) => [edges[i], edges[i + 1], edges[i + 2]]);
+}
+
+/** Whether each begins after the end of the one before. */
+function isDisjoint(edges: readonly number[]): boolean {
+  for (let i = 3; i < edges.length; i += 3) if (edges[i] <= edges[i - 2]) return false;
+  return true;
+}
+
+function withTargets(given: readonly number[], targetOf: (target: number) => number): readonly number[] {
+  const edges: number[] = [];
+  for (let i = 0; i < given.length; i += 3) appendEdge(edges, given[i], given[i + 1], targetOf(given[i + 2]));
+  return edges;
+}
+
+/** How the characters of a set are written. */
+interface Spelling {
+  readonly sequences: readonly ByteRanges[];
+  /** Of characters that cannot stand for themselves, ascending. */
+  readonly escapes: readonly Uint8Array[];
+}
+
+function spellingOf(set: CodePointSet, isJson: boolean): Spelling {
+  const { ranges } = (isJson ? set.minus(mustBeEscaped) : set).intersect(anyCharacter);
+  const sequences: ByteRanges[] = [];
+  for (let i = 0; i < ranges.length; i += 2) sequences.push(...utf8Ranges(ranges[i], ranges[i + 1]));
+  const escapes = isJson ? Array.from(set.intersect(mustBeEscaped).members(), shortestEscape).sort() : [];
+  return { sequences, escapes: escapes.map((escape) => utf8.encode(escape)) };
 }

@@ -1,5 +1,6 @@
 import type { StepBudget } from "../../util/step-budget.ts";
 import type { Expression } from "./expression.ts";
+import { ruleCost } from "./step-costs.ts";
 
 /** The rules of a grammar in the making. A rule is called by its number, also from within itself. */
 export class RuleSet {
@@ -15,7 +16,7 @@ export class RuleSet {
 
   /** A rule to be defined later; the name is for messages. */
   reserve(name: string): number {
-    this.budget.spend();
+    this.budget.spend(ruleCost);
     this.#names.push(name);
     return this.#rules.push(undefined) - 1;
   }

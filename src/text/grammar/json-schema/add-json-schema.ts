@@ -11,5 +11,5 @@ const limits = { maxBytes: 2 ** 20, maxDepth: 256 };
  */
 export function addJsonSchema(schema: string, rules: RuleSet): Expression {
   const root = parseJson(new TextEncoder().encode(schema), "the JSON schema", limits);
-  return new SchemaReader(root, rules).value([{ value: root, path: "#" }]);
+  return new SchemaReader(root, rules).read({ value: root, path: "#" });
 }

@@ -1,13 +1,18 @@
 import { isJsonObject, jsonType, type JsonValue } from "../../../util/json.ts";
 import { quote } from "../../../util/quote.ts";
 import type { StepBudget } from "../../../util/step-budget.ts";
+import { edgeCost } from "../step-costs.ts";
 import { annotations, knownKeywords } from "./keywords.ts";
-import { areDisjoint } from "./are-disjoint.ts";
+import { areDisjoint, outlineOf } from "./are-disjoint.ts";
 import { child, listOf, refuse, stringOf, unsupported } from "./located-schema.ts";
 import type { Conjunction, LocatedSchema, LocatedValue } from "./located-schema.ts";
 
 /** What one schema may come to by its anyOf and oneOf, together with what they lie in. */
 const maxAlternatives = 256;
+/** `$ref`, `allOf`, `anyOf` and `oneOf` in each other, without a property or an element in between. */
+const maxDepth = 64;
+/** What it takes to look at an alternative, in steps. */
+const alternativeCost = 64;
 
 /** Follows `$ref`, `allOf`, `anyOf` and `oneOf`: afterwards a schema is a list of alternatives, each made of plain keywords. */
 export class Alternatives {
@@ -26,33 +31,37 @@ export class Alternatives {
     return this.#all(all, new Set());
   }
 
-  #all(all: readonly LocatedValue[], open: ReadonlySet<object>): readonly Conjunction[] {
+  /** `open`: the schemas that these lie in. */
+  #all(all: readonly LocatedValue[], open: Set<object>): readonly Conjunction[] {
     let result: readonly Conjunction[] = [[]];
     for (const each of all) result = this.#product(result, this.#one(each, open), each.path);
     return result;
   }
 
-  #one({ value, path }: LocatedValue, open: ReadonlySet<object>): readonly Conjunction[] {
-    this.#budget.spend();
+  #one({ value, path }: LocatedValue, open: Set<object>): readonly Conjunction[] {
+    this.#budget.spend(alternativeCost);
     if (typeof value === "boolean") return value ? [[]] : [];
     if (!isJsonObject(value)) throw refuse(path, `must be a schema, found ${jsonType(value)}`);
     const located: LocatedSchema = { schema: value, path };
     if (open.has(value))
       throw refuse(path, "refers to itself without anything in between: nothing could ever fulfil it");
+    if (open.size >= maxDepth)
+      throw unsupported(path, `$ref, allOf, anyOf and oneOf are more than ${maxDepth} levels deep in each other`);
     this.#check(located);
-    const inner = new Set(open).add(value);
+    open.add(value);
     let result: readonly Conjunction[] = [[located]];
     const reference = stringOf(located, "$ref");
     if (reference !== undefined)
-      result = this.#product(result, this.#one(this.#resolve(reference, child(located, "$ref")), inner), path);
-    result = this.#product(result, this.#all(schemasIn(located, "allOf") ?? [], inner), path);
+      result = this.#product(result, this.#one(this.#resolve(reference, child(located, "$ref")), open), path);
+    result = this.#product(result, this.#all(schemasIn(located, "allOf") ?? [], open), path);
     for (const keyword of ["anyOf", "oneOf"] as const) {
       const options = schemasIn(located, keyword);
       if (options === undefined) continue;
-      const ways = options.map((option) => this.#one(option, inner));
-      if (keyword === "oneOf") this.#requireDisjoint(ways, child(located, "oneOf"));
+      const ways = options.map((option) => this.#one(option, open));
       result = this.#product(result, ways.flat(), path);
+      if (keyword === "oneOf") this.#requireDisjoint(ways, child(located, "oneOf"));
     }
+    open.delete(value);
     return result;
   }
 
@@ -65,18 +74,19 @@ export class Alternatives {
       );
     return left.flatMap((a) =>
       right.map((b) => {
-        this.#budget.spend(a.length + b.length);
+        this.#budget.spend(alternativeCost + a.length * b.length);
         return [...a, ...b.filter(({ schema }) => !a.some((other) => other.schema === schema))];
       }),
     );
   }
 
   #requireDisjoint(ways: readonly (readonly Conjunction[])[], path: string): void {
-    for (const [i, some] of ways.entries())
-      for (const others of ways.slice(i + 1))
+    const outlines = ways.map((way) => way.map(outlineOf));
+    for (const [i, some] of outlines.entries())
+      for (const others of outlines.slice(i + 1))
         for (const a of some)
           for (const b of others) {
-            this.#budget.spend(a.length * b.length);
+            this.#budget.spend(edgeCost);
             if (!areDisjoint(a, b))
               throw unsupported(
                 path,

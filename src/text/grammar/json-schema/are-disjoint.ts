@@ -1,26 +1,45 @@
 import { isJsonObject, type JsonValue } from "../../../util/json.ts";
 import type { Conjunction } from "./located-schema.ts";
-import { allowsType, keyOf, typesOf, valuesOf } from "./value-types.ts";
+import { allowsType, keyOf, typesOf, valuesOf, type TypeName } from "./value-types.ts";
 
-/** Whether it is certain that no value fulfils both: by their types, by listed values, or by those of a property that both need. */
-export function areDisjoint(a: Conjunction, b: Conjunction): boolean {
-  const [values, others] = [valuesOf(a), valuesOf(b)];
-  if (values !== undefined && others !== undefined) return !haveCommon(values, others);
-  const [types, otherTypes] = [typesOf(a), typesOf(b)];
-  const common = [...types].filter((type) => allowsType(otherTypes, type));
-  const shared = [...common, ...[...otherTypes].filter((type) => allowsType(types, type))];
-  if (shared.length === 0) return true;
-  if (shared.some((type) => type !== "object")) return false;
-  return requiredOf(a).some((name) => {
-    if (!requiredOf(b).includes(name)) return false;
-    const [left, right] = [propertyValues(a, name), propertyValues(b, name)];
-    return left !== undefined && right !== undefined && !haveCommon(left, right);
-  });
+/** What is certain about the values that fulfil all of some schemas. */
+export interface Outline {
+  readonly types: ReadonlySet<TypeName>;
+  /** Keys of the values that are listed; undefined: there is no list. */
+  readonly values: ReadonlySet<string> | undefined;
+  /** The same of properties that are required. */
+  readonly properties: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-function haveCommon(a: readonly JsonValue[], b: readonly JsonValue[]): boolean {
-  const keys = new Set(a.map(keyOf));
-  return b.some((value) => keys.has(keyOf(value)));
+export function outlineOf(schemas: Conjunction): Outline {
+  const properties = new Map<string, ReadonlySet<string>>();
+  for (const name of requiredOf(schemas)) {
+    const values = keysOf(propertyValues(schemas, name));
+    if (values !== undefined) properties.set(name, values);
+  }
+  return { types: typesOf(schemas), values: keysOf(valuesOf(schemas)), properties };
+}
+
+/** Whether it is certain that no value fits both: by their types, by listed values, or by those of a property that both need. */
+export function areDisjoint(a: Outline, b: Outline): boolean {
+  if (a.values !== undefined && b.values !== undefined) return !haveCommon(a.values, b.values);
+  for (const [these, others] of [[a.types, b.types] as const, [b.types, a.types] as const])
+    for (const type of these) if (type !== "object" && allowsType(others, type)) return false;
+  if (!a.types.has("object") || !b.types.has("object")) return true;
+  for (const [name, values] of a.properties) {
+    const others = b.properties.get(name);
+    if (others !== undefined && !haveCommon(values, others)) return true;
+  }
+  return false;
+}
+
+function haveCommon(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  for (const key of a) if (b.has(key)) return true;
+  return false;
+}
+
+function keysOf(values: readonly JsonValue[] | undefined): ReadonlySet<string> | undefined {
+  return values && new Set(values.map(keyOf));
 }
 
 function requiredOf(schemas: Conjunction): readonly string[] {
@@ -29,7 +48,8 @@ function requiredOf(schemas: Conjunction): readonly string[] {
 
 function propertyValues(schemas: Conjunction, name: string): readonly JsonValue[] | undefined {
   const properties = schemas.flatMap(({ schema, path }) => {
-    const property = isJsonObject(schema.properties) ? schema.properties[name] : undefined;
+    const { properties } = schema;
+    const property = isJsonObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
     return isJsonObject(property) ? [{ schema: property, path }] : [];
   });
   return valuesOf(properties);

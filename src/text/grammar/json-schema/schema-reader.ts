@@ -6,6 +6,7 @@ import { jsonNumber, jsonObject, jsonString, jsonStringOf, jsonValue } from "../
 import { decimalDfa, integerDfa, type Bound } from "../number-dfa.ts";
 import { anyCharacter, regexDfa } from "../regex-dfa.ts";
 import type { RuleSet } from "../rule-set.ts";
+import { stateCost } from "../step-costs.ts";
 import { Alternatives } from "./alternatives.ts";
 import { arrayExpression } from "./array-expression.ts";
 import { keywords } from "./keywords.ts";
@@ -25,10 +26,20 @@ export class SchemaReader implements SchemaContext {
   readonly #alternatives: Alternatives;
   readonly #known = new Map<string, Expression>();
   readonly #ids = new Map<JsonValue, number>();
+  /** Rules that are called and not yet defined: schemas may lie in each other deeper than calls may. */
+  readonly #pending: { readonly rule: number; readonly all: readonly LocatedValue[] }[] = [];
 
   constructor(root: JsonValue, rules: RuleSet) {
     this.rules = rules;
     this.#alternatives = new Alternatives(root, rules.budget);
+  }
+
+  /** A value that fulfils the schema. */
+  read(root: LocatedValue): Expression {
+    const call = this.value([root]);
+    for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop())
+      this.rules.define(next.rule, choice(...this.#alternatives.of(next.all).map((each) => this.#conjunction(each))));
+    return call;
   }
 
   value(all: readonly LocatedValue[]): Expression {
@@ -39,7 +50,7 @@ export class SchemaReader implements SchemaContext {
       const rule = this.rules.reserve(given[0]?.path ?? "value");
       call = { kind: "call", rule };
       this.#known.set(key, call);
-      this.rules.define(rule, choice(...this.#alternatives.of(given).map((each) => this.#conjunction(each))));
+      this.#pending.push({ rule, all: given });
     }
     return call;
   }
@@ -124,9 +135,13 @@ export class SchemaReader implements SchemaContext {
       if (max < min) return never;
       return min === 0 && max === Infinity ? jsonString(this.rules) : jsonStringOf(this.rules, min, max);
     }
-    const [first, ...rest] = this.#stringParts(schemas);
-    const dfa = rest.reduce((all, part) => all.intersect(part, this.rules.budget), first);
-    return sequence(literal('"'), { kind: "texts", dfa, spelling: "json" }, literal('"'));
+    // What schemas say again and again: dates, identifiers.
+    const key = schemas.map(({ schema: { pattern, format } }) => [pattern, format]);
+    return this.rules.shared(`string ${JSON.stringify([key, min, max])}`, () => {
+      const [first, ...rest] = this.#stringParts(schemas);
+      const dfa = rest.reduce((all, part) => all.intersect(part, this.rules.budget), first);
+      return sequence(literal('"'), { kind: "texts", dfa, spelling: "json" }, literal('"'));
+    });
   }
 
   /** What patterns, formats and lengths each say. */
@@ -142,7 +157,7 @@ export class SchemaReader implements SchemaContext {
     });
     const { min, max } = countsOf(schemas, "minLength", "maxLength");
     if (min > 0 || max < Infinity || parts.length === 0) {
-      budget.spend(Number.isFinite(max) ? max : min);
+      budget.spend(stateCost * (Number.isFinite(max) ? max : min));
       parts.push(max < min ? CodePointDfa.ofTexts([]) : CodePointDfa.runOf(anyCharacter, min, max));
     }
     return parts;
