@@ -205,7 +205,7 @@ for (const implementation of (await availableImplementations()).slice(1))
     ["int8", int8CacheTolerance],
   ] as const)
     // prettier-ignore
-    describe(`rope-write and attention on ${implementation.label}, ${cacheType} cache`, () => {
+    describe.runIf(implementation.cacheTypes.includes(cacheType))(`rope-write and attention on ${implementation.label}, ${cacheType} cache`, () => {
       let device: Device;
       beforeAll(async () => (device = await implementation.open({ cacheType })));
       afterAll(() => device[Symbol.asyncDispose]());

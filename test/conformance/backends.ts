@@ -5,6 +5,8 @@ import { createReferenceBackend } from "../../src/backends/reference/reference-b
 export interface Implementation {
   readonly label: string;
   readonly activations: ActivationType;
+  /** How it can keep keys and values. */
+  readonly cacheTypes: readonly CacheType[];
   /** `threads`: absent: 2 where there are threads. Keys and values are f32 unless said otherwise. */
   open(options?: { readonly threads?: number; readonly cacheType?: CacheType }): Promise<Device>;
 }
@@ -12,6 +14,7 @@ export interface Implementation {
 export const reference: Implementation = {
   label: "reference",
   activations: "f32",
+  cacheTypes: ["f32"],
   open: () => createReferenceBackend().open(),
 };
 
@@ -28,6 +31,7 @@ export async function availableImplementations(): Promise<readonly Implementatio
         implementations.push({
           label: `cpu ${isa} ${activations}`,
           activations,
+          cacheTypes: ["f32", "f16", "int8"],
           open: ({ threads = 2, cacheType = "f32" } = {}) =>
             // Rounded heads have a suite of their own (head.test.ts).
             backend.open({ threads, activations, cacheType, headType: "keep" }),
@@ -41,6 +45,7 @@ export async function availableImplementations(): Promise<readonly Implementatio
     implementations.push({
       label: "cuda f32",
       activations: "f32",
+      cacheTypes: ["f32", "f16"],
       open: ({ cacheType = "f32" } = {}) => cuda.open({ dtype: "f32", cacheType }),
     });
   return implementations;

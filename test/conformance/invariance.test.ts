@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CacheType, Device } from "../../src/device/backend.ts";
-import { availableImplementations, reference, type Implementation } from "./backends.ts";
+import { availableImplementations, type Implementation } from "./backends.ts";
 import { evaluate, type Build, type Schedule } from "./evaluate.ts";
 import { randomAffine, randomDense } from "./random-weight.ts";
 import { Random } from "./random.ts";
@@ -123,7 +123,7 @@ for (const implementation of await availableImplementations())
       expect(await runOn(implementation, { threads }, randomSchedule(6))).toEqual(expected);
     });
 
-    test.skipIf(implementation === reference).each(["f16", "int8"] as const)(
+    test.each(implementation.cacheTypes.filter((type) => type !== "f32"))(
       "is the same in any company with a cache of %s",
       async (cacheType) => {
         const inTurn = await runOn(implementation, { threads: 1, cacheType }, alone);
