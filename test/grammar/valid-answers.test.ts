@@ -62,7 +62,7 @@ describe("answers drawn at random from the vocabulary of a real model", () => {
     }
     expect(wrong).toEqual([]);
     // The others ran out of tokens.
-    expect(finished).toBeGreaterThan(0.9 * answersEach * schemaCount);
+    expect(finished).toBeGreaterThan(0.95 * answersEach * schemaCount);
     console.log(`${finished} of ${answersEach * schemaCount} answers came to an end, all valid`);
   });
 
