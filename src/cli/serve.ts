@@ -5,6 +5,7 @@ import { basename, resolve } from "node:path";
 import { serve as listen } from "@hono/node-server";
 import { Option, type Command } from "commander";
 import { createNodeHost } from "../entry/node.ts";
+import { loopbackHosts } from "../server/hosts.ts";
 import { createServer } from "../server/create-server.ts";
 import type { RequestRecord } from "../server/observe-requests.ts";
 import { IoError } from "../util/errors.ts";
@@ -24,6 +25,7 @@ interface ServeFlags extends CommonFlags, ModelFlag {
   readonly servedModelName?: readonly string[];
   readonly apiKey?: readonly string[];
   readonly apiKeyFile?: string;
+  readonly allowedHost?: readonly string[];
   readonly corsOrigin?: readonly string[];
   readonly logRequests?: boolean;
   readonly maxNumSeqs: number;
@@ -67,6 +69,11 @@ export function defineServe(command: Command): void {
     )
     .option("--api-key <key>", "who may ask; may be given several times", collect)
     .option("--api-key-file <path>", "keys, one a line")
+    .option(
+      "--allowed-host <name>",
+      "a name besides localhost by which a server without keys on this machine may be called",
+      collect,
+    )
     .option(
       "--cors-origin <origin>",
       "whose pages may ask from a browser; may be given several times, * for all",
@@ -125,6 +132,7 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
   const server = createServer({
     models: new Map(names.map(({ name, source }) => [name, sources[source]])),
     apiKeys,
+    hosts: allowedHosts(flags, apiKeys),
     maxRequests: flags.maxConcurrentRequests,
     page: await readPage(),
     corsOrigins: flags.corsOrigin,
@@ -147,6 +155,16 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
     await server.close();
     await close(http);
   }
+}
+
+/** Whoever has no key to show is who calls from this machine, by one of its names; undefined: anybody may call. */
+function allowedHosts(
+  { host, allowedHost = [] }: ServeFlags,
+  apiKeys: readonly string[],
+): readonly string[] | undefined {
+  const own = host.includes(":") ? `[${host}]` : host;
+  if (apiKeys.length > 0 || !loopbackHosts.includes(own)) return undefined;
+  return [...loopbackHosts, ...allowedHost];
 }
 
 function logRequest(record: RequestRecord): void {

@@ -12,7 +12,7 @@ export interface ApiErrorBody {
 
 /** An answer that is an error, with its HTTP status. */
 export class ApiError extends Error {
-  readonly status: 400 | 401 | 404 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
   readonly body: ApiErrorBody;
 
   constructor(

@@ -22,6 +22,7 @@ import {
   tokenizeRequest,
 } from "./llama/text-routes.ts";
 import { metricsText } from "./metrics.ts";
+import { Hosts } from "./hosts.ts";
 import { generate, generateRequest, generateStream } from "./tgi/generate.ts";
 import { tgiInfo } from "./tgi/info.ts";
 import { errorBody } from "./wire-error.ts";
@@ -38,6 +39,11 @@ export interface ServerOptions {
   readonly models: ReadonlyMap<string, LLM | LoadableModel>;
   /** Who may ask: one of these keys must come with every request, but for /health. Default: everybody. */
   readonly apiKeys?: readonly string[] | undefined;
+  /**
+   * Names by which the server may be called, as in a URL without the port; pages of other hosts may ask only where `corsOrigins` lets them.
+   * Default: anybody may call.
+   */
+  readonly hosts?: readonly string[] | undefined;
   /** Bytes of a request's body. Default 8 MiB. */
   readonly maxBodyBytes?: number | undefined;
   /** Requests that are under way at once, waiting ones included; more get status 429. Default 256. */
@@ -82,6 +88,12 @@ export function createServer(options: ServerOptions): Server {
         exposeHeaders: ["x-request-id", "retry-after"],
       }),
     );
+
+  const hosts = new Hosts(options.hosts, corsOrigins);
+  app.use(async (context, next) => {
+    hosts.check(context.req.raw);
+    await next();
+  });
 
   app.get("/health", (context) => {
     // Without a reason, which may tell of paths and processes: whoever asks need not have a key.
