@@ -11,6 +11,14 @@
 
 static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
 
+// Ternary codes count eighths, from -9 on for a row that is shifted down: half a code fits four bits. The rows as they are shifted down, then
+// those shifted up, take as much memory as the grid: a byte has input i of the eight in its low bits, input i + 4 in its high bits.
+static void put_ternary_grid(const fb_block_shape *shape, uint8_t *to) {
+  for (int32_t up = 0; up < 2; up++)
+    for (const int8_t *row = shape->grid; row < shape->grid + shape->grid_bytes; row += 8)
+      for (int32_t i = 0; i < 4; i++) *to++ = (uint8_t)((4 * (row[i] + 1) + up) | (4 * (row[i + 4] + 1) + up) << 4);
+}
+
 fb_weight *fb_weight_blocks(const fb_block_shape *shape) {
   fb_weight *w = calloc(1, sizeof *w);
   if (!w) return NULL;
@@ -32,8 +40,8 @@ fb_weight *fb_weight_blocks(const fb_block_shape *shape) {
   w->scales = w->codes + codes;
   if (shape->grid) {
     w->grid = w->scales + scales;
-    // Ternary codes count eighths, from -9 on for those that are shifted down.
-    for (int32_t i = 0; i < shape->grid_bytes; i++) w->grid[i] = (uint8_t)(form->form == FB_FORM_TERNARY ? 8 * (shape->grid[i] + 1) : form->zero + shape->grid[i]);
+    if (form->form == FB_FORM_TERNARY) put_ternary_grid(shape, w->grid);
+    else for (int32_t i = 0; i < shape->grid_bytes; i++) w->grid[i] = (uint8_t)(form->zero + shape->grid[i]);
   }
   if (shape->has_factor) w->factors = (float *)(void *)(w->scales + scales + grid);
   return w;

@@ -65,7 +65,7 @@ typedef struct fb_weight {
   size_t tile_bytes;    // mixed: of a tile's codes
   float *maxima;        // mixed: [tile][group], the 256th part
   uint32_t *row_order;  // affine, mixed: [in]; row r of the tiles is input feature row_order[r]; NULL: r
-  uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes, as the dot product takes them
+  uint8_t *grid;        // blocks: a grid's rows of 8 or 4 codes, as the dot product takes them; ternary ones: see blocks.c
   float *table;         // coded: what the codes stand for, 256 values, or 16 of nibbles
   float *scale_table;   // coded: what bytes of scales stand for; NULL: scales are f32
   int32_t divides;      // coded: values are divided by the scales

@@ -24,21 +24,43 @@ static const uint8_t code_tables[2][16] = {
 
 // The higher bits of the numbers of an output's rows, all runs after one another.
 INLINE void unpack_higher_bits(const int bits, const uint8_t *high, uint16_t to[FB_TILE]) {
-  for (int c = 0; c < FB_TILE; c++) to[c] = (uint16_t)(bits == 4 ? high[c / 2] >> 4 * (c % 2) : bits == 8 ? high[c] : bits == 16 ? fb_load_u16(high + 2 * c) : 0);
+  uint8_t nibbles[FB_TILE];
+  if (bits == 4)
+    for (int i = 0; i < FB_TILE / 2; i++) nibbles[2 * i] = high[i] & 15, nibbles[2 * i + 1] = high[i] >> 4;
+  for (int c = 0; c < FB_TILE; c++) to[c] = bits == 16 ? fb_load_u16(high + 2 * c) : bits ? (bits == 4 ? nibbles : high)[c] : 0;
+}
+
+// Numbers of a grid's rows, in the order of runs and outputs. Those of a whole panel are made before the first is used: a store that a load
+// waits for costs more than the rows that 64 of them name.
+typedef uint16_t grid_numbers[8 * FB_TILE];
+
+INLINE void unpack_numbers(const fb_block_form *form, const uint8_t *codes, uint16_t *to) {
+  const int runs = form->form == FB_FORM_FOURS ? 8 : 4, width = form->bits / runs, mask = (1 << width) - 1;
+  uint16_t higher[FB_TILE];
+  unpack_higher_bits(form->bits, codes + FB_TILE * runs, higher);
+  for (int l = 0; l < runs; l++)
+    for (int c = 0; c < FB_TILE; c++) to[FB_TILE * l + c] = (uint16_t)(codes[FB_TILE * l + c] | (higher[c] >> width * l & mask) << 8);
+}
+INLINE void unpack_panel_numbers(const fb_block_form *form, const uint8_t *codes, int32_t count, grid_numbers *to) {
+  if (!fb_has_grid(form)) return;
+  for (int32_t block = 0; block < count; block++) unpack_numbers(form, codes + (size_t)block * fb_block_code_bytes(form), to[block]);
 }
 
 #define SIGNED_QUAD(q) quads[q] = v64b_choose(signs, 1 << (q), v64b_sub(twice, quads[q]), quads[q])
 
-// Rows of signed grids are 64 + magnitude; where an input is negative, that becomes 64 - magnitude.
-INLINE void unpack_grid(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, v64b quads[8]) {
+// Rows of signed grids are 64 + magnitude; where an input is negative, that becomes 64 - magnitude. Those of ternary ones are eight halved
+// codes, the later four of a run in high nibbles.
+INLINE void unpack_grid(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, const uint16_t *numbers, v64b quads[8]) {
   const int runs = form->form == FB_FORM_FOURS ? 8 : 4;
-  const int ternary = form->form == FB_FORM_TERNARY, width = form->bits / runs, mask = (1 << (ternary ? 3 : width)) - 1;
-  uint16_t higher[FB_TILE], numbers[8 * FB_TILE];
-  unpack_higher_bits(form->bits, codes + FB_TILE * runs, higher);
-  for (int l = 0; l < runs; l++)
-    for (int c = 0; c < FB_TILE; c++) numbers[FB_TILE * l + c] = (uint16_t)(codes[FB_TILE * l + c] | (higher[c] >> width * l & mask) << 8);
-  // Through memory: compilers take such numbers out of vector registers one by one, which costs more than the rows that they name.
-  if (runs == 4 && form->bits) __asm__("" : "+m"(numbers));
+  if (form->form == FB_FORM_TERNARY) {
+    const v64b fields = v64b_set1(2 * 15);
+    UNROLL for (int l = 0; l < 4; l++) {
+      const v64b halved = v64b_gather4(grid, numbers + FB_TILE * l);
+      quads[2 * l] = v64b_and(v64b_shift_left(halved, 1), fields);
+      quads[2 * l + 1] = v64b_and(v64b_shift_right(halved, 3), fields);
+    }
+    return;
+  }
   if (runs == 8) {
     UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_gather4(grid, numbers + FB_TILE * q);
   } else {
@@ -48,23 +70,15 @@ INLINE void unpack_grid(const fb_block_form *form, const uint8_t *grid, const ui
       quads[2 * l + 1] = v64b_odd_words(first, second);
     }
   }
-  if (ternary) {
-    // Up is two eighths more than down.
-    uint32_t up[4][FB_TILE];
-    for (int l = 0; l < 4; l++)
-      for (int c = 0; c < FB_TILE; c++) up[l][c] = (higher[c] >> (4 * l + 3) & 1u) * 0x02020202u;
-    UNROLL for (int q = 0; q < 8; q++) quads[q] = v64b_or(quads[q], v64b_load(up[q / 2]));
-    return;
-  }
   const v64b signs = v64b_load(codes + FB_TILE * runs + 2 * form->bits), twice = v64b_set1(128);
   SIGNED_QUAD(0), SIGNED_QUAD(1), SIGNED_QUAD(2), SIGNED_QUAD(3), SIGNED_QUAD(4), SIGNED_QUAD(5), SIGNED_QUAD(6), SIGNED_QUAD(7);
 }
 #undef SIGNED_QUAD
 
 // The codes of 32 inputs: eight vectors as unpack_block makes them.
-INLINE void unpack_codes(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, v64b quads[8]) {
+INLINE void unpack_codes(const fb_block_form *form, const uint8_t *grid, const uint8_t *codes, const uint16_t *numbers, v64b quads[8]) {
   if (fb_has_grid(form)) {
-    unpack_grid(form, grid, codes, quads);
+    unpack_grid(form, grid, codes, numbers, quads);
     return;
   }
   unpack_block(codes, form->bits, quads);
@@ -165,9 +179,11 @@ INLINE void unpack_panel(const fb_weight *w, const int type, int32_t tile, int32
   const fb_block_form *form = &fb_block_forms[type];
   const size_t bytes = fb_block_code_bytes(form);
   const uint8_t *codes = codes_from(w, form, tile, first);
+  grid_numbers numbers[PANEL_BLOCKS];
+  unpack_panel_numbers(form, codes, count, numbers);
   for (int32_t block = 0; block < count; block++) {
     v64b quads[8];
-    unpack_codes(form, w->grid, codes + (size_t)block * bytes, quads);
+    unpack_codes(form, w->grid, codes + (size_t)block * bytes, numbers[block], quads);
     UNROLL for (int q = 0; q < 8; q++) v64b_store(to->codes[block][q], quads[q]);
   }
   unpack_panel_scales(w, form, tile, first, count, to->scales, to->minima);
@@ -242,11 +258,13 @@ INLINE void blocks_int8_one(const fb_weight *w, const int type, int32_t tile, co
     const int32_t count = w->blocks - first < PANEL_BLOCKS ? w->blocks - first : PANEL_BLOCKS;
     panel_input input = input_from(x, row, first, form->halves);
     const uint8_t *codes = codes_from(w, form, tile, first);
+    grid_numbers numbers[PANEL_BLOCKS];
+    unpack_panel_numbers(form, codes, count, numbers);
     unpack_panel_scales(w, form, tile, first, count, scales, minima);
     for (int32_t block = 0; block < count; block++, codes += bytes) {
       v64b quads[8];
       for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(codes + i + PREFETCH_BYTES);
-      unpack_codes(form, w->grid, codes, quads);
+      unpack_codes(form, w->grid, codes, numbers[block], quads);
       block_int8(quads, NULL, scales[block], minima[block], &input, 1, form->halves, form->zero > 64, form->has_minimum, zeros, out);
     }
   }

@@ -3,6 +3,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "table_rows_x86.h"
+
 #define V16_NAME avx2
 #define V16_ROWS_INT8 3  // two integer and two float registers a row, of 16
 #define V16_ROWS_F32 6
@@ -125,16 +127,14 @@ static inline v64b v64b_look_up(const uint8_t *table, v64b i) {
   __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
   return (v64b){_mm256_shuffle_epi8(values, i.a), _mm256_shuffle_epi8(values, i.b)};
 }
-// Rows of 4 or 8 bytes of a table, by number. Loads and insertions: gathers are slower on many processors.
+// Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
-  int32_t w[16];
-  _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) __builtin_memcpy(&w[i], table + 4 * numbers[i], 4);
-  return (v64b){_mm256_setr_epi32(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]), _mm256_setr_epi32(w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15])};
+  const __m256i low = load_eight_rows(table, numbers);
+  return (v64b){low, load_eight_rows(table, numbers + 8)};
 }
 static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) {
-  int64_t w[8];
-  _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) __builtin_memcpy(&w[i], table + 8 * numbers[i], 8);
-  return (v64b){_mm256_setr_epi64x(w[0], w[1], w[2], w[3]), _mm256_setr_epi64x(w[4], w[5], w[6], w[7])};
+  const __m256i low = load_four_long_rows(table, numbers);
+  return (v64b){low, load_four_long_rows(table, numbers + 4)};
 }
 // Words 0, 2, 4, … (1, 3, 5, …) of 4 bytes of both.
 static inline __m256i v16_alternate(__m256i a, __m256i b, __m256i order, int high) {

@@ -3,6 +3,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "table_rows_x86.h"
+
 #define V16_NAME avx512
 #define V16_ROWS_INT8 12  // 12 integer and 12 float accumulators of 32 registers
 #define V16_ROWS_F32 12
@@ -68,16 +70,14 @@ static inline v64b v64b_sub(v64b a, v64b b) { return _mm512_sub_epi8(a, b); }
 static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) { return _mm512_mask_mov_epi8(clear, _mm512_test_epi8_mask(plane, _mm512_set1_epi8((char)mask)), set); }
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b i) { return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), i); }
-// Rows of 4 or 8 bytes of a table, by number. Loads and insertions: gathers are slower on many processors.
+// Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
-  int32_t w[16];
-  _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) __builtin_memcpy(&w[i], table + 4 * numbers[i], 4);
-  return _mm512_setr_epi32(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15]);
+  const __m256i low = load_eight_rows(table, numbers);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), load_eight_rows(table, numbers + 8), 1);
 }
 static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) {
-  int64_t w[8];
-  _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) __builtin_memcpy(&w[i], table + 8 * numbers[i], 8);
-  return _mm512_setr_epi64(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]);
+  const __m256i low = load_four_long_rows(table, numbers);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), load_four_long_rows(table, numbers + 4), 1);
 }
 // Words 0, 2, 4, … (1, 3, 5, …) of 4 bytes of both.
 static inline v64b v64b_even_words(v64b a, v64b b) { return _mm512_permutex2var_epi32(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b); }

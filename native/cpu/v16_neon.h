@@ -105,12 +105,12 @@ static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, v
 // Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
   uint8_t rows[64];
-  for (int i = 0; i < 16; i++) __builtin_memcpy(rows + 4 * i, table + 4 * numbers[i], 4);
+  for (int i = 0; i < 16; i++) __builtin_memcpy(rows + 4 * i, table + 4 * (size_t)numbers[i], 4);
   return v64b_load(rows);
 }
 static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) {
   uint8_t rows[64];
-  for (int i = 0; i < 8; i++) __builtin_memcpy(rows + 8 * i, table + 8 * numbers[i], 8);
+  for (int i = 0; i < 8; i++) __builtin_memcpy(rows + 8 * i, table + 8 * (size_t)numbers[i], 8);
   return v64b_load(rows);
 }
 // Words 0, 2, 4, … (1, 3, 5, …) of 4 bytes of both.
