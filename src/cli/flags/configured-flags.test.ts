@@ -21,7 +21,7 @@ async function flagsOf(args: readonly string[], config: unknown, environment: Re
     .option("--api-key <key>", "", (key: string, keys: readonly string[] = []) => [...keys, key])
     .option("--served-model-name <names...>")
     .option("--in-process")
-    .action((given: Record<string, unknown>) => (flags = given));
+    .action((given: Record<string, unknown>) => void (flags = given));
   addConfiguredFlags(command, "FEWBIT_SERVE", environment);
   await command.parseAsync([...args, "--config", path], { from: "user" });
   const { config: _, ...rest } = flags;
