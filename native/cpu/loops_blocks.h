@@ -25,8 +25,11 @@ static const uint8_t code_tables[2][16] = {
 // The higher bits of the numbers of an output's rows, all runs after one another.
 INLINE void unpack_higher_bits(const int bits, const uint8_t *high, uint16_t to[FB_TILE]) {
   uint8_t nibbles[FB_TILE];
-  if (bits == 4)
-    for (int i = 0; i < FB_TILE / 2; i++) nibbles[2 * i] = high[i] & 15, nibbles[2 * i + 1] = high[i] >> 4;
+  if (bits == 4) {
+    uint16_t pairs[FB_TILE / 2];
+    for (int i = 0; i < FB_TILE / 2; i++) pairs[i] = (uint16_t)((high[i] | high[i] << 4) & 0x0f0f);
+    memcpy(nibbles, pairs, sizeof nibbles);
+  }
   for (int c = 0; c < FB_TILE; c++) to[c] = bits == 16 ? fb_load_u16(high + 2 * c) : bits ? (bits == 4 ? nibbles : high)[c] : 0;
 }
 
