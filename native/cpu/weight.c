@@ -334,27 +334,40 @@ static void pack_marlin(const packing *work, int32_t block, int32_t column, int3
     }
 }
 
+// x shifted up by as many bytes as the lower two bits of `place` say. Exchanges under masks: baselines have no shifts by lane.
+static inline __attribute__((always_inline)) uint32_t shift_bytes(uint32_t x, uint32_t place) {
+  const uint32_t one = 0u - (place & 1), two = 0u - (place >> 1 & 1);
+  x ^= (x ^ x << 8) & one;
+  return x ^ ((x ^ x << 16) & two);
+}
+
 // Two of every four inputs have codes, the others the code that stands for 0: a quad of a column is a nibble of positions and two codes.
-static void pack_sparse_24(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
-  const int32_t bits = work->weight->bits;
+static inline __attribute__((always_inline)) void pack_sparse_24_bits(const packing *work, const int32_t bits, int32_t block, int32_t column, int32_t count, block_rows to) {
   const size_t out = (size_t)work->part->out;
-  const uint32_t zero = 1u << (bits - 1), mask = (1u << bits) - 1;
+  const uint32_t zero = 1u << (bits - 1), zeros = zero * 0x01010101u, mask = (1u << bits) - 1;
   const uint8_t *codes = work->part->codes + 4 * ((size_t)block * (out * (size_t)bits / 2));
   const uint8_t *positions = work->part->positions + 2 * ((size_t)block * 2 * out);
+  // Of each column: the word with the pairs of quads q and q + 4, the first at bits 0 and 16, and the places of all pairs.
+  uint32_t pairs[4][FB_TILE] = {{0}}, kept[FB_TILE] = {0};
   for (int32_t c = 0; c < count; c++) {
     const size_t n = (size_t)(column + c), sixty_four = n / 64, eight = n % 64 / 8, upper = n / 4 % 2;
     const size_t word = sixty_four * (32 * (size_t)bits) + eight * (4 * (size_t)bits) + (bits == 4 ? n % 4 : 2 * (n % 4) + upper);
     const uint8_t *halfwords = positions + 2 * (128 * sixty_four + 64 * (n / 2 % 2) + 8 * eight + 4 * (n % 2) + upper);
-    const uint32_t kept = (uint32_t)halfwords[0] | (uint32_t)halfwords[1] << 8 | (uint32_t)halfwords[4] << 16 | (uint32_t)halfwords[5] << 24;
-    for (int32_t q = 0; q < 8; q++) {
-      const uint32_t pair = load_word(codes, word + (size_t)(q % 4 * bits)) >> (bits == 4 ? 8 * upper + 4 * (size_t)(q / 4) : 8 * (size_t)(q / 4));
-      const uint32_t low = kept >> 4 * q & 3, high = kept >> (4 * q + 2) & 3;
-      // The code of 0 in every byte, exchanged for the two codes where they belong.
-      const uint32_t quad = zero * 0x01010101u ^ ((pair & mask) ^ zero) << 8 * low ^ ((pair >> 16 & mask) ^ zero) << 8 * high;
-      if (bits == 8) to[q][c] = quad;
-      else to[q / 2][c] |= quad << 4 * (q % 2);
-    }
+    kept[c] = (uint32_t)halfwords[0] | (uint32_t)halfwords[1] << 8 | (uint32_t)halfwords[4] << 16 | (uint32_t)halfwords[5] << 24;
+    for (int32_t q = 0; q < 4; q++) pairs[q][c] = load_word(codes, word + (size_t)(q * bits)) >> (bits == 4 ? 8 * upper : 0);
   }
+  for (int32_t q = 0; q < 8; q++)
+    for (int32_t c = 0; c < FB_TILE; c++) {
+      const uint32_t pair = pairs[q % 4][c] >> q / 4 * bits, places = kept[c] >> 4 * q;
+      // The code of 0 in every byte, exchanged for the two codes where they belong.
+      const uint32_t quad = zeros ^ shift_bytes((pair & mask) ^ zero, places) ^ shift_bytes((pair >> 16 & mask) ^ zero, places >> 2);
+      if (bits == 8) to[q][c] = quad;
+      else to[q / 2][c] = q % 2 ? to[q / 2][c] | quad << 4 : quad;
+    }
+}
+static void pack_sparse_24(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  if (work->weight->bits == 4) pack_sparse_24_bits(work, 4, block, column, count, to);
+  else pack_sparse_24_bits(work, 8, block, column, count, to);
 }
 
 typedef void (*block_packer)(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to);
