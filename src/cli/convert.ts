@@ -1,19 +1,12 @@
 import { Option, type Command } from "commander";
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import { createNodeHost } from "../entry/node.ts";
-import { ggufTypes, type GgufType } from "../formats/ggml/gguf-type.ts";
 import { encoders } from "../formats/encoders.ts";
-import { openFolder } from "../io/folder.node.ts";
-import { planConversion, type Conversion } from "../quantize/plan-conversion.ts";
-import type { Target } from "../quantize/convert-weight.ts";
-import { writeConversion } from "../quantize/write-conversion.ts";
-import { UnsupportedError } from "../util/errors.ts";
-import type { FloatType } from "../weights/packed-weight.ts";
-import { convertedConfigs, copyCarriedFiles } from "./convert/carried-files.ts";
+import { ggufTypes, type GgufType } from "../formats/ggml/gguf-type.ts";
+import type { LossyModule } from "../quantize/plan-conversion.ts";
+import type { WantedRounding } from "../quantize/convert-weight.ts";
+import { affineBits, type AffineBits, type FloatType } from "../weights/packed-weight.ts";
 import { convertToGguf } from "./convert/convert-to-gguf.ts";
-import { describeLosses } from "./convert/describe-losses.ts";
-import { ConversionFolder } from "./convert/conversion-folder.ts";
+import { convertToSafetensors } from "./convert/convert-to-safetensors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
 import { Interruption } from "./interruption.ts";
@@ -29,25 +22,35 @@ interface ConvertFlags extends CommonFlags, ModelFlag {
   readonly floats: FloatType;
   readonly type?: GgufType;
   readonly requantize?: boolean;
+  readonly bits?: AffineBits;
+  readonly groupSize?: number;
+  readonly sym?: boolean;
+  readonly asym?: boolean;
   readonly force?: boolean;
 }
 
 const plainFloats = "safetensors";
 const gguf = "gguf";
 
-/** As Hugging Face writes them. */
-const shardBytes = 5e9;
-
 const help = `
 What is packed is packed anew, without the model that it was made from; what is not is copied. Every module is first tried: encoded,
 decoded again, and compared. Where a value would change, nothing is written, unless --requantize says to go on with the nearest
 codes; then the error of each such module is printed, as the squared error over the squared weights. Plain floats (safetensors)
-of f32 lose nothing. GGUF is one file, tokenizer and chat template inside, for llama.cpp and what builds on it. A conversion to a
-folder that was interrupted goes on where it was when it is run again.
+of f32 lose nothing.
+
+A model that is not packed yet is rounded to the nearest codes, by --requantize and --bits, without a look at any text: a start,
+and not what calibration makes of it. Of a GGUF or GGML file, Q4_0, Q5_0, Q8_0, Q3_K and Q6_K are exact where the format has their
+bits and groups; types with minima (Q4_1, Q4_K and others) are, as a rule, not. Its config, tokenizer and chat template become the
+files that Hugging Face has beside the weights.
+
+GGUF is one file, tokenizer and chat template inside, for llama.cpp and what builds on it. A conversion to a folder that was
+interrupted goes on where it was when it is run again.
 
 Examples:
   fewbit convert ./my-model --to gptq_v2 --out ./my-model-v2
   fewbit convert ./my-model --to awq --out ./my-model-awq --requantize
+  fewbit convert ./my-model --to gptq --bits 4 --group-size 128 --sym --requantize --out ./my-model-gptq
+  fewbit convert ./my-model-q4_0.gguf --to compressed-tensors --out ./my-model-ct
   fewbit convert ./my-model --to safetensors --floats bf16 --requantize --out ./my-model-bf16
   fewbit convert ./my-model --to gguf --out ./my-model.gguf
   fewbit convert ./my-model --to gguf --type Q4_K --requantize --out ./my-model-q4_k.gguf`;
@@ -62,7 +65,10 @@ export function defineConvert(command: Command): void {
     )
     .requiredOption("-o, --out <folder>", "where to write it: a new or an empty folder, or, for --to gguf, a file")
     .addOption(
-      new Option("--floats <type>", "what --to safetensors writes; f32 is exact")
+      new Option(
+        "--floats <type>",
+        "what --to safetensors writes, and what a GGUF's norms and embedding become; f32 is exact",
+      )
         .choices(["f32", "f16", "bf16"])
         .default("f32"),
     )
@@ -72,6 +78,17 @@ export function defineConvert(command: Command): void {
       ),
     )
     .option("--requantize", "go on where values change, with the nearest there are")
+    .addOption(
+      new Option("--bits <number>", "bits of the codes; absent: those that the model has").argParser(parseBits),
+    )
+    .addOption(
+      new Option(
+        "--group-size <inputs>",
+        "inputs that share a scale, -1 for all; absent: as the model has them, or 128",
+      ).argParser(parseGroupSize),
+    )
+    .addOption(new Option("--sym", "codes without zero points").conflicts("asym"))
+    .addOption(new Option("--asym", "codes with zero points"))
     .option("--force", "replace the model that is there");
   addCommonFlags(command).addHelpText("after", help).action(convert);
 }
@@ -82,36 +99,47 @@ async function convert(argument: string | undefined, flags: ConvertFlags): Promi
   const { signal } = interruption;
   const location = await locateNamedModel(createNodeHost(), namedModel(argument, flags), flags, terminal, signal);
   await using checkpoint = await openLocatedCheckpoint(location, flags, terminal, signal);
-  const { out: outPath, to, type, requantize = false, force = false } = flags;
+  const { out, to, type, floats, requantize = false, force = false } = flags;
+  const rounding = roundingOf(flags);
+  const common = { out, requantize, force, signal };
   if (to === gguf) {
-    const { out } = flags;
-    const plan = await convertToGguf(checkpoint, location.folder, terminal, { out, type, requantize, force, signal });
+    if (Object.keys(rounding).length > 0) throw new UsageError("--to gguf has the bits and groups that --type names");
+    const plan = await convertToGguf(checkpoint, location.folder, terminal, { ...common, type });
     report(terminal, flags, { ...plan, count: plan.linearCount, files: [out] });
     return;
   }
   if (type !== undefined) throw new UsageError(`--type goes with --to gguf, not ${to}`);
-  const target = targetOf(flags);
-  requireSafetensors(checkpoint);
-  await using out = await ConversionFolder.open(outPath, checkpoint.label, { force });
-
-  const conversion = await planConversion(checkpoint, {
-    ...{ target, requantize, signal },
-    ...progressOf(terminal, "checking"),
-  });
-  if (conversion.lossy.length > 0) terminal.note(describeLosses(conversion.lossy));
-  await out.begin({ to: flags.to, floats: flags.floats, tensors: describeTensors(conversion) }, conversion.byteLength);
-  const files = [
-    ...(await writeConversion(conversion, out, { shardBytes, signal, ...progressOf(terminal, "writing") })),
-    ...(await convertedConfigs(checkpoint, conversion, out)),
-    ...(await copyCarriedFiles(checkpoint, out, signal)),
-  ];
-  await checkWritten(flags.out, conversion, terminal);
-  await out.finish();
-
-  report(terminal, flags, { ...conversion, count: conversion.packedCount, files });
+  const encoder = encoders.find(({ name }) => name === to);
+  if (encoder === undefined && Object.keys(rounding).length > 0)
+    throw new UsageError("--to safetensors writes floats: they have no --bits, --group-size, --sym or --asym");
+  const target = { ...(encoder && { encoder }), floats };
+  const conversion = await convertToSafetensors(checkpoint, terminal, { ...common, target, rounding });
+  report(terminal, flags, { ...conversion, count: encoder ? conversion.packedCount : conversion.triedCount });
 }
 
-interface Report extends Pick<Conversion, "lossy" | "byteLength"> {
+function roundingOf({ bits, groupSize, sym, asym }: ConvertFlags): WantedRounding {
+  return {
+    ...(bits !== undefined && { bits }),
+    ...(groupSize !== undefined && { groupSize }),
+    ...((sym ?? asym) !== undefined && { symmetric: sym === true }),
+  };
+}
+
+function parseBits(text: string): AffineBits {
+  const bits = affineBits.find((each) => String(each) === text);
+  if (bits !== undefined) return bits;
+  throw new UsageError(`--bits: ${text} is none of ${affineBits.join(", ")}`);
+}
+
+function parseGroupSize(text: string): number {
+  if (text === "-1") return Infinity;
+  if (/^[1-9]\d{0,6}$/.test(text) && Number(text) % 8 === 0) return Number(text);
+  throw new UsageError(`--group-size: ${text} is neither -1 nor a multiple of 8 from 8 on`);
+}
+
+interface Report {
+  readonly lossy: readonly LossyModule[];
+  readonly byteLength: number;
   readonly count: number;
   readonly files: readonly string[];
 }
@@ -124,32 +152,4 @@ function report(terminal: Terminal, flags: ConvertFlags, { count, lossy, byteLen
     const how = isExact ? "no value changed" : `${lossy.length} of them with a loss`;
     terminal.print(`${out}: ${count} modules as ${to}, ${how}; ${megabytes(byteLength)}`);
   }
-}
-
-function targetOf({ to, floats }: ConvertFlags): Target {
-  const encoder = encoders.find(({ name }) => name === to);
-  return encoder ? { encoder } : { floats };
-}
-
-/** Names, row orders and tokenizers of the others are not those of a Hugging Face folder. */
-function requireSafetensors({ format, label }: Checkpoint): void {
-  if (format !== "gguf" && format !== "ggml") return;
-  throw new UnsupportedError(`${label}: is ${format.toUpperCase()}; checkpoints of safetensors can be converted`);
-}
-
-function progressOf(terminal: Terminal, what: string): { readonly onProgress?: (done: number, total: number) => void } {
-  const onProgress = terminal.progress(what);
-  return onProgress === undefined ? {} : { onProgress };
-}
-
-function describeTensors({ modules }: Conversion): readonly string[] {
-  return modules.flat().map(({ name, dtype, shape }) => `${name} ${dtype} ${shape.join("x")}`);
-}
-
-/** Opens what was written as a stranger would: its format must be recognised, and all of its shapes agree. */
-async function checkWritten(path: string, { packedCount }: Conversion, terminal: Terminal): Promise<void> {
-  await using written = await openCheckpoint(await openFolder(path), { warn: terminal.warn });
-  const found = written.modules().filter(({ tensor }) => tensor === undefined).length;
-  if (found !== 0 && found !== packedCount)
-    throw new UnsupportedError(`${path}: holds ${found} packed modules after ${packedCount} were written`);
 }

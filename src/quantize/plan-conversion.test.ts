@@ -31,7 +31,7 @@ const open = (files: Files): Promise<Checkpoint> =>
 function encoderOf(name: string): Target {
   const encoder = encoders.find((each) => each.name === name);
   if (encoder === undefined) throw new Error(name);
-  return { encoder };
+  return { encoder, floats: "f32" };
 }
 
 async function convert(
@@ -109,7 +109,8 @@ describe("a golden model", () => {
     for (const module of source.modules().filter(({ tensor }) => tensor === undefined))
       expect(compareWeights((await found.linear(module.name)).weight, await source.stored(module))).toBeUndefined();
     await expect(convert(first, { floats: "bf16" })).rejects.toThrow(/rounded to bf16/);
-    await expect(convert(files, encoderOf("gptq"))).rejects.toThrow(/no packed module/);
+    await expect(convert(files, encoderOf("gptq"))).rejects.toThrow(/dense f32.*--requantize/);
+    await expect(convert(files, encoderOf("gptq"), { requantize: true })).rejects.toThrow(/how many bits/);
   });
 
   test("several files with an index; those that are there are kept", async () => {

@@ -132,9 +132,12 @@ export class ConversionFolder implements OutputFolder, AsyncDisposable {
   }
 }
 
-/** Names, sizes and times of a folder's files: another model in the same place is another source. */
-async function fingerprint(folder: string): Promise<string> {
-  const names = (await readdir(folder)).sort();
-  const stats = await Promise.all(names.map((name) => stat(join(folder, name))));
-  return JSON.stringify([await realpath(folder), names.map((name, i) => [name, stats[i].size, stats[i].mtimeMs])]);
+/** Names, sizes and times of a folder's files, or of the file that holds all: another model in the same place is another source. */
+async function fingerprint(source: string): Promise<string> {
+  const place = await realpath(source);
+  const found = await stat(place);
+  if (!found.isDirectory()) return JSON.stringify([place, found.size, found.mtimeMs]);
+  const names = (await readdir(place)).sort();
+  const stats = await Promise.all(names.map((name) => stat(join(place, name))));
+  return JSON.stringify([place, names.map((name, i) => [name, stats[i].size, stats[i].mtimeMs])]);
 }
