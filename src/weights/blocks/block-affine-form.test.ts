@@ -36,7 +36,7 @@ function randomBlocks(type: BlockType, times: number): BlockWeight {
 
 describe("blocks as codes, scales and zero points", () => {
   test.each([...Object.keys(floats), ...Object.keys(wideFloats)] as readonly BlockType[])("%s", (type) => {
-    const hasMinimum = type.includes('_1') && !type.startsWith("TQ");
+    const hasMinimum = type.includes("_1") && !type.startsWith("TQ");
     const weight = randomBlocks(type, hasMinimum ? -3 : 0);
     const form = blockAffineForm(weight);
     if (form === undefined) throw new Error("no form");
