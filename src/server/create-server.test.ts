@@ -13,12 +13,17 @@ const greedy = { temperature: 0, ignore_eos: true };
 
 function serverOf(options: Partial<ServerOptions> = {}) {
   const server = createServer({ models: new Map([["tiny", llm]]), ...options });
-  const post = (path: string, body: unknown, init: RequestInit = {}): Promise<Response> =>
+  const post = (
+    path: string,
+    body: unknown,
+    init: RequestInit & { readonly headers?: Record<string, string> } = {},
+  ): Promise<Response> =>
     server.fetch(
       new Request(`http://test${path}`, {
         method: "POST",
         body: typeof body === "string" ? body : JSON.stringify(body),
         ...init,
+        headers: { "content-type": "application/json", ...init.headers },
       }),
     );
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
@@ -203,6 +208,8 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
     ["an image", () => post("/v1/chat/completions", { messages: [{ role: "user", content: [{ type: "image_url" }] }] }), 400, { param: "messages.0.content.0" }], // prettier-ignore
     ["deep JSON", () => post("/v1/completions", "[".repeat(1000)), 400, { message: expect.stringContaining("deep") as string }], // prettier-ignore
     ["a form", () => post("/v1/completions", "prompt=a", { headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, {}], // prettier-ignore
+    ["JSON that says it is text", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-type": "text/plain" } }), 415, {}], // prettier-ignore
+    ["JSON of no type", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-type": "" } }), 415, {}],
     ["another path", () => get("/v1/nothing"), 404, { code: "unknown_url" }],
     ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "xml" } }), 400, { param: "response_format.type" }], // prettier-ignore
   ])("%s", async (_, send, status, error) => {

@@ -148,12 +148,10 @@ export function createServer(options: ServerOptions): Server {
     }),
   );
 
-  // llama-server has these two below /models. Only as JSON, which a page of another origin cannot send without being allowed to.
+  // llama-server has these two below /models.
   const changes = (path: string, change: (name: string) => Promise<void>): void => {
     for (const prefix of ["/v1", "/models"])
       app.post(`${prefix}${path}`, async (context) => {
-        if (!/^application\/json\b/i.test(context.req.header("content-type") ?? ""))
-          throw new ApiError(415, "invalid_request_error", "send the body as content-type application/json");
         const { model } = await readJson(context.req.raw, modelRequest, maxBodyBytes);
         await change(model);
         return context.json({ success: true, model, status: models.named(model).state });

@@ -135,7 +135,7 @@ describe("limits of a model", () => {
     // Some tenths of a second.
     const long = completion({ max_tokens: 400, ignore_eos: true });
     const answers = await Promise.all([long, { ...long, stream: true }, long].map(async (body) => {
-      const response = await server.fetch(new Request("http://test/v1/completions", { method: "POST", body: JSON.stringify(body) }));
+      const response = await server.fetch(new Request("http://test/v1/completions", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
       return { status: response.status, retryAfter: response.headers.get("retry-after"), text: await response.text() };
     })); // prettier-ignore
     expect(answers.map(({ status }) => status)).toEqual([200, 429, 429]);
