@@ -81,12 +81,12 @@ function stageProgram(stage) {
   return undefined;
 }
 
-/** The README without the part that is about files which only a checkout has. */
+/** The README without what shows or is about files which only a checkout has. */
 function readmeOfPackage() {
   const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
   const shortened = readme.replace(/^## Work on it\n[^]*?(?=^Apache-2\.0)/m, "");
   if (shortened === readme) throw new PackError('README.md has no part "Work on it" in front of its last line');
-  return shortened;
+  return shortened.replace(/^!\[[^\]]*\]\(docs\/[^)]*\)\n\n/gm, "");
 }
 
 /** Undefined, or why the library cannot be made here. */

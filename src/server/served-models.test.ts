@@ -130,9 +130,9 @@ describe("a server that drains", () => {
 
 describe("limits of a model", () => {
   test("have statuses: too many requests, too long a wait, too long an answer", async () => {
-    await using llm = await open({ maxSequences: 1, maxRequests: 2, queueTimeoutMs: 100 });
+    await using llm = await open({ maxSequences: 1, maxRequests: 2, queueTimeoutMs: 10 });
     const server = createServer({ models: new Map([["tiny", llm]]) });
-    // Some tenths of a second.
+    // Far more than that.
     const long = completion({ max_tokens: 400, ignore_eos: true });
     const answers = await Promise.all([long, { ...long, stream: true }, long].map(async (body) => {
       const response = await server.fetch(new Request("http://test/v1/completions", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));

@@ -50,7 +50,7 @@ describe.skipIf(!isBuilt)("the tarball of fewbit", () => {
   });
 
   test("holds the program, its declarations, and what a licence asks for; nothing else", () => {
-    const program = /^dist\/[\w.-]+\.(mjs|d\.mts)$/;
+    const program = /^dist\/([\w.-]+\.(mjs|d\.mts)|page\/[\w.-]+\.(html|js|css|svg))$/;
     const rest = files.filter((file) => !program.test(file));
     expect(rest).toEqual(["LICENSE", "NOTICE", "README.md", "bin/fewbit.mjs", "docs/env.md", "package.json"]);
     expectClean(folder);
