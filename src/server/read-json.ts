@@ -48,7 +48,10 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(() => {
+      // Nobody is there to be told; it is no failure of ours either.
+      throw new ApiError(400, "invalid_request_error", "the connection ended in the middle of the body");
+    });
     if (done) return joined(chunks, length);
     length += value.byteLength;
     if (length > maxBytes) {
