@@ -51,12 +51,19 @@ export function forEachKept(weight: Sparse24Weight, n: number, visit: (k: number
   }
 }
 
+const isLegal = (nibble: number): boolean => legalPositions.has(nibble);
+
+/** By byte: 1 where both its nibbles are legal. */
+const legalBytes = Uint8Array.from({ length: 256 }, (_, byte) => (isLegal(byte & 15) && isLegal(byte >> 4) ? 1 : 0));
+
 /** The first nibble that names no two positions in order; undefined: all do. */
 export function findIllegalPositions(positions: Uint8Array): number | undefined {
-  const isLegal = (nibble: number): boolean => legalPositions.has(nibble);
-  const legal = Uint8Array.from({ length: 256 }, (_, byte) => (isLegal(byte & 15) && isLegal(byte >> 4) ? 1 : 0));
-  const byte = positions.find((each) => legal[each] === 0);
-  return byte === undefined ? undefined : isLegal(byte & 15) ? byte >> 4 : byte & 15;
+  // A loop, and not `find`: megabytes go through it while a model is loaded.
+  for (let i = 0; i < positions.length; i++) {
+    const byte = positions[i];
+    if (legalBytes[byte] === 0) return isLegal(byte & 15) ? byte >> 4 : byte & 15;
+  }
+  return undefined;
 }
 
 /**
