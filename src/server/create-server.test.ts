@@ -204,7 +204,8 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
     ["an absurd number of answers", () => post("/v1/completions", { prompt: "a", n: 1e9 }), 400, { param: "n" }],
     ["answers to choose from", () => post("/v1/completions", { prompt: "a", best_of: 2 }), 400, { param: "best_of" }],
     ["a gap to fill", () => post("/v1/completions", { prompt: "a", suffix: "b" }), 400, { param: "suffix" }],
-    ["too many stop texts", () => post("/v1/completions", { prompt: "a", stop: Array(200).fill("b") }), 400, { param: "stop" }], // prettier-ignore
+    ["too many stop texts", () => post("/v1/completions", { prompt: "a", stop: Array(200).fill("b") }), 400, { param: "stop", message: expect.stringContaining("<=64") as string }], // prettier-ignore
+    ["an empty stop text", () => post("/v1/completions", { prompt: "a", stop: ["b", ""] }), 400, { param: "stop.1" }],
     ["an image", () => post("/v1/chat/completions", { messages: [{ role: "user", content: [{ type: "image_url" }] }] }), 400, { param: "messages.0.content.0" }], // prettier-ignore
     ["deep JSON", () => post("/v1/completions", "[".repeat(1000)), 400, { message: expect.stringContaining("deep") as string }], // prettier-ignore
     ["a form", () => post("/v1/completions", "prompt=a", { headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, {}], // prettier-ignore

@@ -1,4 +1,4 @@
-import type { ZodType } from "zod";
+import type { z, ZodType } from "zod";
 import { isNestedDeeper } from "../util/json.ts";
 import { ApiError } from "./api-error.ts";
 
@@ -30,9 +30,20 @@ export async function readJson<Value>(request: Request, schema: ZodType<Value>, 
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const param = issue?.path.join(".") ?? "";
-  throw invalid(`${param === "" ? "the body" : param}: ${issue?.message ?? "is wrong"}`, param);
+  const { path, message } = nearest(parsed.error.issues[0]);
+  const param = path.join(".");
+  throw invalid(`${param === "" ? "the body" : param}: ${message}`, param);
+}
+
+/** Of a union, what is wrong with the alternative that the value was meant to be: the one whose own type it has. */
+function nearest(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, "path" | "message"> {
+  if (issue.code !== "invalid_union") return issue;
+  const meant = issue.errors
+    .map(([first]) => first)
+    .find((first) => first?.code !== "invalid_type" || first.path.length > 0);
+  if (meant === undefined) return issue;
+  const { path, message } = nearest(meant);
+  return { path: [...issue.path, ...path], message };
 }
 
 function invalid(message: string, param = ""): ApiError {
