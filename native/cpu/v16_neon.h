@@ -1,6 +1,7 @@
 // Vectors of 16 lanes as four NEON registers (ARMv8.2 with dot products): the words in which loops_*.h are written.
 #pragma once
 #include <arm_neon.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define V16_NAME neon
