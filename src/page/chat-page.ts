@@ -38,6 +38,7 @@ export class ChatPage {
   readonly #modelSelect = elementById("model", "select");
   readonly #list = elementById("conversations", "ul");
   readonly #status = elementById("status", "p");
+  readonly #speed = elementById("speed", "p");
   readonly #dialog = elementById("settings", "dialog");
   #models: readonly ServedModel[] = [];
   #settings: Settings;
@@ -90,7 +91,9 @@ export class ChatPage {
     elementById("new-chat", "button").addEventListener("click", () => this.#open(newConversation()));
     this.#modelSelect.addEventListener("change", () => this.#composer.focus());
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !this.#dialog.open) this.#answering?.abort();
+      if (event.key !== "Escape" || this.#dialog.open) return;
+      this.#answering?.abort();
+      this.#closeSidebar();
     });
     // A click beside the open list closes it, as everywhere.
     elementById("main", "main").addEventListener("click", ({ target }) => {
@@ -104,8 +107,9 @@ export class ChatPage {
       this.#say("");
     } catch (error) {
       const isLocked = error instanceof ServerError && error.status === 401;
-      this.#say(isLocked ? "This server asks for an API key." : `The server does not answer: ${reasonOf(error)}`);
+      this.#say(isLocked ? "This server asks for an API key." : `The server is not ready: ${reasonOf(error)}`);
       if (isLocked) this.#openSettings();
+      else setTimeout(() => void this.#findModels(), retryMs);
       return;
     }
     const chosen = this.#modelSelect.value;
@@ -187,7 +191,7 @@ export class ChatPage {
     this.#answer([...before, { role: "user", content }]);
   }
 
-  /** Asked while another answer is being written, which only a button that is about to go can do, it does nothing. */
+  /** While another answer is being written it does nothing: only a button that is about to go could ask for it. */
   #answer(before: readonly Message[]): void {
     if (this.#answering !== undefined) return;
     this.#write(before).catch((error: unknown) => this.#say(reasonOf(error)));
@@ -216,7 +220,7 @@ export class ChatPage {
           clock.piece();
           message = withPiece(message, piece.type, piece.text);
           if (this.#conversation.id === id) this.#transcript.updateLast(message);
-          this.#say(speedOf(clock));
+          this.#speed.textContent = speedOf(clock);
         }
       }
     } catch (error) {
@@ -234,7 +238,7 @@ export class ChatPage {
     };
     this.#finish(id, [...before, { ...message, answer }]);
     this.#answering = undefined;
-    this.#say("");
+    this.#speed.textContent = "";
     this.#show();
     if (this.#conversation.id === id && document.activeElement === document.body) this.#composer.focus();
   }
@@ -255,6 +259,9 @@ export class ChatPage {
 }
 
 const keyName = "fewbit.key";
+
+/** A server that starts has its models in some seconds or minutes. */
+const retryMs = 2000;
 
 function withPiece(message: Message, type: "text" | "reasoning", text: string): Message {
   if (type === "text") return { ...message, content: message.content + text };

@@ -58,11 +58,17 @@ test("without a storage conversations last as long as the page", () => {
   expect(idsOf(store)).toEqual(["a"]);
 });
 
-test.each(["{", "7", "null", '[{"id":1}]', '[{"id":"a","changed":1,"messages":[{"role":"system","content":""}]}]'])(
-  "what is no conversation is left out: %s",
-  (text) => {
-    const items = browserStorage();
-    items.setItem("fewbit.conversations", text);
-    expect(new ConversationStore(new PageStorage(() => items)).all).toEqual([]);
-  },
-);
+const damaged =
+  '[{"id":"a","changed":1,"messages":[{"role":"assistant","content":"","answer":{"end":"stop","model":"m","tokens":"7"}}]}]';
+test.each([
+  damaged,
+  "{",
+  "7",
+  "null",
+  '[{"id":1}]',
+  '[{"id":"a","changed":1,"messages":[{"role":"system","content":""}]}]',
+])("what is no conversation is left out: %s", (text) => {
+  const items = browserStorage();
+  items.setItem("fewbit.conversations", text);
+  expect(new ConversationStore(new PageStorage(() => items)).all).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import type { Conversation, Message } from "./conversation.ts";
+import type { AnswerFacts, Conversation, Message } from "./conversation.ts";
 import type { PageStorage } from "./page-storage.ts";
 
 const key = "fewbit.conversations";
@@ -56,6 +56,17 @@ function isMessage(value: unknown): value is Message {
     (role === "user" || role === "assistant") &&
     typeof content === "string" &&
     (reasoning === undefined || typeof reasoning === "string") &&
-    (answer === undefined || (typeof answer === "object" && answer !== null))
+    (answer === undefined || isAnswer(answer))
+  );
+}
+
+function isAnswer(value: unknown): value is AnswerFacts {
+  if (typeof value !== "object" || value === null) return false;
+  const { end, model, tokens, firstWordMs, tokensPerSecond, error } = value as Partial<
+    Record<keyof AnswerFacts, unknown>
+  >;
+  return (
+    [end, model, error ?? ""].every((each) => typeof each === "string") &&
+    [tokens ?? 0, firstWordMs ?? 0, tokensPerSecond ?? 0].every((each) => typeof each === "number")
   );
 }

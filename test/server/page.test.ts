@@ -104,7 +104,8 @@ describe.skipIf(!isBuilt || !hasNative || browserPath === undefined)("the chat p
     ];
     const page = await openPage({ "fewbit.conversations": [{ id: "h", changed: 1, messages }] });
     const asked: string[] = [];
-    page.on("request", (request) => asked.push(request.url()));
+    // The page's own icon is fetched when the browser likes.
+    page.on("request", (request) => request.url() === `${url}/page/icon.svg` || asked.push(request.url()));
     await page.getByRole("navigation").getByRole("button").first().click();
     await page.locator(".message.assistant").waitFor();
     for (const name of ["a", "b", "d", "e", "f"])
@@ -148,6 +149,20 @@ describe.skipIf(!isBuilt || !hasNative || browserPath === undefined)("the chat p
     await page.keyboard.press("Enter");
     await page.getByRole("alert").waitFor();
     expect(await page.getByRole("alert").textContent()).toContain("context");
+  });
+
+  test("nothing that changes with every token is read aloud", async () => {
+    const page = await openPage(greedy);
+    const announced: string[] = [];
+    await page.exposeFunction("announced", (text: string) => announced.push(text));
+    await page.evaluate(`new MutationObserver(() => announced(document.getElementById("status").textContent))
+      .observe(document.getElementById("status"), { childList: true, characterData: true, subtree: true })`);
+    await page.getByLabel("Message", { exact: true }).fill("What is the capital of France?");
+    await page.keyboard.press("Enter");
+    expect(await page.getByRole("log").getAttribute("aria-busy")).toBe("true"); // so that it is read when it is whole
+    await page.locator(".facts").waitFor();
+    expect(await page.getByRole("log").getAttribute("aria-busy")).toBe("false");
+    expect(announced).toEqual([]);
   });
 
   test("a phone shows the whole page, and its list of conversations on demand", async () => {
