@@ -157,9 +157,11 @@ describe.skipIf(!isBuilt || !hasNative || browserPath === undefined)("the chat p
     await page.exposeFunction("announced", (text: string) => announced.push(text));
     await page.evaluate(`new MutationObserver(() => announced(document.getElementById("status").textContent))
       .observe(document.getElementById("status"), { childList: true, characterData: true, subtree: true })`);
-    await page.getByLabel("Message", { exact: true }).fill("What is the capital of France?");
+    await page.getByLabel("Message", { exact: true }).fill("Tell me a very long story about the sea.");
     await page.keyboard.press("Enter");
+    await page.locator(answers).waitFor();
     expect(await page.getByRole("log").getAttribute("aria-busy")).toBe("true"); // so that it is read when it is whole
+    await page.keyboard.press("Escape");
     await page.locator(".facts").waitFor();
     expect(await page.getByRole("log").getAttribute("aria-busy")).toBe("false");
     expect(announced).toEqual([]);
