@@ -1,5 +1,4 @@
-import { bytesOf } from "../../src/util/bytes.ts";
-import { narrowToBfloat16, narrowToHalf } from "../../src/util/float16.ts";
+import { storeFloats } from "../../src/formats/store-floats.ts";
 import { packCodes } from "../../src/weights/affine-codes.ts";
 import { groupCount } from "../../src/weights/affine-groups.ts";
 import type {
@@ -31,17 +30,6 @@ export interface AffineShape extends Shape {
   readonly zeros?: ZeroOrder;
   readonly reordered?: boolean;
   readonly scaleType?: FloatType;
-}
-
-export function storeFloats(values: Float32Array, type: FloatType): Uint8Array {
-  switch (type) {
-    case "f32":
-      return bytesOf(values);
-    case "f16":
-      return bytesOf(narrowToHalf(values));
-    case "bf16":
-      return bytesOf(narrowToBfloat16(values));
-  }
 }
 
 /** Rows of about unit length, as trained weights have. */

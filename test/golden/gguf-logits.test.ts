@@ -1,14 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Device } from "../../src/device/backend.ts";
-import { availableImplementations } from "../conformance/backends.ts";
-import { normalisedError } from "../conformance/normalised-error.ts";
-import { largestError, likeliest } from "./compare-logits.ts";
-import { goldenFile, openSequence } from "./golden-model.ts";
+import { describeLogits } from "./describe-logits.ts";
+import { goldenFile } from "./golden-model.ts";
 
 /** Files of ggml from their bytes to logits and greedy tokens, against float32 on the weights as ggml's C code decodes them. */
-
-/** With f32 activations: the largest difference over the standard deviation of the logits. Two orders of rounding, nothing else. */
-const tolerance = 1e-4;
 
 /** Of models without quantized weights, whose activations are f32 throughout. */
 const f32Error = 1e-11;
@@ -39,35 +32,4 @@ const int8Errors: Readonly<Record<string, number>> = {
   qwen3: f32Error,
 };
 
-describe.each(await availableImplementations())("$label", (implementation) => {
-  const { activations } = implementation;
-  let device: Device;
-  beforeAll(async () => {
-    device = await implementation.open({ threads: 1 }); // models this small gain nothing from more
-  });
-  afterAll(() => device[Symbol.asyncDispose]());
-
-  describe.each(Object.entries(int8Errors))("%s", (name, int8Error) => {
-    const model = goldenFile(name);
-    if (model === undefined) {
-      test.skip("the larger set of fixtures is not beside the checkout");
-      return;
-    }
-    const { prompt_ids: prompt, greedy_ids: greedy } = model.expected;
-
-    test("logits of the prompt", async () => {
-      await using sequence = await openSequence(device, model, { length: prompt.length });
-      const found = await sequence.push(prompt);
-      const expected = await model.readLogits("logits");
-      if (activations === "f32") expect(largestError(found, expected)).toBeLessThan(tolerance);
-      else expect(normalisedError(found, expected)).toBeLessThan(int8Error);
-    });
-
-    test.skipIf(activations === "int8")("greedy tokens", async () => {
-      await using sequence = await openSequence(device, model, { length: prompt.length + greedy.length });
-      const found = [likeliest(await sequence.push(prompt, 1))];
-      while (found.length < greedy.length) found.push(likeliest(await sequence.push(found.slice(-1))));
-      expect(found).toEqual(greedy);
-    });
-  });
-});
+await describeLogits(int8Errors, goldenFile);

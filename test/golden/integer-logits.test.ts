@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Device } from "../../src/device/backend.ts";
-import { availableImplementations } from "../conformance/backends.ts";
-import { normalisedError } from "../conformance/normalised-error.ts";
-import { largestError, likeliest } from "./compare-logits.ts";
-import { goldenModel, openSequence, type GoldenSequenceOptions } from "./golden-model.ts";
+import { expect } from "vitest";
+import { describeLogits } from "./describe-logits.ts";
+import { goldenModel } from "./golden-model.ts";
 
 /** Checkpoints of integer formats from their files to logits and greedy tokens, against float32 on the dequantized weights (fixtures/README.md). */
-
-/** With f32 activations: the largest difference over the standard deviation of the logits. Two orders of rounding, nothing else. */
-const tolerance = 1e-4;
 
 /**
  * With 8-bit activations: the largest normalised error of the prompt's logits, a quarter above what was found when it was written down
@@ -47,38 +41,9 @@ const int8Errors: Readonly<Record<string, number>> = {
   "ct-w8a8-int-channel": 7.5e-4,
 };
 
-describe.each(await availableImplementations())("$label", (implementation) => {
-  const { activations } = implementation;
-  let device: Device;
-  beforeAll(async () => {
-    device = await implementation.open({ threads: 1 }); // models this small gain nothing from more
-  });
-  afterAll(() => device[Symbol.asyncDispose]());
-
-  describe.each(Object.entries(int8Errors))("%s", (name, int8Error) => {
-    const model = goldenModel("models", name);
-    if (model === undefined) {
-      test.skip("the larger set of fixtures is not beside the checkout");
-      return;
-    }
-    const { prompt_ids: prompt, greedy_ids: greedy } = model.expected;
-    const warn = (message: string): void => expect(message).toContain("declares checkpoint format");
-    const options = (length: number): GoldenSequenceOptions =>
-      name.includes("mislabelled") ? { length, warn } : { length };
-
-    test("logits of the prompt", async () => {
-      await using sequence = await openSequence(device, model, options(prompt.length));
-      const found = await sequence.push(prompt);
-      const expected = await model.readLogits("logits");
-      if (activations === "f32") expect(largestError(found, expected)).toBeLessThan(tolerance);
-      else expect(normalisedError(found, expected)).toBeLessThan(int8Error);
-    });
-
-    test.skipIf(activations === "int8")("greedy tokens", async () => {
-      await using sequence = await openSequence(device, model, options(prompt.length + greedy.length));
-      const found = [likeliest(await sequence.push(prompt, 1))];
-      while (found.length < greedy.length) found.push(likeliest(await sequence.push(found.slice(-1))));
-      expect(found).toEqual(greedy);
-    });
-  });
-});
+const warn = (message: string): void => expect(message).toContain("declares checkpoint format");
+await describeLogits(
+  int8Errors,
+  (name) => goldenModel("models", name),
+  (name) => (name.includes("mislabelled") ? { warn } : {}),
+);

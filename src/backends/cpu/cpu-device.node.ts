@@ -13,6 +13,7 @@ import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
 import type { CacheSpec, ExpertLinearOp, Program } from "../../device/program.ts";
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
+import { blockGrid } from "../../weights/blocks/block-grid.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { commonGroupSize } from "../../weights/mixed-groups.ts";
 import { haveSameRowOrder } from "../../weights/same-row-order.ts";
@@ -31,7 +32,7 @@ import {
   type WeightSummary,
   type ZeroOrder,
 } from "../../weights/packed-weight.ts";
-import { blockGrid, blockSpan, blockTypeCode } from "./block-types.ts";
+import { blockSpan, blockTypeCode } from "./block-types.ts";
 import { CpuExecutable } from "./cpu-executable.node.ts";
 import { CpuWeight } from "./cpu-weight.node.ts";
 import { codedForm, haveSameTables, rowScales } from "./coded-weight.ts";
@@ -296,7 +297,8 @@ export class CpuDevice implements Device {
     kernel: LinearKernelName,
   ): Promise<PreparedWeight> {
     const [{ inFeatures, type }] = parts;
-    const grid = blockGrid(type) ?? null;
+    const magnitudes = blockGrid(type);
+    const grid = magnitudes ? Int8Array.from(magnitudes) : null;
     const pointer = this.#library.weightBlocks({
       grid,
       inFeatures,

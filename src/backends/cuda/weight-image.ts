@@ -1,9 +1,8 @@
 import { bytesOf } from "../../util/bytes.ts";
 import { float8Table } from "../../util/float8.ts";
 import { groupCount, groupOfInput } from "../../weights/affine-groups.ts";
-import { blockLayouts, type BlockType } from "../../weights/blocks/block-type.ts";
-import type { GridName } from "../../weights/blocks/grid-data.ts";
-import { gridTable } from "../../weights/blocks/grid.ts";
+import { blockLayouts } from "../../weights/blocks/block-type.ts";
+import { blockGrid } from "../../weights/blocks/block-grid.ts";
 import { placeGroups } from "../../weights/mixed-groups.ts";
 import {
   codeOrders,
@@ -188,19 +187,4 @@ function placesOf({ inFeatures, groups, rowOrder }: MixedAffineWeight): Int32Arr
     }
   });
   return places;
-}
-
-const gridNames: Partial<Record<BlockType, GridName>> = {
-  IQ1_S: "iq1s",
-  IQ1_M: "iq1s",
-  IQ2_XXS: "iq2xxs",
-  IQ2_XS: "iq2xs",
-  IQ2_S: "iq2s",
-  IQ3_XXS: "iq3xxs",
-  IQ3_S: "iq3s",
-};
-
-function blockGrid(type: BlockType): Float32Array | undefined {
-  const name = gridNames[type];
-  return name && gridTable(name);
 }
