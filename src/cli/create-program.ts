@@ -1,6 +1,7 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { commands } from "./commands.ts";
 import { readableWidth } from "./readable-width.ts";
+import { StrictCommand } from "./strict-command.ts";
 import { version } from "./version.ts";
 
 const examples = `
@@ -17,7 +18,7 @@ Environment: docs/env.md lists the variables that count.`;
 
 /** All commands by name and summary, the one that the command line names with all it has. `completion` wants them all so. */
 export async function createProgram(args: readonly string[]): Promise<Command> {
-  const program = new Command("fewbit")
+  const program = new StrictCommand("fewbit")
     .description("An engine for few-bit LLM checkpoints.")
     .version(version)
     .helpCommand(true)

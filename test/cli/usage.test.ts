@@ -55,6 +55,12 @@ describe.skipIf(!isBuilt)("wrong usage: status 2", () => {
   test.each([
     ["an unknown command", ["rnu"], /unknown command 'rnu' \(Did you mean run\?\)/],
     ["an unknown flag", ["run", "--tempreature", "1", "Hi"], /--tempreature.*Did you mean --temperature\?/],
+    ["a slip at a flag that must be given", ["convert", model, "--tu", "gptq"], /'--tu' \(Did you mean --to\?\)/],
+    ["a slip with a value", ["inspect", model, "--plto=x.svg"], /'--plto' \(Did you mean --plot\?\)/],
+    ["a slip at another program's name for a flag", ["run", "--max-modle-len", "9", "Hi"], /mean --max-model-len\?/],
+    ["a slip behind two words", ["eval", "ppl", model, "--ctxsize", "9"], /'--ctxsize' \(Did you mean --ctx-size\?\)/],
+    ["a flag before its command", ["bench", "--synthetc", "x"], /--synthetic goes behind a command: run, latency/],
+    ["a flag like no other", ["list", "--zzzzzz"], /unknown option '--zzzzzz'\n?$/],
     ["a flag without its value", ["run", "--seed"], /--seed/],
     ["no number", ["run", "--max-tokens", "many", "Hi"], /--max-tokens.*'many'.*integer/],
     ["a number out of range", ["run", "--top-p", "1.5", "Hi"], /--top-p.*from 0 to 1/],
