@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { createCpuBackend } from "../../src/backends/cpu/cpu-backend.node.ts";
 import { openCheckpoint } from "../../src/checkpoint/open-checkpoint.ts";
 import { compileModel } from "../../src/compile/compile-model.ts";
+import { checkProgram } from "../../src/device/check-program.ts";
 import { openMemoryFolder } from "../../src/io/memory-folder.ts";
 import { createModel } from "../../src/models/models.ts";
 import { FewbitError } from "../../src/util/errors.ts";
@@ -73,12 +74,12 @@ async function load(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Promis
     await onlyOurErrors(async () => {
       const { weight } = await checkpoint.linear(name);
       using prepared = await device.prepare([weight]);
-      expect(prepared).toBeDefined();
+      expect(prepared.byteLength, name).toBeGreaterThan(0);
     });
   }
   const model = createModel(checkpoint.config);
   using compiled = await compileModel({ model, source: checkpoint, device });
-  expect(compiled.program).toBeDefined();
+  expect(() => checkProgram(compiled.program)).not.toThrow();
 }
 
 /** Runs on, after an error of ours. */
