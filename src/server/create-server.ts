@@ -4,6 +4,7 @@ import { z, type ZodType } from "zod";
 import type { LLM } from "../llm/llm.ts";
 import { ApiError, apiErrorOf } from "./api-error.ts";
 import { Authentication } from "./authentication.ts";
+import { BodyReader } from "./body-reader.ts";
 import { modelBody } from "./openai/model-body.ts";
 import { chatCompletions, chatRequest } from "./openai/chat-completions.ts";
 import { completionRequest, completions } from "./openai/completions.ts";
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly hosts?: readonly string[] | undefined;
   /** Bytes of a request's body. Default 8 MiB. */
   readonly maxBodyBytes?: number | undefined;
+  /** How long a request's body may take, beside a second for every 64 KiB of it. Default 10,000. */
+  readonly bodyTimeoutMs?: number | undefined;
   /** Requests that are under way at once, waiting ones included; more get status 429. Default 256. */
   readonly maxRequests?: number | undefined;
   /** Origins whose pages may ask, "*" for all of them. Default none: a browser lets no other page read the answers. */
@@ -78,6 +81,7 @@ export function createServer(options: ServerOptions): Server {
   const models = new ServedModels(options.models);
   const authentication = new Authentication(apiKeys);
   const load = new Load(maxRequests);
+  const bodies = new BodyReader({ maxBytes: maxBodyBytes, timeoutMs: options.bodyTimeoutMs });
   const app = new Hono();
   observeRequests(app, options.onRequest);
   const { corsOrigins = [] } = options;
@@ -119,14 +123,16 @@ export function createServer(options: ServerOptions): Server {
     schema: ZodType<Body>,
     answer: (llm: LLM, name: string, body: Body, signal: AbortSignal) => Response | Promise<Response>,
   ): void => {
-    app.post(path, (context) =>
-      load.admit(async () => {
-        const request = context.req.raw;
-        const body = await readJson(request, schema, maxBodyBytes);
+    app.post(path, async (context) => {
+      const request = context.req.raw;
+      load.requireRoom();
+      // Before it is admitted: the places are for answers, and a body may be long in coming.
+      const body = await readJson(request, schema, bodies);
+      return load.admit(async () => {
         const { llm, name } = models.find(body.model);
         return answer(llm, name, body, request.signal);
-      }),
-    );
+      });
+    });
   };
   answers("/v1/chat/completions", chatRequest, chatCompletions);
   answers("/v1/completions", completionRequest, completions);
@@ -152,7 +158,7 @@ export function createServer(options: ServerOptions): Server {
   const changes = (path: string, change: (name: string) => Promise<void>): void => {
     for (const prefix of ["/v1", "/models"])
       app.post(`${prefix}${path}`, async (context) => {
-        const { model } = await readJson(context.req.raw, modelRequest, maxBodyBytes);
+        const { model } = await readJson(context.req.raw, modelRequest, bodies);
         await change(model);
         return context.json({ success: true, model, status: models.named(model).state });
       });

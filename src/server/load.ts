@@ -16,11 +16,15 @@ export class Load {
   }
 
   /** Throws ApiError 429 when there are as many as may be, 503 when no more are taken. */
-  async admit(answer: () => Promise<Response>): Promise<Response> {
+  requireRoom(): void {
     if (this.isDraining) throw new ApiError(503, "service_unavailable_error", "the server is stopping");
-    if (this.#count >= this.#most) {
+    if (this.#count >= this.#most)
       throw new ApiError(429, "rate_limit_error", `${this.#count} requests are under way, and no more are taken`);
-    }
+  }
+
+  /** Throws as `requireRoom`, and what the answer throws. */
+  async admit(answer: () => Promise<Response>): Promise<Response> {
+    this.requireRoom();
     this.#count++;
     let left = false;
     const leave = (): void => {
