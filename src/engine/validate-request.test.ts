@@ -36,10 +36,25 @@ test.each([
   [request(sampling({ presencePenalty: Infinity })), "presencePenalty is Infinity"],
   [request(sampling({ frequencyPenalty: NaN })), "frequencyPenalty is NaN"],
   [request(sampling({ seed: 2 ** 53 })), "seed is 9007199254740992"],
-  [request(sampling({ logitBias: [[50, 1]] })), "logitBias[0] is 50"],
-  [request(sampling({ logitBias: [[1, -Infinity]] })), "logitBias[0] is -Infinity"],
-  [request(sampling({ logitBias: [[1, 2], [1, 3]] })), "logitBias[1] is 1; it must be a token that no other entry names"], // prettier-ignore
+  [request(sampling({ logitBias: [[50, 1]] })), "logitBias's token is 50; it must be a token id"],
+  [request(sampling({ logitBias: [[1, -Infinity]] })), "logitBias of token 1 is -Infinity; it must be finite"],
+  [
+    request(
+      sampling({
+        logitBias: [
+          [1, 2],
+          [1, 3],
+        ],
+      }),
+    ),
+    "logitBias of token 1 is there twice",
+  ],
 ])("refuses %j", (illegal, message) => {
   expect(() => validateRequest(illegal, 50)).toThrow(RequestError);
   expect(() => validateRequest(illegal, 50)).toThrow(message);
+});
+
+test("an error says which option is wrong", () => {
+  const illegal = request(sampling({ logitBias: [[50, 1]] }));
+  expect(() => validateRequest(illegal, 50)).toThrow(expect.objectContaining({ option: "logitBias" }));
 });

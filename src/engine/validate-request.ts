@@ -10,13 +10,14 @@ const longestSalt = 256;
 export function validateRequest(request: GenerationRequest, vocabSize: number): void {
   const { promptIds, outputIds = [], maxTokens, minTokens = 0, stopIds, topLogprobs = 0 } = request;
   const { cacheSalt = "", priority = 0, timeoutMs = Infinity, queueTimeoutMs = Infinity, sampling } = request;
-  if (promptIds.length === 0) throw new RequestError("the prompt has no tokens; it must have at least one");
+  if (promptIds.length === 0)
+    throw new RequestError("the prompt has no tokens; it must have at least one", { option: "promptIds" });
   for (const [i, id] of promptIds.entries()) requireId(`promptIds[${i}]`, id, vocabSize);
   for (const [i, id] of outputIds.entries()) requireId(`outputIds[${i}]`, id, vocabSize);
   for (const [i, id] of stopIds.entries()) requireId(`stopIds[${i}]`, id, vocabSize);
   check("maxTokens", maxTokens, Number.isSafeInteger(maxTokens) && maxTokens >= 1, "an integer, at least 1");
   const isLeast = Number.isSafeInteger(minTokens) && minTokens >= 0 && minTokens <= maxTokens;
-  check("minTokens", minTokens, isLeast, `an integer from 0 to maxTokens, which is ${maxTokens}`);
+  check("minTokens", minTokens, isLeast, `an integer from 0 to the most tokens of the answer, ${maxTokens}`);
   const { pooling } = request;
   check("pooling", pooling, pooling === undefined || pooling === "last" || pooling === "mean", '"last" or "mean"');
   const mostTop = Math.min(maxTopLogprobs, vocabSize);
@@ -44,11 +45,11 @@ function validateSampling(sampling: SamplingParameters, vocabSize: number): void
   check("frequencyPenalty", frequencyPenalty, isFinite32(frequencyPenalty), "finite");
   check("seed", seed, Number.isSafeInteger(seed), "a safe integer");
   const seen = new Set<number>();
-  for (const [i, [id, bias]] of logitBias.entries()) {
-    requireId(`logitBias[${i}]`, id, vocabSize);
-    check(`logitBias[${i}]`, bias, isFinite32(bias), "finite");
+  for (const [id, bias] of logitBias) {
+    requireId("logitBias's token", id, vocabSize);
+    check(`logitBias of token ${id}`, bias, isFinite32(bias), "finite");
     // A device may add them all at once: two biases of one id would not mean the same everywhere.
-    check(`logitBias[${i}]`, id, !seen.has(id), "a token that no other entry names");
+    if (seen.has(id)) throw new RequestError(`logitBias of token ${id} is there twice`, { option: "logitBias" });
     seen.add(id);
   }
 }
@@ -61,7 +62,7 @@ function requireId(name: string, id: number, vocabSize: number): void {
 function check(name: string, found: unknown, isAccepted: boolean, accepted: string): void {
   if (isAccepted) return;
   const shown = typeof found === "string" ? quote(found) : String(found);
-  throw new RequestError(`${name} is ${shown}; it must be ${accepted}`);
+  throw new RequestError(`${name} is ${shown}; it must be ${accepted}`, { option: /^\w+/.exec(name)?.[0] });
 }
 
 /** Devices read these numbers as f32. */

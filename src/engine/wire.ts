@@ -39,14 +39,18 @@ export interface WireError {
   /** Absent: an error that fewbit did not throw on purpose. */
   readonly code?: ErrorCode;
   readonly message: string;
+  /** RequestError's. */
+  readonly option?: string | undefined;
 }
 
 export function encodeError(error: unknown): WireError {
+  if (error instanceof RequestError) return { code: error.code, message: error.message, option: error.option };
   if (error instanceof FewbitError) return { code: error.code, message: error.message };
   return { message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
 }
 
-export function decodeError({ code, message }: WireError): Error {
+export function decodeError({ code, message, option }: WireError): Error {
+  if (code === "bad-request") return new RequestError(message, { option });
   return code === undefined ? new Error(message) : new errorClasses[code](message);
 }
 

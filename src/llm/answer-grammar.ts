@@ -31,9 +31,14 @@ export function answerGrammar(options: FormOptions): GrammarSpec | undefined {
     throw new RequestError(
       `${given.map(([name]) => name).join(" and ")} each say what the answer must look like; give one`,
     );
-  const spec = given[0]?.[1];
-  // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
-  if (spec !== undefined) compiledGrammar(spec);
+  if (given.length === 0) return undefined;
+  const [[option, spec]] = given as [[string, GrammarSpec]];
+  try {
+    // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
+    compiledGrammar(spec);
+  } catch (error) {
+    throw error instanceof RequestError ? new RequestError(error.message, { option, cause: error }) : error;
+  }
   return spec;
 }
 

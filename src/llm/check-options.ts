@@ -142,7 +142,12 @@ export function checkChat(messages: string | readonly ChatMessage[], options: Te
   requireType("addGenerationPrompt", addGenerationPrompt, "boolean");
   requireType("continueFinalMessage", continueFinalMessage, "boolean");
   if (addGenerationPrompt === true && continueFinalMessage === true)
-    throw new RequestError("addGenerationPrompt begins a turn, and continueFinalMessage goes on with one; give one");
+    throw new RequestError(
+      "addGenerationPrompt begins a turn, where the last message is to be gone on with; give one",
+      {
+        option: "addGenerationPrompt",
+      },
+    );
 }
 
 /** The options' signal, if they have one that can be listened to. */
@@ -173,7 +178,8 @@ function requireOneOf(name: string, value: unknown, accepted: readonly string[])
 }
 
 function check(name: string, found: unknown, isAccepted: boolean, accepted: string): void {
-  if (!isAccepted) throw new RequestError(`${name} is ${shown(found)}; it must be ${accepted}`);
+  if (!isAccepted)
+    throw new RequestError(`${name} is ${shown(found)}; it must be ${accepted}`, { option: /^\w+/.exec(name)?.[0] });
 }
 
 function shown(value: unknown): string {

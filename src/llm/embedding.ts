@@ -23,7 +23,9 @@ export interface Embedding {
 export function finishEmbedding(hidden: Float32Array, { dimensions, normalize = true }: EmbedOptions): Float32Array {
   const most = hidden.length;
   if (dimensions !== undefined && !(Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= most))
-    throw new RequestError(`dimensions is ${dimensions}; it must be an integer from 1 to ${most}`);
+    throw new RequestError(`dimensions is ${dimensions}; it must be an integer from 1 to ${most}`, {
+      option: "dimensions",
+    });
   const values = hidden.slice(0, dimensions ?? most);
   if (!normalize) return values;
   let squares = 0;

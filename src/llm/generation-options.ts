@@ -83,10 +83,10 @@ export const longestStop = 1024;
 export function stopStrings({ stop = [] }: GenerateOptions): readonly string[] {
   const stops = typeof stop === "string" ? [stop] : stop;
   if (stops.length > mostStops)
-    throw new RequestError(`stop holds ${stops.length} texts; at most ${mostStops} are accepted`);
+    throw new RequestError(`stop holds ${stops.length} texts; at most ${mostStops} are accepted`, { option: "stop" });
   for (const text of stops) {
     if (typeof text !== "string" || text === "" || text.length > longestStop) {
-      throw new RequestError(`stop: every text must have 1 to ${longestStop} characters`);
+      throw new RequestError(`stop: every text must have 1 to ${longestStop} characters`, { option: "stop" });
     }
   }
   return stops;

@@ -314,7 +314,7 @@ export class LLM implements AsyncDisposable {
 
   #requireTokenizer(): Tokenizer {
     if (this.tokenizer === undefined)
-      throw new RequestError("the model has no tokenizer.json; give token ids to generate()");
+      throw new RequestError("the model has no tokenizer.json, which texts need: give token ids");
     return this.tokenizer;
   }
 
@@ -326,6 +326,7 @@ export class LLM implements AsyncDisposable {
       throw new RequestError(
         `the prompt has ${text.length} characters, more than the context of ${contextLength} tokens can hold: ` +
           "shorten the prompt, or load the model with a larger context (contextLength, --ctx-size) if it was trained for one",
+        { option: "promptIds" },
       );
     return tokenizer.encode(text, { addSpecial });
   }
@@ -344,7 +345,7 @@ export class LLM implements AsyncDisposable {
     const stops = stopStrings(options);
     const { tokenizer } = this;
     if (stops.length > 0 && tokenizer === undefined) {
-      throw new RequestError("stop needs text, and the model has no tokenizer.json");
+      throw new RequestError("stop needs text, and the model has no tokenizer.json", { option: "stop" });
     }
     const keptSpecial = skipSpecial ? specialTokensOf(keepSpecial, tokenizer) : new Map<number, string>();
     const stopTokens = specialTokensOf(stops, tokenizer);
@@ -354,7 +355,8 @@ export class LLM implements AsyncDisposable {
     const request: GenerationRequest = {
       promptIds,
       maxTokens,
-      stopIds: [...(ignoreEos ? [] : this.info.endOfTurnIds), ...stopTokens.keys(), ...stopIds],
+      // The caller's come first: an error names them by their place.
+      stopIds: [...stopIds, ...(ignoreEos ? [] : this.info.endOfTurnIds), ...stopTokens.keys()],
       sampling: samplingParameters(options, this.#samplingDefaults),
       ...(topLogprobs !== undefined && { topLogprobs }),
       ...(cacheSalt !== undefined && { cacheSalt }),

@@ -50,7 +50,7 @@ export class ChatRenderer {
   source(withTools: boolean): string {
     const { templates } = this.#text;
     if (templates === undefined) {
-      throw new RequestError("the model has no chat template; give a whole prompt to generate()");
+      throw new RequestError("the model has no chat template: give a whole prompt in place of messages");
     }
     return withTools ? (templates.toolUse ?? templates.chat) : templates.chat;
   }

@@ -42,8 +42,11 @@ export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof FewbitError) {
     const [status, type] = ofCode[error.code] ?? [500, "server_error"];
-    const isTooLong = error instanceof RequestError && /\bthe context of \d+ /.test(error.message);
-    return new ApiError(status, type, error.message, { code: isTooLong ? "context_length_exceeded" : null });
+    const { message } = error;
+    if (!(error instanceof RequestError)) return new ApiError(status, type, message);
+    const isTooLong = /\bthe context of \d+ /.test(message);
+    const { option: param = null } = error; // in the words of the client by now
+    return new ApiError(status, type, message, { param, code: isTooLong ? "context_length_exceeded" : null });
   }
   return new ApiError(500, "server_error", "the server failed; its log says more");
 }

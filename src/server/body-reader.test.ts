@@ -7,7 +7,7 @@ const reader = (limits: Partial<BodyLimits> = {}): BodyReader => new BodyReader(
 function arriving() {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({ start: (each) => void (controller = each) });
-  const request = new Request("http://test", { method: "POST", body, duplex: "half" } as RequestInit);
+  const request = new Request("http://test", { method: "POST", body, duplex: "half" });
   return { request, send: (count: number) => controller.enqueue(new Uint8Array(count)), end: () => controller.close() };
 }
 

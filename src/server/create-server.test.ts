@@ -220,6 +220,45 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
   });
 });
 
+describe("what is wrong has the name that the client gave it", () => {
+  const { post } = serverOf();
+  const chat = { messages: [{ role: "user", content: "a" }] };
+  const choice = { tools: [{ type: "function", function: { name: "f" } }], tool_choice: { type: "function", function: { name: "g" } } }; // prettier-ignore
+  test.each<readonly [string, object, string, string]>([
+    ["/v1/completions", { prompt: [1], top_k: -5 }, "top_k", "top_k is -5; it must be"],
+    ["/v1/completions", { prompt: [1], logit_bias: { 99999: 1 } }, "logit_bias", "logit_bias's token is 99999"],
+    ["/v1/completions", { prompt: [1], logit_bias: { x: 1 } }, "logit_bias.x", "keys are token ids"],
+    ["/v1/completions", { prompt: [1], stop_token_ids: [1, 99999] }, "stop_token_ids", "stop_token_ids[1] is 99999"],
+    ["/v1/completions", { prompt: [0, 99999] }, "prompt", "prompt[1] is 99999"],
+    ["/v1/completions", { prompt: [1], min_tokens: 9, max_tokens: 2 }, "min_tokens", "min_tokens is 9"],
+    ["/v1/completions", { prompt: [1], cache_salt: "a".repeat(300) }, "cache_salt", "cache_salt is"],
+    ["/v1/completions", { prompt: [1], guided_regex: "(" }, "guided_regex", ""],
+    ["/v1/completions", { prompt: Array(600).fill(1), stream: true }, "prompt", "the prompt has 600 tokens"],
+    ["/v1/chat/completions", { ...chat, min_p: 2, stream: true }, "min_p", "min_p is 2"],
+    ["/v1/chat/completions", { ...chat, repetition_penalty: 0 }, "repetition_penalty", "repetition_penalty is 0"],
+    ["/v1/chat/completions", { ...chat, ...choice }, "tool_choice", "tool_choice names a tool"],
+    ["/v1/chat/completions", { ...chat, response_format: { type: "json_schema", json_schema: { schema: { type: "x" } } } }, "response_format", ""], // prettier-ignore
+    ["/v1/responses", { input: textOf(promptIds), top_p: 3 }, "top_p", "top_p is 3"],
+    ["/v1/embeddings", { input: [1], dimensions: 1e6 }, "dimensions", "dimensions is 1000000"],
+    ["/v1/embeddings", { input: [99999] }, "input", "input[0] is 99999"],
+  ])("%s %j", async (path, body, param, message) => {
+    const response = await post(path, body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { param, message: expect.stringContaining(message) as string },
+    });
+  });
+
+  test("in the forms of other APIs", async () => {
+    const anthropic = await post("/v1/messages", { ...chat, max_tokens: 1, stop_sequences: ["a".repeat(2000)] });
+    expect(await anthropic.json()).toMatchObject({
+      error: { message: "stop_sequences: every text must have 1 to 1024 characters" },
+    });
+    const tgi = await post("/generate", { inputs: textOf(promptIds), parameters: { top_k: -1 } });
+    expect(await tgi.json()).toMatchObject({ error: expect.stringMatching(/^parameters\.top_k is -1/) as string });
+  });
+});
+
 test("more requests than may be under way are turned away, and told to come back", async () => {
   const { post } = serverOf({ maxRequests: 1 });
   const body = { prompt: promptIds, max_tokens: 4, stream: true, ...greedy };

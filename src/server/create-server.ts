@@ -6,13 +6,13 @@ import { ApiError, apiErrorOf } from "./api-error.ts";
 import { Authentication } from "./authentication.ts";
 import { BodyReader } from "./body-reader.ts";
 import { modelBody } from "./openai/model-body.ts";
-import { chatCompletions, chatRequest } from "./openai/chat-completions.ts";
-import { completionRequest, completions } from "./openai/completions.ts";
+import { chatCompletions, chatFields, chatRequest } from "./openai/chat-completions.ts";
+import { completionFields, completionRequest, completions } from "./openai/completions.ts";
 import { embeddingRequest, embeddings } from "./openai/embeddings.ts";
 import { servePage, type PageFiles } from "./page.ts";
 import { Load } from "./load.ts";
-import { createResponse, responseRequest } from "./openai/responses.ts";
-import { countRequest, countTokens, createMessage, messagesRequest } from "./anthropic/messages.ts";
+import { createResponse, responseFields, responseRequest } from "./openai/responses.ts";
+import { countRequest, countTokens, createMessage, messagesFields, messagesRequest } from "./anthropic/messages.ts";
 import { llamaProps } from "./llama/props.ts";
 import {
   applyTemplate,
@@ -24,10 +24,11 @@ import {
 } from "./llama/text-routes.ts";
 import { metricsText } from "./metrics.ts";
 import { Hosts } from "./hosts.ts";
-import { generate, generateRequest, generateStream } from "./tgi/generate.ts";
+import { generate, generateFields, generateRequest, generateStream } from "./tgi/generate.ts";
 import { tgiInfo } from "./tgi/info.ts";
 import { errorBody } from "./wire-error.ts";
 import { observeRequests, type RequestRecord } from "./observe-requests.ts";
+import { inClientWords, type OptionFields } from "./option-fields.ts";
 import { readJson } from "./read-json.ts";
 import type { LoadableModel } from "./served-model.ts";
 import { ServedModels } from "./served-models.ts";
@@ -122,6 +123,7 @@ export function createServer(options: ServerOptions): Server {
     path: string,
     schema: ZodType<Body>,
     answer: (llm: LLM, name: string, body: Body, signal: AbortSignal) => Response | Promise<Response>,
+    fields: OptionFields = {},
   ): void => {
     app.post(path, async (context) => {
       const request = context.req.raw;
@@ -130,21 +132,25 @@ export function createServer(options: ServerOptions): Server {
       const body = await readJson(request, schema, bodies);
       return load.admit(async () => {
         const { llm, name } = models.find(body.model);
-        return answer(llm, name, body, request.signal);
+        try {
+          return await answer(llm, name, body, request.signal);
+        } catch (error) {
+          throw inClientWords(error, fields, body);
+        }
       });
     });
   };
-  answers("/v1/chat/completions", chatRequest, chatCompletions);
-  answers("/v1/completions", completionRequest, completions);
-  answers("/v1/embeddings", embeddingRequest, embeddings);
-  answers("/v1/responses", responseRequest, createResponse);
-  answers("/v1/messages", messagesRequest, createMessage);
-  answers("/v1/messages/count_tokens", countRequest, countTokens);
-  answers("/generate", generateRequest, generate);
-  answers("/generate_stream", generateRequest, generateStream);
+  answers("/v1/chat/completions", chatRequest, chatCompletions, chatFields);
+  answers("/v1/completions", completionRequest, completions, completionFields);
+  answers("/v1/embeddings", embeddingRequest, embeddings, { promptIds: "input" });
+  answers("/v1/responses", responseRequest, createResponse, responseFields);
+  answers("/v1/messages", messagesRequest, createMessage, messagesFields);
+  answers("/v1/messages/count_tokens", countRequest, countTokens, messagesFields);
+  answers("/generate", generateRequest, generate, generateFields);
+  answers("/generate_stream", generateRequest, generateStream, generateFields);
   answers("/tokenize", tokenizeRequest, tokenize);
   answers("/detokenize", detokenizeRequest, detokenize);
-  answers("/apply-template", templateRequest, applyTemplate);
+  answers("/apply-template", templateRequest, applyTemplate, chatFields);
 
   app.get("/info", (context) => context.json(tgiInfo(models.find(null), maxRequests)));
   app.get("/props", (context) => context.json(llamaProps(models.find(null), models.names.length)));

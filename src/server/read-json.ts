@@ -36,8 +36,9 @@ export async function readJson<Value>(request: Request, schema: ZodType<Value>, 
   throw invalid(`${param === "" ? "the body" : param}: ${message}`, param);
 }
 
-/** Of a union, what is wrong with the alternative that the value was meant to be: the one whose own type it has. */
+/** Of a key, what is wrong with it. Of a union, what is wrong with the alternative that the value was meant to be: the one whose own type it has. */
 function nearest(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, "path" | "message"> {
+  if (issue.code === "invalid_key") return { path: issue.path, message: issue.issues[0]?.message ?? issue.message };
   if (issue.code !== "invalid_union") return issue;
   const meant = issue.errors
     .map(([first]) => first)

@@ -47,6 +47,14 @@ export class OutOfMemoryError extends FewbitError {
 /** The caller asked for something meaningless: a wrong argument, flag or request body. Reaction: fix the request. */
 export class RequestError extends FewbitError {
   override readonly code = "bad-request";
+  /** Which option is wrong, as the function that was called names it; a message that names it begins with it. Undefined: no single one. */
+  readonly option: string | undefined;
+
+  constructor(message: string, { option, ...options }: ErrorOptions & { readonly option?: string | undefined } = {}) {
+    super(message, options);
+    this.option = option;
+  }
+
   static {
     this.prototype.name = "RequestError";
   }

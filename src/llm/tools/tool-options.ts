@@ -28,16 +28,19 @@ const namePattern = /^[\w.-]{1,128}$/;
 /** The tools that the model is told of. Throws RequestError for what is no tool, for names that are there twice, and for a choice of none. */
 export function offeredTools({ tools = [], toolChoice = "auto" }: RespondOptions): readonly Tool[] {
   const names = new Set<string>();
+  const option = "tools";
   tools.forEach((tool, i) => {
     const name: unknown = (tool as Partial<Tool> | null)?.function?.name;
     if (typeof name !== "string" || !namePattern.test(name))
-      throw new RequestError(`tools[${i}] has no function with a name of letters, digits, ".", "_" and "-"`);
-    if (names.has(name)) throw new RequestError(`tools[${i}]: there is another ${name}`);
+      throw new RequestError(`tools[${i}] has no function with a name of letters, digits, ".", "_" and "-"`, {
+        option,
+      });
+    if (names.has(name)) throw new RequestError(`tools[${i}]: there is another ${name}`, { option });
     names.add(name);
   });
   if (typeof toolChoice === "object" && !names.has(toolChoice.name))
-    throw new RequestError(`toolChoice names a tool that is not among the tools`);
+    throw new RequestError("toolChoice names a tool that is not among the tools", { option: "toolChoice" });
   if (toolChoice === "required" && tools.length === 0)
-    throw new RequestError("toolChoice is required, and there are no tools");
+    throw new RequestError("toolChoice is required, and there are no tools", { option: "toolChoice" });
   return toolChoice === "none" ? [] : tools;
 }

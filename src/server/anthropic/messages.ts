@@ -4,6 +4,7 @@ import type { LLM } from "../../llm/llm.ts";
 import type { AnswerFinishReason, AnswerResult, ChatAnswer } from "../../llm/tools/chat-answer.ts";
 import { blockEvents, blocksOf, type AnswerBlock } from "../answer-blocks.ts";
 import { eventStream, namedEvents } from "../event-stream.ts";
+import type { OptionFields } from "../option-fields.ts";
 import { randomId } from "../random-id.ts";
 import { anthropicErrorBody } from "./error-body.ts";
 import { conversation, messageFields, messageTools } from "./message-fields.ts";
@@ -19,6 +20,8 @@ export const messagesRequest = z.object({
   stream: z.boolean().nullish(),
 });
 export type MessagesRequest = z.infer<typeof messagesRequest>;
+
+export const messagesFields: OptionFields = { promptIds: "messages", stop: "stop_sequences" };
 
 /** The body of POST /v1/messages/count_tokens. */
 export const countRequest = z.object(messageFields);

@@ -3,11 +3,12 @@ import type { LLM } from "../../llm/llm.ts";
 import type { AnswerEvent, AnswerResult, ChatAnswer } from "../../llm/tools/chat-answer.ts";
 import type { RespondOptions } from "../../llm/tools/tool-options.ts";
 import { eventStream } from "../event-stream.ts";
+import type { OptionFields } from "../option-fields.ts";
 import { mergeStreams } from "../merge-streams.ts";
 import { randomId } from "../random-id.ts";
 import { chatLogprob } from "./logprobs.ts";
 import { chatMessages, messages } from "./messages.ts";
-import { generateOptions, samplingFields } from "./sampling-fields.ts";
+import { generateOptions, samplingFields, samplingOptionFields } from "./sampling-fields.ts";
 import { systemFingerprint } from "./system-fingerprint.ts";
 import { toolFields, toolOptions } from "./tool-fields.ts";
 import { finishReasonBody, usageBody } from "./usage.ts";
@@ -25,6 +26,12 @@ export const chatRequest = z.object({
   continue_final_message: z.boolean().nullish(),
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
+
+export const chatFields: OptionFields = {
+  ...samplingOptionFields,
+  promptIds: "messages",
+  maxTokens: ["max_completion_tokens", "max_tokens"],
+};
 
 /** Answers a conversation; `signal` fires when the client has gone. */
 export async function chatCompletions(

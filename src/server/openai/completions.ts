@@ -3,10 +3,11 @@ import type { Generation } from "../../llm/generation.ts";
 import type { LLM } from "../../llm/llm.ts";
 import { ApiError } from "../api-error.ts";
 import { eventStream } from "../event-stream.ts";
+import type { OptionFields } from "../option-fields.ts";
 import { mergeStreams } from "../merge-streams.ts";
 import { randomId } from "../random-id.ts";
 import { completionLogprobs } from "./logprobs.ts";
-import { generateOptions, samplingFields } from "./sampling-fields.ts";
+import { generateOptions, samplingFields, samplingOptionFields } from "./sampling-fields.ts";
 import { systemFingerprint } from "./system-fingerprint.ts";
 import { finishReasonBody, usageBody } from "./usage.ts";
 
@@ -24,6 +25,8 @@ export const completionRequest = z.object({
 });
 
 export type CompletionRequest = z.infer<typeof completionRequest>;
+
+export const completionFields: OptionFields = { ...samplingOptionFields, promptIds: "prompt", topLogprobs: "logprobs" };
 
 /** OpenAI's. */
 const defaultMaxTokens = 16;

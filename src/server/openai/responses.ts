@@ -7,6 +7,7 @@ import type { ChatMessage } from "../../text/chat-message.ts";
 import { blockEvents, blocksOf, type AnswerBlock } from "../answer-blocks.ts";
 import { ApiError, apiErrorOf } from "../api-error.ts";
 import { eventStream, namedEvents } from "../event-stream.ts";
+import type { OptionFields } from "../option-fields.ts";
 import { randomId } from "../random-id.ts";
 import { formOptions } from "./form-fields.ts";
 import { chatMessages, joined, type Message } from "./messages.ts";
@@ -61,6 +62,12 @@ export const responseRequest = z.object({
     .nullish(),
 });
 export type ResponseRequest = z.infer<typeof responseRequest>;
+
+export const responseFields: OptionFields = {
+  promptIds: "input",
+  maxTokens: "max_output_tokens",
+  ...{ responseFormat: "text.format", jsonSchema: "text.format" },
+};
 
 /** Answers as OpenAI's Responses API; `signal` fires when the client has gone. */
 export async function createResponse(

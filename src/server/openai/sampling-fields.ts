@@ -2,6 +2,7 @@ import { z } from "zod";
 import { longestStop, mostStops, type GenerateOptions } from "../../llm/generation-options.ts";
 import { formFields, formOptions } from "./form-fields.ts";
 import { ApiError } from "../api-error.ts";
+import type { OptionFields } from "../option-fields.ts";
 
 const stopText = z.string().min(1).max(longestStop);
 
@@ -20,7 +21,7 @@ export const samplingFields = {
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   seed: z.int().nullish(),
   logit_bias: z
-    .record(z.string(), z.number().min(-100).max(100))
+    .record(z.string().regex(/^\d{1,10}$/, "keys are token ids"), z.number().min(-100).max(100))
     .refine((biases) => Object.keys(biases).length <= mostBiases, `holds more than ${mostBiases} tokens`)
     .nullish(),
   max_tokens: z.int().min(1).nullish(),
@@ -38,6 +39,17 @@ export const samplingFields = {
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   user: z.string().nullish(),
+};
+
+const forms = ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"] as const;
+const form = [...forms, "json_schema", "grammar", "response_format"] as const;
+
+/** What the facade's options are called here. */
+export const samplingOptionFields: OptionFields = {
+  stopIds: "stop_token_ids",
+  skipSpecial: "skip_special_tokens",
+  templateVariables: "chat_template_kwargs",
+  ...{ responseFormat: form, jsonSchema: form, regex: form, grammar: form },
 };
 
 type SamplingFields = z.infer<z.ZodObject<typeof samplingFields>>;

@@ -3,6 +3,7 @@ import type { GenerateOptions } from "../../llm/generation-options.ts";
 import type { Generation, GenerationResult, TokenEvent } from "../../llm/generation.ts";
 import type { LLM } from "../../llm/llm.ts";
 import { apiErrorOf } from "../api-error.ts";
+import type { OptionFields } from "../option-fields.ts";
 import { eventStream, plainEvents } from "../event-stream.ts";
 
 /** The body of POST /generate and /generate_stream, as Text Generation Inference has them. */
@@ -34,6 +35,20 @@ export const generateRequest = z.object({
     .nullish(),
 });
 export type GenerateRequest = z.infer<typeof generateRequest>;
+
+export const generateFields: OptionFields = {
+  promptIds: "inputs",
+  maxTokens: "parameters.max_new_tokens",
+  temperature: "parameters.temperature",
+  topK: "parameters.top_k",
+  topP: "parameters.top_p",
+  typicalP: "parameters.typical_p",
+  repetitionPenalty: "parameters.repetition_penalty",
+  frequencyPenalty: "parameters.frequency_penalty",
+  seed: "parameters.seed",
+  stop: "parameters.stop",
+  ...{ regex: "parameters.grammar", jsonSchema: "parameters.grammar" },
+};
 
 /** TGI's. */
 const defaultMaxTokens = 100;
