@@ -16,20 +16,20 @@ const seed = Number(process.env.FEWBIT_LOAD_SEED ?? 1);
 const sentence = "The fox went over the hill and saw another fox there. ";
 const questions: readonly Question[] = [
   { prompt: "The capital of France is", maxTokens: 12 },
-  { prompt: "Once upon a time", maxTokens: 40 },
-  { prompt: "Once upon a time, there was", maxTokens: 16 },
+  { prompt: "Once upon a time", maxTokens: 90 },
+  { prompt: "Once upon a time, there was", maxTokens: 80 },
   { prompt: `${sentence.repeat(3)}Then`, maxTokens: 8 },
-  { prompt: `${sentence.repeat(3)}But`, maxTokens: 24 },
+  { prompt: `${sentence.repeat(3)}But`, maxTokens: 70 },
   { prompt: `${sentence.repeat(12)}At last`, maxTokens: 6 },
   { prompt: `${sentence.repeat(12)}In the end, the fox`, maxTokens: 20 },
-  { prompt: "1, 2, 3, 4,", maxTokens: 30 },
-  { prompt: "def fibonacci(n):\n", maxTokens: 32 },
-  { prompt: "Привет, мир!", maxTokens: 10 },
-  { prompt: "Write a poem", maxTokens: 24, temperature: 1, seed: 7 },
+  { prompt: "1, 2, 3, 4,", maxTokens: 90 },
+  { prompt: "def fibonacci(n):\n", maxTokens: 90 },
+  { prompt: "Привет, мир!", maxTokens: 70 },
+  { prompt: "Write a poem", maxTokens: 90, temperature: 1, seed: 7 },
 ];
 
-/** So few pages that requests wait for each other, and some are pre-empted. */
-const flags = [...exactFlags, "--max-num-seqs", "16", "--max-model-len", "512"];
+/** 13 pages, of which a long prompt takes five: requests wait for each other, and long answers that grow pre-empt the last ones. */
+const flags = [...exactFlags, "--max-num-seqs", "16", "--max-model-len", "256", "--kv-cache-memory", "20MB"];
 
 describe.skipIf(!isBuilt || !hasNative)(`${streams} clients for ${seconds} s`, () => {
   let server: ServeProcess;
@@ -74,6 +74,10 @@ describe.skipIf(!isBuilt || !hasNative)(`${streams} clients for ${seconds} s`, (
     for (const kind of ["whole", "streamed", "left", "refused"] as const) expect(report[kind]).toBeGreaterThan(0);
     // Somebody reads slowly all the time.
     expect(report.slowBytes).toBeGreaterThan(seconds / 3);
+  });
+
+  test("answers had to make room for others", async () => {
+    expect((await statsOf(server.url)).preemptions).toBeGreaterThan(0);
   });
 
   test("the engine never died, and its pages are back", async () => {
