@@ -63,7 +63,7 @@ export class NativeBuildError extends Error {}
 
 /**
  * Builds what changed. Returns { built, library } or, when there is nothing to build with or from, { skipped: why }.
- * `log` gets one line before anything is compiled, and the compiler's warnings.
+ * `log` gets one line before anything is compiled, one for every source that is, and the compiler's warnings.
  */
 export async function buildNative({ cc, target, buildFolder = "build", flags = "", log = console.error } = {}) {
   const sources = filesBelow(sourceFolder).filter((path) => path.endsWith(".c"));
@@ -101,9 +101,12 @@ export async function buildNative({ cc, target, buildFolder = "build", flags = "
 
   const missing = units.filter((unit) => !existsSync(unit.object));
   log(`compiling ${missing.length} of ${units.length} native sources for ${name} with ${compiler.command.join(" ")}`);
-  await inParallel(missing, ({ source, compiling, object }) =>
-    replaceFile(object, (path) => run(compiler, [...compiling, "-c", relative(projectRoot, source), "-o", path], log)),
-  );
+  let done = 0;
+  await inParallel(missing, async ({ source, compiling, object }) => {
+    const file = relative(projectRoot, source);
+    await replaceFile(object, (path) => run(compiler, [...compiling, "-c", file, "-o", path], log));
+    log(`compiled ${file} (${++done} of ${missing.length})`);
+  });
   // Renamed into place: a process that has the old library mapped keeps it.
   await replaceFile(library, (path) => run(compiler, [...objects, ...linking, "-o", path], log));
   writeFileSync(stampFile, linked);
