@@ -38,6 +38,7 @@ import { CpuWeight } from "./cpu-weight.node.ts";
 import { codedForm, haveSameTables, rowScales } from "./coded-weight.ts";
 import { encodeProgram, floatTypeCodes } from "./encode-program.ts";
 import { activationSpan, chooseLinearKernel, roundedGroupSize, type LinearKernelName } from "./linear-kernels.ts";
+import { NativeDevice } from "./native-device.node.ts";
 import type { NativeLibrary, Pointer } from "./native-library.node.ts";
 
 /** FB_TILE and FB_PAGE of native/cpu/fewbit_cpu.h. */
@@ -92,7 +93,9 @@ export class CpuDevice implements Device {
   readonly headType: HeadType;
   readonly pageSize = pagePositions;
   readonly #library: NativeLibrary;
-  #pointer: Pointer;
+  readonly #device: NativeDevice;
+  /** They end with the device, which runs their steps. */
+  readonly #executables = new Set<CpuExecutable>();
 
   /** Throws OutOfMemoryError where the threads cannot be started. */
   constructor(library: NativeLibrary, settings: CpuDeviceSettings) {
@@ -103,8 +106,7 @@ export class CpuDevice implements Device {
     this.cacheType = cacheType;
     this.headType = headType;
     this.description = `${isa}, ${threads} thread${threads === 1 ? "" : "s"}`;
-    this.#pointer = library.deviceOpen(threads, isa, sharesThreads ? 1 : 0);
-    if (this.#pointer === 0n) throw new OutOfMemoryError(`cpu: ${threads} threads could not be started`);
+    this.#device = new NativeDevice(library, threads, isa, sharesThreads);
   }
 
   chooseLinear(parts: readonly WeightSummary[], use: WeightUse = "linear"): KernelChoice {
@@ -127,6 +129,7 @@ export class CpuDevice implements Device {
   }
 
   async prepare(parts: readonly PackedWeight[], use: WeightUse = "linear"): Promise<PreparedWeight> {
+    void this.#device.pointer; // throws where the device was closed
     if (parts.length === 0) throw new RequestError("prepare: there are no parts");
     parts.forEach((part, i) => checkWeight(part, `part ${i}`));
     const refusal = this.refusesToFuse(parts);
@@ -165,18 +168,22 @@ export class CpuDevice implements Device {
     for (const op of program.ops) if (op.op === "expert-linear") checkAlike(program, op, weights);
     const { words, floats } = encodeProgram(program, vectors, limits, this.cacheType);
     const pointers = BigUint64Array.from(weights, ({ pointer }) => pointer);
-    const pointer = this.#library.executableOpen(this.#pointer, words, floats, pointers);
+    const pointer = this.#library.executableOpen(this.#device.pointer, words, floats, pointers);
     if (pointer === 0n) throw new OutOfMemoryError("cpu: the program's buffers and caches cannot be allocated");
-    return new CpuExecutable(this.#library, pointer, program, limits, weights);
+    const executable = new CpuExecutable(this.#library, pointer, program, limits, weights, () =>
+      this.#executables.delete(executable),
+    );
+    this.#executables.add(executable);
+    return executable;
   }
 
   async measure(): Promise<DeviceRates> {
-    const readRate = await this.#library.measureRead(this.#pointer, 2 ** 28, 8);
+    const readRate = await this.#device.run((device) => this.#library.measureRead(device, 2 ** 28, 8));
     if (readRate === 0) throw new OutOfMemoryError("cpu: there are no 256 MB to measure the memory with");
     return {
       readRate,
-      dotRate: await this.#library.measureDot(this.#pointer, 200),
-      barrierSeconds: await this.#library.measureBarrier(this.#pointer, 2000),
+      dotRate: await this.#device.run((device) => this.#library.measureDot(device, 200)),
+      barrierSeconds: await this.#device.run((device) => this.#library.measureBarrier(device, 2000)),
       callSeconds: await this.#measureCall(),
     };
   }
@@ -186,16 +193,16 @@ export class CpuDevice implements Device {
     let fastestMs = Infinity;
     for (let i = 0; i < 200; i++) {
       const start = performance.now();
-      await this.#library.measureBarrier(this.#pointer, 1);
+      await this.#device.run((device) => this.#library.measureBarrier(device, 1));
       fastestMs = Math.min(fastestMs, performance.now() - start);
     }
     return fastestMs / 1000;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#pointer === 0n) return;
-    this.#library.deviceClose(this.#pointer);
-    this.#pointer = 0n;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#device.close(() =>
+      Promise.all([...this.#executables].map((executable) => executable[Symbol.asyncDispose]())),
+    );
   }
 
   async #prepareDense(
@@ -234,10 +241,10 @@ export class CpuDevice implements Device {
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
     return fill(weight, parts, async ({ values, outFeatures: out }, column) => {
-      if (
-        (await this.#library.weightPutRounded(this.#pointer, pointer, column, out, floatTypeCodes[type], values)) === 0
-      )
-        throw new OutOfMemoryError("cpu: there is no memory to round a head with");
+      const isWhole = await this.#device.run((device) =>
+        this.#library.weightPutRounded(device, pointer, column, out, floatTypeCodes[type], values),
+      );
+      if (isWhole === 0) throw new OutOfMemoryError("cpu: there is no memory to round a head with");
     });
   }
 
@@ -262,9 +269,10 @@ export class CpuDevice implements Device {
       divisor: divisor ?? 1,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, (part, column) =>
-      this.#library.weightPutAffine(this.#pointer, pointer, { ...partOf(part), column, outFeatures: part.outFeatures }),
-    );
+    return fill(weight, parts, (part, column) => {
+      const bytes = { ...partOf(part), column, outFeatures: part.outFeatures };
+      return this.#device.run((device) => this.#library.weightPutAffine(device, pointer, bytes));
+    });
   }
 
   async #prepareMixed(
@@ -283,12 +291,10 @@ export class CpuDevice implements Device {
       span: kernel === "linear_mixed_int8" ? activationSpan(commonGroupSize(parts[0]), inFeatures) : 0,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(
-      weight,
-      parts,
-      ({ codes, scaleCodes, scaleMaxima, columns, outFeatures: out }, column) =>
-      this.#library.weightPutMixed(this.#pointer, pointer, { codes, scaleCodes, scaleMaxima, columns, column, outFeatures: out }), // prettier-ignore
-    );
+    return fill(weight, parts, ({ codes, scaleCodes, scaleMaxima, columns, outFeatures: out }, column) => {
+      const part = { codes, scaleCodes, scaleMaxima, columns, column, outFeatures: out };
+      return this.#device.run((device) => this.#library.weightPutMixed(device, pointer, part));
+    });
   }
 
   async #prepareBlocks(
@@ -309,8 +315,8 @@ export class CpuDevice implements Device {
       span: kernel === "linear_blocks_int8" ? blockSpan(type) : 0,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, (part, column) =>
-      this.#library.weightPutBlocks(this.#pointer, pointer, column, part.outFeatures, part.blocks, part.factor ?? 1),
+    return fill(weight, parts, ({ outFeatures: out, blocks, factor = 1 }, column) =>
+      this.#device.run((device) => this.#library.weightPutBlocks(device, pointer, column, out, blocks, factor)),
     );
   }
 
@@ -330,15 +336,16 @@ export class CpuDevice implements Device {
       divides: divides ? 1 : 0,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, (part, column) =>
-      this.#library.weightPutCoded(this.#pointer, pointer, {
+    return fill(weight, parts, (part, column) => {
+      const bytes = {
         codes: part.codes,
         scales: rowScales(part),
         swaps: part.scheme === "codebook" && part.evenNibble === "high" ? 1 : 0,
         column,
         outFeatures: part.outFeatures,
-      }),
-    );
+      };
+      return this.#device.run((device) => this.#library.weightPutCoded(device, pointer, bytes));
+    });
   }
 
   #own(pointer: Pointer, kernel: LinearKernelName, shape: CpuWeight["shape"], borrowed?: Uint8Array): CpuWeight {

@@ -17,7 +17,9 @@ export class CpuExecutable implements Executable {
   #weights: readonly CpuWeight[];
   readonly #block = new StepBlock();
   #pointer: Pointer;
+  readonly #onDispose: () => void;
   #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(
     library: NativeLibrary,
@@ -25,12 +27,14 @@ export class CpuExecutable implements Executable {
     program: Program,
     limits: StepLimits,
     weights: readonly CpuWeight[],
+    onDispose: () => void,
   ) {
     this.#library = library;
     this.#pointer = pointer;
     this.#program = program;
     this.limits = limits;
     this.#weights = weights;
+    this.#onDispose = onDispose;
     this.byteLength = library.executableBytes(pointer);
   }
 
@@ -60,11 +64,17 @@ export class CpuExecutable implements Executable {
     return this.#block.result(logits, hidden);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const pointer = this.#pointer;
     this.#pointer = 0n;
     await this.#running?.catch(() => undefined); // whoever runs the step is told
-    if (pointer !== 0n) this.#library.executableClose(pointer);
+    this.#library.executableClose(pointer);
     this.#weights = [];
+    this.#onDispose();
   }
 }

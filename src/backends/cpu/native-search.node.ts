@@ -2,24 +2,25 @@ import { maxThreads } from "../../device/backend.ts";
 import { RequestError } from "../../util/errors.ts";
 import type { CandidateGroups, CandidateSearch, ChosenGroups } from "../../weights/blocks/candidate-search.ts";
 import { defaultThreads } from "./default-threads.node.ts";
-import { loadNativeLibrary, type NativeLibrary, type Pointer } from "./native-library.node.ts";
+import { NativeDevice } from "./native-device.node.ts";
+import { loadNativeLibrary, type NativeLibrary } from "./native-library.node.ts";
 
 /** The search on all threads, in the words of the instruction set: bit for bit what `plainSearch` finds. Disposing it ends the threads. */
 export class NativeSearch implements CandidateSearch, Disposable {
   readonly #library: NativeLibrary;
-  readonly #device: Pointer;
+  readonly #device: NativeDevice;
 
-  private constructor(library: NativeLibrary, device: Pointer) {
+  private constructor(library: NativeLibrary, device: NativeDevice) {
     this.#library = library;
     this.#device = device;
   }
 
-  /** Throws UnsupportedError where there is no native library for this machine. */
+  /** Throws UnsupportedError where there is no native library for this machine, OutOfMemoryError where threads cannot be started. */
   static open(threads = defaultThreads()): NativeSearch {
     if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
       throw new RequestError(`${threads} threads; from 1 to ${maxThreads} are accepted`);
     const library = loadNativeLibrary();
-    return new NativeSearch(library, library.deviceOpen(threads, library.bestIsa(), 0));
+    return new NativeSearch(library, new NativeDevice(library, threads, library.bestIsa(), false));
   }
 
   measure(groups: CandidateGroups, errors: Float64Array): Promise<void> {
@@ -35,14 +36,14 @@ export class NativeSearch implements CandidateSearch, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#library.deviceClose(this.#device);
+    void this.#device.close();
   }
 
   #search(
     { values, size, levels, scales, minima }: CandidateGroups,
     wanted: { readonly errors?: Float64Array; readonly codes?: Uint8Array; readonly minimaAtMostZero?: boolean },
   ): Promise<void> {
-    return this.#library.searchBlocks(this.#device, {
+    const search = {
       values,
       scales,
       minima: minima ?? null,
@@ -54,6 +55,7 @@ export class NativeSearch implements CandidateSearch, Disposable {
       lowest: levels.lowest,
       count: levels.count,
       minimaAtMostZero: wanted.minimaAtMostZero ? 1 : 0,
-    });
+    };
+    return this.#device.run((device) => this.#library.searchBlocks(device, search));
   }
 }
