@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The linears over ggml's blocks beside the affine 4-bit one: bytes of the file a second at one row, operations a second at many.
+// The linears over ggml's blocks, and 2:4 ones, beside the affine 4-bit one: bytes of the file a second at one row, operations a second at many.
 //
-//   node bench/blocks.mjs [TYPE …] [--isa avx2] [--threads 1] [--activations f32] [--features 4096] [--rows 512] [--runs 7]
+//   node bench/blocks.mjs [TYPE … sparse-4 sparse-8] [--isa avx2] [--threads 1] [--activations f32] [--features 4096] [--rows 512] [--runs 7]
 //
 // A step at one row multiplies by as many copies of a weight of features × features as make up 64 MB, more than caches hold; at many
 // rows by one. Seconds are those of a core, all threads together, which a busy machine disturbs less than the clock; all kernels take
@@ -80,8 +80,14 @@ async function prepareCase(name, weight) {
 const shape = { inFeatures: features, outFeatures: features };
 const affine = weights.randomAffine(new random.Random(1), { ...shape, bits: 4, groupSize: 32 });
 const cases = [await prepareCase("affine", affine)];
-for (const type of positionals.length > 0 ? positionals : blocks.blockTypes)
-  cases.push(await prepareCase(type, blocks.randomBlocks(new random.Random(1), type, shape)));
+const sparse = { "sparse-4": 4, "sparse-8": 8 };
+for (const type of positionals.length > 0 ? positionals : [...blocks.blockTypes, ...Object.keys(sparse)]) {
+  const weight =
+    type in sparse
+      ? weights.randomSparse24(new random.Random(1), { ...shape, bits: sparse[type], groupSize: 128 })
+      : blocks.randomBlocks(new random.Random(1), type, shape);
+  cases.push(await prepareCase(type, weight));
+}
 for (let run = 0; run <= runs; run++)
   for (const { stepOne, stepMany, bytes, one, many } of cases) {
     const [oneSeconds, manySeconds] = [await stepOne(), await stepMany()];

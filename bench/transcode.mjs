@@ -1,40 +1,22 @@
 #!/usr/bin/env node
-// Speed of transcoding weights into the CPU's tiles, in GB of packed codes a second, for every order of codes and every width.
+// Speed of transcoding weights into the CPU's tiles, in GB of packed codes a second, for every scheme, order of codes and width.
 //
-//   node bench/transcode.mjs [ORDER …] [--threads N] [--in 4096] [--out 14336] [--rounds 5]
+//   node bench/transcode.mjs [ORDER, SCHEME or TYPE …] [--threads N] [--in 4096] [--out 14336] [--rounds 5]
 //
 // Random codes in groups of 128 with zero points; the first round does not count. Beside the time on the clock stands that of all
 // threads together, which a busy machine disturbs less.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "tsdown";
+import { loadSources } from "./load-sources.mjs";
 import { median, range } from "./statistics.mjs";
 
-const root = fileURLToPath(new URL("../", import.meta.url));
-const folder = join(root, "build", "bench"); // as deep as sources, so that the native library and koffi are found
-mkdirSync(folder, { recursive: true });
-const outDir = mkdtempSync(join(folder, "transcode-"));
-process.on("exit", () => rmSync(outDir, { recursive: true }));
-const entry = {
+const { backend, weights, limits, blocks, mixed } = await loadSources({
   backend: "src/backends/cpu/cpu-backend.node.ts",
   weights: "src/weights/packed-weight.ts",
   limits: "src/weights/code-order-limits.ts",
-};
-await build({
-  config: false,
-  cwd: root,
-  entry,
-  outDir,
-  format: "esm",
-  dts: false,
-  external: ["koffi"],
-  logLevel: "silent",
+  blocks: "src/weights/blocks/block-type.ts",
+  mixed: "src/weights/mixed-groups.ts",
 });
-const load = (name) => import(pathToFileURL(join(outDir, `${name}.mjs`)));
-const [{ createCpuBackend }, weights, limits] = await Promise.all(["backend", "weights", "limits"].map(load));
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,36 +29,73 @@ const { values, positionals } = parseArgs({
 });
 const [inFeatures, outFeatures, rounds] = [values.in, values.out, values.rounds].map(Number);
 const groups = Math.ceil(inFeatures / 128);
-const random = (length) => Uint8Array.from({ length }, () => Math.random() * 256);
+const pattern = Uint8Array.from({ length: 2 ** 20 }, () => Math.random() * 256);
 
-/** Every weight of this shape that there is, with its codes' bytes. */
-function* cases() {
-  const common = {
-    inFeatures,
-    outFeatures,
-    groupSize: 128,
-    scaleType: "f16",
-    scales: random(2 * groups * outFeatures),
-  };
-  for (const order of positionals.length > 0 ? positionals : [...weights.codeOrders, "sparse-24"])
-    for (const bits of order === "sparse-24" ? [4, 8] : weights.affineBits) {
-      if (order === "sparse-24") {
-        const positions = new Uint8Array((inFeatures * outFeatures) / 8).fill(0x94);
-        const codes = random((inFeatures * outFeatures * bits) / 16);
-        yield { ...common, scheme: "sparse-24", bits, order, codes, positions };
-      } else if (limits.codeOrderLimits(order, bits).bits.includes(bits)) {
-        const codes = random(limits.codeBytes({ order, bits, inFeatures, outFeatures }));
-        const zeros = { order: "bytes", bytes: new Uint8Array(groups * outFeatures) };
-        yield { ...common, scheme: "affine-zero", bits, order, codes, zeros };
-      }
-    }
+function random(length) {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += pattern.length) bytes.set(pattern.subarray(0, length - at), at);
+  return bytes;
 }
 
-const device = await createCpuBackend().open(values.threads === undefined ? {} : { threads: Number(values.threads) });
+/** Every weight of this shape that there is, by name; a name's first word is what picks it on the command line. */
+function* cases() {
+  const shape = { inFeatures, outFeatures };
+  const common = { ...shape, groupSize: 128, scaleType: "f16", scales: random(2 * groups * outFeatures) };
+  for (const order of weights.codeOrders)
+    for (const bits of weights.affineBits) {
+      if (!limits.codeOrderLimits(order, bits).bits.includes(bits)) continue;
+      const codes = () => random(limits.codeBytes({ order, bits, ...shape }));
+      const zeros = { order: "bytes", bytes: new Uint8Array(groups * outFeatures) };
+      yield [`${order} ${bits} bit`, () => ({ ...common, scheme: "affine-zero", bits, order, codes: codes(), zeros })];
+    }
+  for (const bits of [4, 8]) {
+    const codes = () => random((inFeatures * outFeatures * bits) / 16);
+    const positions = () => new Uint8Array((inFeatures * outFeatures) / 8).fill(0x94);
+    yield [
+      `sparse-24 ${bits} bit`,
+      () => ({ ...common, scheme: "sparse-24", bits, codes: codes(), positions: positions() }),
+    ];
+  }
+  for (const bits of mixed.mixedBits) {
+    const widths = Array.from({ length: groups }, () => ({ bits, inputs: 128 }));
+    const codes = () => random(4 * mixed.mixedWords(widths) * outFeatures);
+    const scales = { scaleCodes: random((groups * outFeatures) / 2), scaleMaxima: new Uint8Array(2 * groups) };
+    yield [
+      `mixed ${bits} bit`,
+      () => ({ ...shape, scheme: "affine-mixed", groups: widths, columns: outFeatures, codes: codes(), ...scales }),
+    ];
+  }
+  for (const [type, layout] of Object.entries(blocks.blockLayouts)) {
+    const bytes = () => random(((inFeatures * outFeatures) / layout.values) * layout.bytes);
+    yield [`block ${type}`, () => ({ ...shape, scheme: "block", type, blocks: bytes() })];
+  }
+  const float8 = { ...shape, scheme: "float8", type: "e4m3fn", groupSize: 128, scaleRows: 1, divides: false };
+  yield [
+    "float8",
+    () => ({ ...float8, codes: random(inFeatures * outFeatures), scales: new Float32Array(groups * outFeatures) }),
+  ];
+  const codebook = { ...shape, scheme: "codebook", name: "nf4", table: new Float32Array(16), evenNibble: "high" };
+  yield [
+    "codebook",
+    () => ({
+      ...codebook,
+      groupSize: 64,
+      codes: random((inFeatures * outFeatures) / 2),
+      scales: new Uint8Array((inFeatures * outFeatures) / 16),
+    }),
+  ];
+}
+
+const device = await backend
+  .createCpuBackend()
+  .open(values.threads === undefined ? {} : { threads: Number(values.threads) });
 console.log(
   `${device.description}; ${inFeatures} → ${outFeatures}; GB/s of codes by the clock (least – most), and a second of a core`,
 );
-for (const weight of cases()) {
+for (const [name, makeWeight] of cases()) {
+  if (positionals.length > 0 && !positionals.some((wanted) => name.split(" ").includes(wanted))) continue;
+  const weight = makeWeight();
+  const { byteLength } = weight.blocks ?? weight.codes;
   const speeds = [];
   const coreSpeeds = [];
   for (let round = 0; round <= rounds; round++) {
@@ -85,11 +104,10 @@ for (const weight of cases()) {
     const [seconds, used] = [(performance.now() - start) / 1e3, process.cpuUsage(cpu)];
     prepared[Symbol.dispose]();
     if (round === 0) continue;
-    speeds.push(weight.codes.length / seconds / 1e9);
-    coreSpeeds.push(weight.codes.length / ((used.user + used.system) * 1e3));
+    speeds.push(byteLength / seconds / 1e9);
+    coreSpeeds.push(byteLength / ((used.user + used.system) * 1e3));
   }
   const [least, most] = range(speeds).map((speed) => speed.toFixed(2));
-  const name = `${weight.order} ${weight.bits} bit`.padEnd(24);
-  console.log(`${name}${median(speeds).toFixed(2)} (${least} – ${most})   ${median(coreSpeeds).toFixed(2)}`);
+  console.log(`${name.padEnd(24)}${median(speeds).toFixed(2)} (${least} – ${most})   ${median(coreSpeeds).toFixed(2)}`);
 }
 await device[Symbol.asyncDispose]();
