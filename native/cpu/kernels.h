@@ -79,7 +79,8 @@ typedef struct {
   int32_t q_stride;
 } fb_attention;
 
-// What rows of queries, `group` for each token, have of the positions that they were shown.
+// What rows of queries, `group` for each token, have of the positions that they were shown. A row that has seen nothing has sum 0, largest
+// -FLT_MAX, below any score, and out 0: merge_attended multiplies it by 0, which makes no zero of what is infinite or no number.
 typedef struct {
   float *out;      // [rows][value_stride]: the sum of exp(score - largest) * value
   float *largest;  // [rows]
