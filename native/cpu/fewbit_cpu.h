@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 11
+#define FB_ABI 12
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2, FB_INT8 = 3 };   // FloatType, in the order of encode-program.ts; of caches alone: int8
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -56,8 +56,9 @@ typedef struct fb_weight {
   int32_t groups;       // blocks: the file's blocks of a row
   int32_t tiles, blocks;
   int32_t span;         // all but dense: inputs whose 8-bit activations share a scale; 0: activations stay f32
+  int32_t sparse;       // affine: of every four inputs two are kept
   uint8_t *values;      // dense: [out][in]; borrowed unless `owned` holds it
-  uint8_t *codes;       // affine: tiles * blocks * bits * 64 bytes, 64-byte aligned
+  uint8_t *codes;       // affine: tiles * blocks * fb_affine_block_bytes(), 64-byte aligned
   uint8_t *scales;      // affine: [tile][group][16] of `type`; mixed: of bytes whose squares are multiplied by the group's maximum
   uint8_t *zeros;       // affine: [tile][group][16] bytes; NULL: symmetric
   int32_t *group_ends;  // mixed: the row behind each group, in memory of its own with the widths
@@ -74,6 +75,9 @@ typedef struct fb_weight {
   void *owned;
   size_t byte_length;   // of what the library allocated
 } fb_weight;
+
+// Bytes of an affine block: 64 a bit of a code, or of half the codes beside a word of what is kept for every column.
+static inline size_t fb_affine_block_bytes(int32_t bits, int32_t sparse) { return (size_t)(sparse ? 64 + 32 * bits : 64 * bits); }
 
 typedef struct fb_device fb_device;
 typedef struct fb_executable fb_executable;
@@ -94,9 +98,10 @@ FB_EXPORT void fb_device_close(fb_device *device);
 typedef struct {
   const uint32_t *row_order;  // copied; NULL: none
   int32_t in, out, bits, group_size, scale_type, has_zeros, span;
+  int32_t sparse;  // 1: its parts are in FB_CODES_SPARSE_24, 4 or 8 bit, symmetric and without a row order
   float divisor;
 } fb_affine_shape;
-_Static_assert(offsetof(fb_affine_shape, divisor) == sizeof(void *) + 7 * sizeof(int32_t), "fb_affine_shape is what native-library.node.ts declares");
+_Static_assert(offsetof(fb_affine_shape, divisor) == sizeof(void *) + 8 * sizeof(int32_t), "fb_affine_shape is what native-library.node.ts declares");
 
 // The columns `column` to `column + out` of an affine weight as a file has them: codes and zeros as their orders say, scales [group][out].
 typedef struct {
@@ -109,8 +114,9 @@ _Static_assert(sizeof(fb_affine_part) == 4 * sizeof(void *) + 4 * sizeof(int32_t
 
 // An affine weight without data; its parts are put in one by one. NULL when memory cannot be had.
 FB_EXPORT fb_weight *fb_weight_affine(const fb_affine_shape *shape);
-// Transcodes a part into the weight's tiles, on all threads.
-FB_EXPORT void fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part);
+// Transcodes a part into the weight's tiles, on all threads. -1, or of FB_CODES_SPARSE_24 the least nibble that names no two positions in order: then
+// the weight is not to be used.
+FB_EXPORT int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part);
 // Rounds dense values [out][in] of `type` into columns `column` on of an affine weight of 8 bits with f32 scales and without zeros or a row order, whose
 // span is its group, on all threads. column is a multiple of FB_TILE. 0: memory cannot be had, and the weight is not whole.
 FB_EXPORT int32_t fb_weight_put_rounded(fb_device *device, fb_weight *weight, int32_t column, int32_t out, int32_t type, const uint8_t *values);

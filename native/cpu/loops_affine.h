@@ -1,4 +1,4 @@
-// Linears over affine tiles ("k4n16" of docs/layouts.md): 8-bit activations, and the exact path.
+// Linears over affine tiles ("k4n16" and "k4n16, 2:4" of docs/layouts.md): 8-bit activations, and the exact path.
 #pragma once
 #include "loops_common.h"
 
@@ -83,24 +83,45 @@ INLINE void unpack_block(const uint8_t *codes, const int bits, v64b quads[8]) {
 #undef ADD_FIELD
 #undef MOVED
 
+// By the number of a pair of inputs that are kept, for each of the four its place among the two; 0x80: it is not kept.
+static const uint32_t kept_places[8] = {0x80800100, 0x80018000, 0x80010080, 0x01808000, 0x01800080, 0x01008080, 0x80808080, 0x80808080};
+
+// As unpack_block, of a 2:4 weight ("k4n16, 2:4" of docs/layouts.md): kept codes go where the numbers say, all others become the code of 0.
+INLINE void unpack_sparse_block(const uint8_t *codes, const int bits, v64b quads[8]) {
+  const v64b numbers = v64b_load(codes), zero = v64b_set1((uint8_t)(1 << (bits - 1))), fields = v64b_set1(15);
+  codes += 64;
+  UNROLL for (int v = 0; v < 4; v++) {
+    v64b pairs = v64b_load(codes + 64 * (bits == 8 ? v : v / 2));
+    if (bits == 4) pairs = v64b_and(v % 2 ? v64b_shift_right(pairs, 4) : pairs, fields);
+    quads[2 * v] = v64b_xor(v64b_place(pairs, 0, kept_places, numbers, 8 * v), zero);
+    quads[2 * v + 1] = v64b_xor(v64b_place(pairs, 2, kept_places, numbers, 8 * v + 4), zero);
+  }
+}
+
+INLINE void unpack_affine_block(const uint8_t *codes, const int bits, const int sparse, v64b quads[8]) {
+  if (sparse) unpack_sparse_block(codes, bits, quads);
+  else unpack_block(codes, bits, quads);
+}
+
 typedef struct {
   const uint8_t *codes, *scales, *zeros;
 } tile_pointers;
 
 INLINE tile_pointers tile_of(const fb_weight *w, int32_t tile) {
   return (tile_pointers){
-      w->codes + (size_t)tile * (size_t)w->blocks * (size_t)w->bits * 64,
+      w->codes + (size_t)tile * (size_t)w->blocks * fb_affine_block_bytes(w->bits, w->sparse),
       w->scales + (size_t)tile * (size_t)w->groups * FB_TILE * type_bytes(w->type),
       w->zeros ? w->zeros + (size_t)tile * (size_t)w->groups * FB_TILE : NULL,
   };
 }
 
 // Adds the products of a span's codes: of blocks of one width, each unpacked in registers and used for all rows.
-INLINE void span_int8(const uint8_t *codes, int32_t blocks, const int8_t *inputs, int32_t stride, const int rows, const int bits, v16i *sum, v16i *other) {
-  for (; blocks > 0; blocks--, codes += 64 * bits, inputs += FB_BLOCK) {
+INLINE void span_int8(const uint8_t *codes, int32_t blocks, const int8_t *inputs, int32_t stride, const int rows, const int bits, const int sparse, v16i *sum, v16i *other) {
+  const int bytes = (int)fb_affine_block_bytes(bits, sparse);
+  for (; blocks > 0; blocks--, codes += bytes, inputs += FB_BLOCK) {
     v64b quads[8];
-    if (rows <= 4) UNROLL for (int i = 0; i < bits; i++) __builtin_prefetch(codes + 64 * i + PREFETCH_BYTES);
-    unpack_block(codes, bits, quads);
+    if (rows <= 4) UNROLL for (int i = 0; i < bytes; i += 64) __builtin_prefetch(codes + i + PREFETCH_BYTES);
+    unpack_affine_block(codes, bits, sparse, quads);
     UNROLL for (int q = 0; q < 8; q++) {
       UNROLL for (int r = 0; r < rows; r++) {
         const v64b four = v64b_repeat4(inputs + (size_t)r * (size_t)stride + 4 * q);
@@ -115,7 +136,7 @@ INLINE void span_int8(const uint8_t *codes, int32_t blocks, const int8_t *inputs
 // Split    none: one tile, up to V16_ROWS_INT8 rows, all inputs. Weights pass through registers once per call.
 // Needs    group_size a multiple of the span, or one group.
 // Why      the zero point starts the integer accumulator; with few rows two accumulators hide the latency of the dot product.
-INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, const int rows, const int bits, float *y) {
+INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, const int rows, const int bits, const int sparse, float *y) {
   tile_pointers at = tile_of(w, tile);
   const size_t scale_stride = FB_TILE * type_bytes(w->type);
   const int32_t span_blocks = x->span / FB_BLOCK, group_spans = w->group_size >= w->in ? x->spans : w->group_size / x->span;
@@ -133,7 +154,7 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
       if (rows <= 2) other[r] = v16i_zero();
     }
     const int32_t count = block + span_blocks < w->blocks ? span_blocks : w->blocks - block;
-    span_int8(at.codes + (size_t)block * (size_t)bits * 64, count, codes + (size_t)block * FB_BLOCK, x->stride, rows, bits, sum, other);
+    span_int8(at.codes + (size_t)block * fb_affine_block_bytes(bits, sparse), count, codes + (size_t)block * FB_BLOCK, x->stride, rows, bits, sparse, sum, other);
     block += count;
     const v16f scale = load_as(at.scales + (size_t)group * scale_stride, w->type);
     UNROLL for (int r = 0; r < rows; r++) {
@@ -145,17 +166,19 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
   UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, w->divisor == 1 ? out[r] : v16f_div(out[r], v16f_set1(w->divisor)));
 }
 
-#define AFFINE_INT8(bits)                                                                                                        \
-  static void affine_int8_##bits(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) { \
-    IN_ROWS(V16_ROWS_INT8, rows, AFFINE_INT8_CALL_##bits)                                                                        \
+#define AFFINE_INT8(name)                                                                                                        \
+  static void affine_int8_##name(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) { \
+    IN_ROWS(V16_ROWS_INT8, rows, AFFINE_INT8_CALL_##name)                                                                        \
   }
-#define AFFINE_INT8_CALL_2(n) affine_int8_rows(w, tile, x, row + done, n, 2, y + FB_TILE * done)
-#define AFFINE_INT8_CALL_3(n) affine_int8_rows(w, tile, x, row + done, n, 3, y + FB_TILE * done)
-#define AFFINE_INT8_CALL_4(n) affine_int8_rows(w, tile, x, row + done, n, 4, y + FB_TILE * done)
-#define AFFINE_INT8_CALL_5(n) affine_int8_rows(w, tile, x, row + done, n, 5, y + FB_TILE * done)
-#define AFFINE_INT8_CALL_6(n) affine_int8_rows(w, tile, x, row + done, n, 6, y + FB_TILE * done)
-#define AFFINE_INT8_CALL_7(n) affine_int8_rows(w, tile, x, row + done, n, 7, y + FB_TILE * done)
-#define AFFINE_INT8_CALL_8(n) affine_int8_rows(w, tile, x, row + done, n, 8, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_2(n) affine_int8_rows(w, tile, x, row + done, n, 2, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_3(n) affine_int8_rows(w, tile, x, row + done, n, 3, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_4(n) affine_int8_rows(w, tile, x, row + done, n, 4, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_5(n) affine_int8_rows(w, tile, x, row + done, n, 5, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_6(n) affine_int8_rows(w, tile, x, row + done, n, 6, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_7(n) affine_int8_rows(w, tile, x, row + done, n, 7, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_8(n) affine_int8_rows(w, tile, x, row + done, n, 8, 0, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_sparse_4(n) affine_int8_rows(w, tile, x, row + done, n, 4, 1, y + FB_TILE * done)
+#define AFFINE_INT8_CALL_sparse_8(n) affine_int8_rows(w, tile, x, row + done, n, 8, 1, y + FB_TILE * done)
 AFFINE_INT8(2)
 AFFINE_INT8(3)
 AFFINE_INT8(4)
@@ -163,9 +186,13 @@ AFFINE_INT8(5)
 AFFINE_INT8(6)
 AFFINE_INT8(7)
 AFFINE_INT8(8)
+AFFINE_INT8(sparse_4)
+AFFINE_INT8(sparse_8)
 
 static void affine_int8(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
-  switch (w->bits) {
+  switch (w->sparse ? -w->bits : w->bits) {
+    case -4: affine_int8_sparse_4(w, tile, x, row, rows, y); break;
+    case -8: affine_int8_sparse_8(w, tile, x, row, rows, y); break;
     case 2: affine_int8_2(w, tile, x, row, rows, y); break;
     case 3: affine_int8_3(w, tile, x, row, rows, y); break;
     case 4: affine_int8_4(w, tile, x, row, rows, y); break;
@@ -177,14 +204,14 @@ static void affine_int8(const fb_weight *w, int32_t tile, const fb_activations *
 }
 
 // The exact path: a tile becomes f32 as its formula says, for any group size.
-INLINE void dequantize_bits(const fb_weight *w, int32_t tile, const int bits, float *to) {
+INLINE void dequantize_bits(const fb_weight *w, int32_t tile, const int bits, const int sparse, float *to) {
   tile_pointers at = tile_of(w, tile);
   const size_t scale_stride = FB_TILE * type_bytes(w->type);
   v16f scale = v16f_set1(0), zero = v16f_set1((float)(1 << (bits - 1)));
   int32_t group_left = 0;
   for (int32_t block = 0, k = 0; block < w->blocks; block++) {
     v64b quads[8];
-    unpack_block(at.codes + (size_t)block * (size_t)bits * 64, bits, quads);
+    unpack_affine_block(at.codes + (size_t)block * fb_affine_block_bytes(bits, sparse), bits, sparse, quads);
     for (int32_t i = 0; i < FB_BLOCK && k < w->in; i++, k++) {
       if (group_left == 0) {
         scale = load_as(at.scales, w->type);
@@ -202,14 +229,16 @@ INLINE void dequantize_bits(const fb_weight *w, int32_t tile, const int bits, fl
   }
 }
 static void affine_dequantize(const fb_weight *w, int32_t tile, float *to) {
-  switch (w->bits) {
-    case 2: dequantize_bits(w, tile, 2, to); break;
-    case 3: dequantize_bits(w, tile, 3, to); break;
-    case 4: dequantize_bits(w, tile, 4, to); break;
-    case 5: dequantize_bits(w, tile, 5, to); break;
-    case 6: dequantize_bits(w, tile, 6, to); break;
-    case 7: dequantize_bits(w, tile, 7, to); break;
-    default: dequantize_bits(w, tile, 8, to); break;
+  switch (w->sparse ? -w->bits : w->bits) {
+    case -4: dequantize_bits(w, tile, 4, 1, to); break;
+    case -8: dequantize_bits(w, tile, 8, 1, to); break;
+    case 2: dequantize_bits(w, tile, 2, 0, to); break;
+    case 3: dequantize_bits(w, tile, 3, 0, to); break;
+    case 4: dequantize_bits(w, tile, 4, 0, to); break;
+    case 5: dequantize_bits(w, tile, 5, 0, to); break;
+    case 6: dequantize_bits(w, tile, 6, 0, to); break;
+    case 7: dequantize_bits(w, tile, 7, 0, to); break;
+    default: dequantize_bits(w, tile, 8, 0, to); break;
   }
 }
 

@@ -47,7 +47,7 @@ INLINE void mixed_int8_rows(const fb_weight *w, int32_t tile, const fb_activatio
       sum[r] = v16i_mul16(v16i_set1(1 << (width - 1)), v16i_set1(sums[(size_t)r * (size_t)x->spans + (size_t)span]));
       if (rows <= 2) other[r] = v16i_zero();
     }
-#define SPAN_OF_WIDTH(bits) span_int8(blocks, count, codes + (size_t)block * FB_BLOCK, x->stride, rows, bits, sum, other)
+#define SPAN_OF_WIDTH(bits) span_int8(blocks, count, codes + (size_t)block * FB_BLOCK, x->stride, rows, bits, 0, sum, other)
     OF_WIDTH(width, SPAN_OF_WIDTH)
 #undef SPAN_OF_WIDTH
     block += count;

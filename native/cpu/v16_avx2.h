@@ -113,6 +113,7 @@ static inline void v64b_store(void *p, v64b x) { __m256i *q = (__m256i *)p; _mm2
 static inline v64b v64b_set1(uint8_t x) { __m256i v = _mm256_set1_epi8((char)x); return (v64b){v, v}; }
 static inline v64b v64b_and(v64b x, v64b y) { return (v64b){_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
 static inline v64b v64b_or(v64b x, v64b y) { return (v64b){_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+static inline v64b v64b_xor(v64b x, v64b y) { return (v64b){_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
 static inline v64b v64b_sub(v64b x, v64b y) { return (v64b){_mm256_sub_epi8(x.a, y.a), _mm256_sub_epi8(x.b, y.b)}; }
 // Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
 static inline __m256i v16_choose_half(__m256i plane, __m256i bit, __m256i set, __m256i clear) {
@@ -126,6 +127,15 @@ static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) {
 static inline v64b v64b_look_up(const uint8_t *table, v64b i) {
   __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
   return (v64b){_mm256_shuffle_epi8(values, i.a), _mm256_shuffle_epi8(values, i.b)};
+}
+// The bytes of every four that a row of a table of eight names, those from `from` on counted from 0; 0x80 names 0. The row's number is in the bits from `shift` on.
+static inline __m256i v16_place_half(__m256i bytes, const int from, const uint32_t rows[8], __m256i numbers, const int shift) {
+  const __m256i places = _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)rows), _mm256_srli_epi32(numbers, shift));  // looks at three bits
+  const __m256i lanes = _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+  return _mm256_shuffle_epi8(bytes, _mm256_or_si256(places, _mm256_add_epi8(lanes, _mm256_set1_epi8((char)from))));
+}
+static inline v64b v64b_place(v64b bytes, const int from, const uint32_t rows[8], v64b numbers, const int shift) {
+  return (v64b){v16_place_half(bytes.a, from, rows, numbers.a, shift), v16_place_half(bytes.b, from, rows, numbers.b, shift)};
 }
 // Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {

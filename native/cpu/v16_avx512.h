@@ -65,11 +65,19 @@ static inline void v64b_store(void *p, v64b a) { _mm512_storeu_si512(p, a); }
 static inline v64b v64b_set1(uint8_t x) { return _mm512_set1_epi8((char)x); }
 static inline v64b v64b_and(v64b a, v64b b) { return _mm512_and_si512(a, b); }
 static inline v64b v64b_or(v64b a, v64b b) { return _mm512_or_si512(a, b); }
+static inline v64b v64b_xor(v64b a, v64b b) { return _mm512_xor_si512(a, b); }
 static inline v64b v64b_sub(v64b a, v64b b) { return _mm512_sub_epi8(a, b); }
 // Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
 static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) { return _mm512_mask_mov_epi8(clear, _mm512_test_epi8_mask(plane, _mm512_set1_epi8((char)mask)), set); }
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b i) { return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), i); }
+// The bytes of every four that a row of a table of eight names, those from `from` on counted from 0; 0x80 names 0. The row's number is in the bits from `shift` on.
+static inline v64b v64b_place(v64b bytes, const int from, const uint32_t rows[8], v64b numbers, const int shift) {
+  const __m512i table = _mm512_broadcast_i32x8(_mm256_loadu_si256((const __m256i *)rows));
+  const __m512i places = _mm512_permutexvar_epi32(_mm512_srli_epi32(numbers, (unsigned)shift), table);  // looks at four bits, of which the fourth is no matter
+  const __m512i lanes = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+  return _mm512_shuffle_epi8(bytes, _mm512_or_si512(places, _mm512_add_epi8(lanes, _mm512_set1_epi8((char)from))));
+}
 // Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
   const __m256i low = load_eight_rows(table, numbers);

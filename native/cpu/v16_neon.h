@@ -98,11 +98,25 @@ static inline void v64b_store(void *p, v64b x) { for (int i = 0; i < 4; i++) vst
 static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, vdupq_n_u8(x)); }
 static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, vandq_u8(x.v[i], y.v[i])); }
 static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, vorrq_u8(x.v[i], y.v[i])); }
+static inline v64b v64b_xor(v64b x, v64b y) { V16_EACH(v64b, veorq_u8(x.v[i], y.v[i])); }
 static inline v64b v64b_sub(v64b x, v64b y) { V16_EACH(v64b, vsubq_u8(x.v[i], y.v[i])); }
 // Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
 static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) { V16_EACH(v64b, vbslq_u8(vtstq_u8(plane.v[i], vdupq_n_u8((uint8_t)mask)), set.v[i], clear.v[i])); }
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, vqtbl1q_u8(vld1q_u8(table), x.v[i])); }
+// The bytes of every four that a row of a table of eight names, those from `from` on counted from 0; 0x80 names 0. The row's number is in the bits from `shift` on.
+static inline v64b v64b_place(v64b bytes, const int from, const uint32_t rows[8], v64b numbers, const int shift) {
+  const uint8x16x2_t table = {{vreinterpretq_u8_u32(vld1q_u32(rows)), vreinterpretq_u8_u32(vld1q_u32(rows + 4))}};
+  const uint32_t words[4] = {0, 0x04040404, 0x08080808, 0x0c0c0c0c};
+  const uint8x16_t lanes = vaddq_u8(vreinterpretq_u8_u32(vld1q_u32(words)), vdupq_n_u8((uint8_t)from));
+  v64b placed;
+  for (int i = 0; i < 4; i++) {
+    const uint32x4_t row = vandq_u32(vshlq_u32(vreinterpretq_u32_u8(numbers.v[i]), vdupq_n_s32(-shift)), vdupq_n_u32(7));
+    const uint8x16_t in_table = vreinterpretq_u8_u32(vmlaq_u32(vdupq_n_u32(0x03020100), row, vdupq_n_u32(0x04040404)));
+    placed.v[i] = vqtbl1q_u8(bytes.v[i], vorrq_u8(vqtbl2q_u8(table, in_table), lanes));
+  }
+  return placed;
+}
 // Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) {
   uint8_t rows[64];

@@ -81,11 +81,26 @@ static inline void v64b_store(void *p, v64b x) { memcpy(p, x.v, 64); }
 static inline v64b v64b_set1(uint8_t x) { V16_EACH(v64b, 64, x); }
 static inline v64b v64b_and(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] & y.v[i]); }
 static inline v64b v64b_or(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] | y.v[i]); }
+static inline v64b v64b_xor(v64b x, v64b y) { V16_EACH(v64b, 64, x.v[i] ^ y.v[i]); }
 static inline v64b v64b_sub(v64b x, v64b y) { V16_EACH(v64b, 64, (uint8_t)(x.v[i] - y.v[i])); }
 // Bytes of `set` where `mask`, one bit of a byte, is set in `plane`, else of `clear`.
 static inline v64b v64b_choose(v64b plane, int mask, v64b set, v64b clear) { V16_EACH(v64b, 64, plane.v[i] & mask ? set.v[i] : clear.v[i]); }
 // table[i] for every byte i < 16.
 static inline v64b v64b_look_up(const uint8_t *table, v64b x) { V16_EACH(v64b, 64, table[x.v[i]]); }
+// The bytes of every four that a row of a table of eight names, those from `from` on counted from 0; 0x80 names 0. The row's number is in the bits from `shift` on.
+static inline v64b v64b_place(v64b bytes, const int from, const uint32_t rows[8], v64b numbers, const int shift) {
+  v64b r;
+  for (int lane = 0; lane < 16; lane++) {
+    uint32_t word;
+    memcpy(&word, numbers.v + 4 * lane, 4);
+    const uint32_t row = rows[word >> shift & 7];
+    for (int j = 0; j < 4; j++) {
+      const uint32_t place = row >> 8 * j & 255;
+      r.v[4 * lane + j] = place & 0x80 ? 0 : bytes.v[4 * lane + from + (int)place];
+    }
+  }
+  return r;
+}
 // Rows of 4 or 8 bytes of a table, by number.
 static inline v64b v64b_gather4(const uint8_t *table, const uint16_t numbers[16]) { V16_EACH(v64b, 64, table[4 * numbers[i / 4] + i % 4]); }
 static inline v64b v64b_gather8(const uint8_t *table, const uint16_t numbers[8]) { V16_EACH(v64b, 64, table[8 * numbers[i / 8] + i % 8]); }

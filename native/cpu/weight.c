@@ -14,11 +14,11 @@ fb_weight *fb_weight_affine(const fb_affine_shape *shape) {
   fb_weight *w = calloc(1, sizeof *w);
   if (!w) return NULL;
   const int32_t in = shape->in, out = shape->out, bits = shape->bits, group_size = shape->group_size;
-  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = shape->scale_type, .bits = bits, .group_size = group_size, .span = shape->span, .divisor = shape->divisor};
+  *w = (fb_weight){.kind = FB_AFFINE, .in = in, .out = out, .type = shape->scale_type, .bits = bits, .group_size = group_size, .span = shape->span, .sparse = shape->sparse, .divisor = shape->divisor};
   w->groups = (int32_t)(((int64_t)in + group_size - 1) / group_size);
   w->tiles = (out + FB_TILE - 1) / FB_TILE;
   w->blocks = (in + FB_BLOCK - 1) / FB_BLOCK;
-  const size_t columns = (size_t)w->tiles * FB_TILE, codes = (size_t)w->tiles * (size_t)w->blocks * (size_t)bits * 64;
+  const size_t columns = (size_t)w->tiles * FB_TILE, codes = (size_t)w->tiles * (size_t)w->blocks * fb_affine_block_bytes(bits, w->sparse);
   const size_t scales = round_up(columns * (size_t)w->groups * type_bytes(w->type)), zeros = shape->has_zeros ? round_up(columns * (size_t)w->groups) : 0;
   const size_t order = shape->row_order ? round_up((size_t)in * sizeof *shape->row_order) : 0;
   w->byte_length = codes + scales + zeros + order;
@@ -41,6 +41,7 @@ typedef struct {
   fb_weight *weight;
   const fb_affine_part *part;
   atomic_int next;
+  atomic_uint refused;  // bit i: positions hold the nibble i, which names no two inputs in order
 } packing;
 
 static uint32_t load_word(const uint8_t *words, size_t index) {
@@ -124,7 +125,7 @@ static void load_codes(const packing *work, int32_t k, int32_t column, int32_t c
 }
 
 // Any order, row order and width, one input at a time.
-static void pack_block_by_inputs(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_block_by_inputs(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const fb_weight *w = work->weight;
   quads_of_block quads = {{0}};
   for (int32_t i = 0; i < FB_BLOCK; i++) {
@@ -174,32 +175,41 @@ static void arrange_plane(int32_t width, uint32_t rows[][FB_TILE]) {
       for (int32_t c = 0; c < FB_TILE; c++) rows[row][c] = transpose_bits(rows[row][c]);
   }
 }
-void fb_arrange_stream(int32_t bits, block_rows rows) {
-  if (bits == 2 || bits == 4 || bits == 8) {
-    arrange_plane(bits, rows);
-    return;
-  }
-  const uint64_t mask = (1u << bits) - 1;
+// Four codes that follow one another from the lowest bit on, one a byte.
+static inline __attribute__((always_inline)) uint32_t spread_codes(uint32_t x, const int32_t bits) {
+  const uint32_t mask = (1u << bits) - 1;
+  return (x & mask) | (x << (8 - bits) & mask << 8) | (x << 2 * (8 - bits) & mask << 16) | (x << 3 * (8 - bits) & mask << 24);
+}
+// Four codes are at most 28 bits: two successive words hold them.
+static inline __attribute__((always_inline)) void arrange_bits(const int32_t bits, block_rows rows) {
   quads_of_block quads;
   for (int32_t q = 0; q < 8; q++) {
-    // Four codes are at most 28 bits: two successive words hold them.
-    const int32_t bit = 4 * bits * q, row = bit / 32, next = row + 1 < bits ? row + 1 : row, shift = bit % 32;
-    for (int32_t c = 0; c < FB_TILE; c++) {
-      const uint64_t x = (rows[row][c] | (uint64_t)rows[next][c] << 32) >> shift;
-      quads[q][c] = (uint32_t)((x & mask) | (x >> bits & mask) << 8 | (x >> 2 * bits & mask) << 16 | (x >> 3 * bits & mask) << 24);
-    }
+    const int32_t bit = 4 * bits * q, row = bit / 32, shift = bit % 32;
+    if (shift + 4 * bits > 32)
+      for (int32_t c = 0; c < FB_TILE; c++) quads[q][c] = spread_codes(rows[row][c] >> shift | rows[row + 1][c] << (32 - shift), bits);
+    else
+      for (int32_t c = 0; c < FB_TILE; c++) quads[q][c] = spread_codes(rows[row][c] >> shift, bits);
   }
   pack_quads(quads, bits, rows);
 }
+void fb_arrange_stream(int32_t bits, block_rows rows) {
+  switch (bits) {
+    case 3: arrange_bits(3, rows); break;
+    case 5: arrange_bits(5, rows); break;
+    case 6: arrange_bits(6, rows); break;
+    case 7: arrange_bits(7, rows); break;
+    default: arrange_plane(bits, rows); break;  // 2, 4, 8: codes do not cross from word to word
+  }
+}
 
-static void pack_lsb_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_lsb_k(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const int32_t bits = work->weight->bits;
   for (int32_t row = 0; row < bits; row++)
     fb_copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
   fb_arrange_stream(bits, to);
 }
 
-static void pack_planar_k(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_planar_k(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const int32_t bits = work->weight->bits;
   for (int32_t row = 0; row < bits; row++)
     fb_copy_columns(to[row], work->part->codes + 4 * ((size_t)(block * bits + row) * (size_t)work->part->out + (size_t)column), count);
@@ -210,7 +220,7 @@ static void pack_planar_k(const packing *work, int32_t block, int32_t column, in
   }
 }
 
-static void pack_lsb_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_lsb_rows(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const int32_t bits = work->weight->bits;
   const size_t words = ((size_t)work->weight->in * (size_t)bits + 31) / 32;
   for (int32_t c = 0; c < count; c++) {
@@ -220,34 +230,35 @@ static void pack_lsb_rows(const packing *work, int32_t block, int32_t column, in
   fb_arrange_stream(bits, to);
 }
 
-static void pack_word_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
-  const int32_t bits = work->weight->bits, in_word = 32 / bits, first = block * FB_BLOCK;
+// Input i of the block lies at the same place of its word in all columns, so that one loop over columns takes it out of all.
+static inline __attribute__((always_inline)) void pack_word_rows_bits(const packing *work, const int32_t bits, int32_t block, int32_t column, int32_t count, block_rows to) {
+  const int32_t in_word = 32 / bits, start = block * FB_BLOCK, first = start / in_word, row_count = (start + FB_BLOCK - 1) / in_word - first + 1;
   const size_t words = (size_t)(work->weight->in / in_word + (work->weight->in % in_word != 0));
-  const uint32_t mask = (1u << bits) - 1;
-  quads_of_block quads = {{0}};
+  uint32_t rows[8][FB_TILE] = {{0}};  // 32 codes of 7 bits are eight words, of 5 bits seven wherever they begin
   for (int32_t c = 0; c < count; c++) {
-    const uint8_t *from = work->part->codes + 4 * ((size_t)(column + c) * words + (size_t)(first / in_word));
-    int32_t left = in_word - first % in_word;
-    uint32_t word = load_word(from, 0) >> first % in_word * bits;
-    for (int32_t q = 0; q < 8; q++) {
-      uint32_t quad = 0;
-      for (int32_t i = 0; i < 4; i++) {
-        if (left == 0) {
-          from += 4;
-          word = load_word(from, 0);
-          left = in_word;
-        }
-        quad |= (word & mask) << 8 * i;
-        word >>= bits;
-        left--;
-      }
-      quads[q][c] = quad;
-    }
+    const uint8_t *from = work->part->codes + 4 * ((size_t)(column + c) * words + (size_t)first);
+    for (int32_t row = 0; row < row_count; row++) rows[row][c] = load_word(from, (size_t)row);
+  }
+  quads_of_block quads;
+  for (int32_t q = 0; q < 8; q++) {
+    const int32_t at = start % in_word + 4 * q, row = at / in_word, shift = at % in_word * bits, left = bits * in_word - shift;
+    if (left < 4 * bits)
+      for (int32_t c = 0; c < FB_TILE; c++) quads[q][c] = spread_codes((rows[row][c] >> shift & ((1u << left) - 1)) | rows[row + 1][c] << left, bits);
+    else
+      for (int32_t c = 0; c < FB_TILE; c++) quads[q][c] = spread_codes(rows[row][c] >> shift, bits);
   }
   pack_quads(quads, bits, to);
 }
+static void pack_word_rows(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  switch (work->weight->bits) {
+    case 3: pack_word_rows_bits(work, 3, block, column, count, to); break;
+    case 5: pack_word_rows_bits(work, 5, block, column, count, to); break;
+    case 6: pack_word_rows_bits(work, 6, block, column, count, to); break;
+    default: pack_word_rows_bits(work, 7, block, column, count, to); break;
+  }
+}
 
-static void pack_byte_rows(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_byte_rows(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const size_t in = (size_t)work->weight->in;
   for (int32_t c = 0; c < count; c++) {
     const uint8_t *from = work->part->codes + (size_t)(column + c) * in + (size_t)block * FB_BLOCK;
@@ -263,7 +274,7 @@ static void exchange(uint64_t *x, uint64_t *y, int32_t shift, uint64_t mask) {
 }
 
 // Eight inputs of 16 columns are eight pairs of words, one nibble a column: transposed, they are one word of eight inputs a column.
-static void pack_awq_gemm(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_awq_gemm(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   static const int32_t column_of_slot[8] = {0, 2, 4, 6, 1, 3, 5, 7};
   const size_t row_bytes = (size_t)work->part->out / 2;
   const uint8_t *from = work->part->codes + (size_t)block * FB_BLOCK * row_bytes + (size_t)column / 2;
@@ -284,7 +295,7 @@ static void pack_awq_gemm(const packing *work, int32_t block, int32_t column, in
 }
 
 // A column's 32 codes are eight halfwords: nibble v of halfword i is code 8v + i.
-static void pack_awq_gemv_fast(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+static void pack_awq_gemv_fast(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
   const uint64_t nibble = 0x000f000f000f000full;
   for (int32_t c = 0; c < count; c++) {
     uint64_t low, high;
@@ -308,69 +319,100 @@ static uint32_t join_even_bytes(uint32_t x, uint32_t y) {
 
 // 16 inputs of columns n and n + 8 are four words, 4i of them holding inputs 2i, 2i + 8, 2i + 1 and 2i + 9: both columns' with 4 bits,
 // with 8 bits every second word for each.
-static void pack_marlin(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
-  (void)count;  // outputs come in 64s
-  const int32_t bits = work->weight->bits;
+static inline __attribute__((always_inline)) void pack_marlin_bits(const packing *work, const int32_t bits, int32_t block, int32_t column, block_rows to) {
   const uint32_t low = 0x0f0f0f0fu;
-  for (int32_t half = 0; half < 2; half++)
-    for (int32_t c = 0; c < 8; c++) {
-      const uint8_t *from = work->part->codes + code_bit(work, (size_t)(block * FB_BLOCK + 16 * half), (size_t)(column + c)) / 32 * 4;
-      for (int32_t eight = 0; eight < 2; eight++) {
-        uint32_t x[4];
-        for (int32_t i = 0; i < 4; i++) x[i] = bits == 4 ? load_word(from, (size_t)(4 * i)) >> 8 * eight : load_word(from, (size_t)(8 * i + eight));
-        const int32_t n = c + 8 * eight;
-        if (bits == 4) {
-          // Byte j: input j below, input 8 + j above; then inputs 4 + j and 12 + j.
-          const uint32_t first = join_even_bytes(x[0], x[1]), second = join_even_bytes(x[2], x[3]);
-          to[2 * half][n] = (first & low) | (second & low) << 4;
-          to[2 * half + 1][n] = (first >> 4 & low) | (second & ~low);
-        } else {
-          to[4 * half][n] = join_even_bytes(x[0], x[1]);
-          to[4 * half + 1][n] = join_even_bytes(x[2], x[3]);
-          to[4 * half + 2][n] = join_even_bytes(x[0] >> 8, x[1] >> 8);
-          to[4 * half + 3][n] = join_even_bytes(x[2] >> 8, x[3] >> 8);
-        }
+  for (int32_t half = 0; half < 2; half++) {
+    const uint8_t *from = work->part->codes + code_bit(work, (size_t)(block * FB_BLOCK + 16 * half), (size_t)column) / 8;
+    uint32_t x[4][FB_TILE];
+    for (int32_t c = 0; c < 8; c++)
+      for (int32_t i = 0; i < 4; i++) {
+        const size_t word = (size_t)(4 * bits * c + bits * i);
+        const uint32_t first = load_word(from, word);
+        x[i][c] = first;
+        x[i][8 + c] = bits == 4 ? first >> 8 : load_word(from, word + 1);
+      }
+    for (int32_t n = 0; n < FB_TILE; n++) {
+      if (bits == 4) {
+        // Byte j: input j below, input 8 + j above; then inputs 4 + j and 12 + j.
+        const uint32_t first = join_even_bytes(x[0][n], x[1][n]), second = join_even_bytes(x[2][n], x[3][n]);
+        to[2 * half][n] = (first & low) | (second & low) << 4;
+        to[2 * half + 1][n] = (first >> 4 & low) | (second & ~low);
+      } else {
+        to[4 * half][n] = join_even_bytes(x[0][n], x[1][n]);
+        to[4 * half + 1][n] = join_even_bytes(x[2][n], x[3][n]);
+        to[4 * half + 2][n] = join_even_bytes(x[0][n] >> 8, x[1][n] >> 8);
+        to[4 * half + 3][n] = join_even_bytes(x[2][n] >> 8, x[3][n] >> 8);
       }
     }
-}
-
-// x shifted up by as many bytes as the lower two bits of `place` say. Exchanges under masks: baselines have no shifts by lane.
-static inline __attribute__((always_inline)) uint32_t shift_bytes(uint32_t x, uint32_t place) {
-  const uint32_t one = 0u - (place & 1), two = 0u - (place >> 1 & 1);
-  x ^= (x ^ x << 8) & one;
-  return x ^ ((x ^ x << 16) & two);
-}
-
-// Two of every four inputs have codes, the others the code that stands for 0: a quad of a column is a nibble of positions and two codes.
-static inline __attribute__((always_inline)) void pack_sparse_24_bits(const packing *work, const int32_t bits, int32_t block, int32_t column, int32_t count, block_rows to) {
-  const size_t out = (size_t)work->part->out;
-  const uint32_t zero = 1u << (bits - 1), zeros = zero * 0x01010101u, mask = (1u << bits) - 1;
-  const uint8_t *codes = work->part->codes + 4 * ((size_t)block * (out * (size_t)bits / 2));
-  const uint8_t *positions = work->part->positions + 2 * ((size_t)block * 2 * out);
-  // Of each column: the word with the pairs of quads q and q + 4, the first at bits 0 and 16, and the places of all pairs.
-  uint32_t pairs[4][FB_TILE] = {{0}}, kept[FB_TILE] = {0};
-  for (int32_t c = 0; c < count; c++) {
-    const size_t n = (size_t)(column + c), sixty_four = n / 64, eight = n % 64 / 8, upper = n / 4 % 2;
-    const size_t word = sixty_four * (32 * (size_t)bits) + eight * (4 * (size_t)bits) + (bits == 4 ? n % 4 : 2 * (n % 4) + upper);
-    const uint8_t *halfwords = positions + 2 * (128 * sixty_four + 64 * (n / 2 % 2) + 8 * eight + 4 * (n % 2) + upper);
-    kept[c] = (uint32_t)halfwords[0] | (uint32_t)halfwords[1] << 8 | (uint32_t)halfwords[4] << 16 | (uint32_t)halfwords[5] << 24;
-    for (int32_t q = 0; q < 4; q++) pairs[q][c] = load_word(codes, word + (size_t)(q * bits)) >> (bits == 4 ? 8 * upper : 0);
   }
-  for (int32_t q = 0; q < 8; q++)
-    for (int32_t c = 0; c < FB_TILE; c++) {
-      const uint32_t pair = pairs[q % 4][c] >> q / 4 * bits, places = kept[c] >> 4 * q;
-      // The code of 0 in every byte, exchanged for the two codes where they belong.
-      const uint32_t quad = zeros ^ shift_bytes((pair & mask) ^ zero, places) ^ shift_bytes((pair >> 16 & mask) ^ zero, places >> 2);
-      if (bits == 8) to[q][c] = quad;
-      else to[q / 2][c] = q % 2 ? to[q / 2][c] | quad << 4 : quad;
-    }
 }
-static void pack_sparse_24(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
-  if (work->weight->bits == 4) pack_sparse_24_bits(work, 4, block, column, count, to);
-  else pack_sparse_24_bits(work, 8, block, column, count, to);
+static void pack_marlin(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  (void)count;  // outputs come in 64s
+  if (work->weight->bits == 4) pack_marlin_bits(work, 4, block, column, to);
+  else pack_marlin_bits(work, 8, block, column, to);
 }
 
-typedef void (*block_packer)(const packing *work, int32_t block, int32_t column, int32_t count, block_rows to);
+// The two codes of a quad that lie `bits` bits apart from those of another, at bits 0 and 16: as neighbouring bytes.
+static inline __attribute__((always_inline)) uint32_t join_pair(uint32_t x, const uint32_t mask) { return (x & mask) | (x >> 8 & mask << 8); }
+
+// A word of eight nibbles of positions, a below b, as numbers of pairs: b (b - 1) / 2 + a counts those in order from 0 to 5.
+static inline uint32_t number_pairs(uint32_t nibbles) {
+  const uint32_t upper = nibbles >> 3 & 0x11111111u, both = upper & nibbles >> 2;
+  return (nibbles & 0x33333333u) + (upper | both << 1);
+}
+// The uppermost bit of every nibble whose positions are not in order.
+static inline uint32_t disordered_pairs(uint32_t nibbles) {
+  const uint32_t a = nibbles & 0x33333333u, b = nibbles >> 2 & 0x33333333u;
+  return ~(b + 0x77777777u - a) & 0x88888888u;
+}
+
+// Kept codes as half a block of an affine weight's, each exchanged for its difference to the code of 0, behind the numbers of the pairs.
+static inline __attribute__((always_inline)) void pack_sparse_24_bits(packing *work, const int32_t bits, int32_t block, int32_t column, block_rows to) {
+  const size_t out = (size_t)work->part->out;
+  const uint32_t zero = 1u << (bits - 1), mask = (1u << bits) - 1;
+  // Of each column: the words with the pairs of quads q and q + 4, the first at bits 0 and 16, and the positions of all eight.
+  uint32_t pairs[4][FB_TILE], nibbles[FB_TILE];
+  for (size_t eight = 0; eight < 2; eight++) {
+    const size_t n = (size_t)column + 8 * eight, sixty_four = n / 64, at = n % 64 / 8;
+    const uint8_t *codes = work->part->codes + 4 * ((size_t)block * (out * (size_t)bits / 2) + sixty_four * (32 * (size_t)bits) + at * (4 * (size_t)bits));
+    const uint8_t *positions = work->part->positions + 2 * ((size_t)block * 2 * out + 128 * sixty_four + 8 * at);
+    for (size_t q = 0; q < 4; q++)
+      for (size_t c = 0; c < 4; c++) {
+        const size_t word = q * (size_t)bits + (bits == 4 ? c : 2 * c);
+        const uint32_t first = load_word(codes, word);
+        pairs[q][8 * eight + c] = first;
+        pairs[q][8 * eight + 4 + c] = bits == 4 ? first >> 8 : load_word(codes, word + 1);
+      }
+    for (size_t c = 0; c < 8; c++) {
+      const uint8_t *halfwords = positions + 2 * (64 * (c / 2 % 2) + 4 * (c % 2) + c / 4);
+      nibbles[8 * eight + c] = (uint32_t)halfwords[0] | (uint32_t)halfwords[1] << 8 | (uint32_t)halfwords[4] << 16 | (uint32_t)halfwords[5] << 24;
+    }
+  }
+  uint32_t disordered = 0;
+  for (int32_t c = 0; c < FB_TILE; c++) {
+    disordered |= disordered_pairs(nibbles[c]);
+    to[0][c] = number_pairs(nibbles[c]);
+  }
+  if (disordered)
+    for (int32_t c = 0; c < FB_TILE; c++)
+      for (int32_t q = 0; q < 8; q++)
+        if (disordered_pairs(nibbles[c]) >> 4 * q & 8) atomic_fetch_or(&work->refused, 1u << (nibbles[c] >> 4 * q & 15));
+  uint32_t quads[4][FB_TILE];
+  for (int32_t v = 0; v < 4; v++)
+    for (int32_t c = 0; c < FB_TILE; c++) {
+      const int32_t first = v % 2 * 2, shift = v / 2 * bits;
+      quads[v][c] = join_pair(pairs[first][c] >> shift, mask) | join_pair(pairs[first + 1][c] >> shift, mask) << 16;
+    }
+  for (int32_t v = 0; v < bits / 2; v++)
+    for (int32_t c = 0; c < FB_TILE; c++) to[1 + v][c] = (bits == 8 ? quads[v][c] : quads[2 * v][c] | quads[2 * v + 1][c] << 4) ^ (bits == 8 ? zero : zero | zero << 4) * 0x01010101u;
+}
+static void pack_sparse_24(packing *work, int32_t block, int32_t column, int32_t count, block_rows to) {
+  (void)count;  // outputs come in 64s
+  if (work->weight->bits == 4) pack_sparse_24_bits(work, 4, block, column, to);
+  else pack_sparse_24_bits(work, 8, block, column, to);
+}
+
+typedef void (*block_packer)(packing *work, int32_t block, int32_t column, int32_t count, block_rows to);
 
 // What packs a whole block whose inputs are in the file's order. A 2:4 weight has no others.
 static block_packer whole_block_packer(int32_t order) {
@@ -410,42 +452,65 @@ static uint8_t load_zero(const packing *work, int32_t group, int32_t n) {
   return (uint8_t)(field & ((1u << bits) - 1));
 }
 
-static void pack_tiles(void *context, int32_t thread, int32_t threads) {
-  (void)thread;
-  (void)threads;
-  packing *work = context;
-  fb_weight *w = work->weight;
+static void pack_codes(packing *work, block_packer pack_whole, int32_t block, int32_t tile, uint8_t *to) {
+  const fb_weight *w = work->weight;
+  const int32_t column = tile * FB_TILE, left = work->part->out - column, count = left < FB_TILE ? left : FB_TILE;
+  const int whole = (int64_t)(block + 1) * FB_BLOCK <= w->in;
+  block_rows rows;
+  if (count < FB_TILE) memset(rows, 0, sizeof rows);
+  if (pack_whole && whole) pack_whole(work, block, column, count, rows);
+  else pack_block_by_inputs(work, block, column, count, rows);
+  memcpy(to, rows, fb_affine_block_bytes(w->bits, w->sparse));
+}
+
+static void pack_groups(const packing *work, int32_t tile) {
+  const fb_weight *w = work->weight;
   const fb_affine_part *part = work->part;
-  const int32_t tiles = (part->out + FB_TILE - 1) / FB_TILE, first = part->column / FB_TILE;
-  const size_t width = type_bytes(w->type);
-  const block_packer pack_whole = w->row_order ? NULL : whole_block_packer(part->code_order);
-  for (int32_t tile; (tile = atomic_fetch_add(&work->next, 1)) < tiles;) {
-    const int32_t column = tile * FB_TILE, count = part->out - column < FB_TILE ? part->out - column : FB_TILE;
-    uint8_t *to = w->codes + (size_t)(first + tile) * (size_t)w->blocks * (size_t)w->bits * 64;
-    for (int32_t block = 0; block < w->blocks; block++, to += (size_t)w->bits * 64) {
-      const int whole = (int64_t)(block + 1) * FB_BLOCK <= w->in;
-      block_rows rows = {{0}};
-      if (pack_whole && whole) pack_whole(work, block, column, count, rows);
-      else pack_block_by_inputs(work, block, column, count, rows);
-      memcpy(to, rows, (size_t)w->bits * 64);
-    }
-    uint8_t *scales = w->scales + (size_t)(first + tile) * (size_t)w->groups * FB_TILE * width;
-    for (int32_t group = 0; group < w->groups; group++, scales += FB_TILE * width) {
-      memset(scales, 0, FB_TILE * width);
-      memcpy(scales, part->scales + ((size_t)group * (size_t)part->out + (size_t)column) * width, (size_t)count * width);
-    }
-    if (!w->zeros) continue;
-    uint8_t *zeros = w->zeros + (size_t)(first + tile) * (size_t)w->groups * FB_TILE;
-    for (int32_t group = 0; group < w->groups; group++, zeros += FB_TILE) {
-      memset(zeros, 0, FB_TILE);
-      for (int32_t c = 0; c < count; c++) zeros[c] = load_zero(work, group, column + c);
-    }
+  const int32_t column = tile * FB_TILE, left = part->out - column, count = left < FB_TILE ? left : FB_TILE;
+  const size_t width = type_bytes(w->type), place = (size_t)(part->column / FB_TILE + tile) * (size_t)w->groups * FB_TILE;
+  uint8_t *scales = w->scales + place * width;
+  for (int32_t group = 0; group < w->groups; group++, scales += FB_TILE * width) {
+    memset(scales, 0, FB_TILE * width);
+    memcpy(scales, part->scales + ((size_t)group * (size_t)part->out + (size_t)column) * width, (size_t)count * width);
+  }
+  if (!w->zeros) return;
+  uint8_t *zeros = w->zeros + place;
+  for (int32_t group = 0; group < w->groups; group++, zeros += FB_TILE) {
+    memset(zeros, 0, FB_TILE);
+    for (int32_t c = 0; c < count; c++) zeros[c] = load_zero(work, group, column + c);
   }
 }
 
-void fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part) {
+// Where a row of the file has many outputs, so many tiles are packed side by side that each line of it is read once, and each page for long.
+#define TILES_TOGETHER 4
+
+static int lies_along_outputs(int32_t order) {
+  return order == FB_CODES_LSB_K || order == FB_CODES_PLANAR_K || order == FB_CODES_AWQ_GEMM || order == FB_CODES_MARLIN || order == FB_CODES_SPARSE_24;
+}
+
+static void pack_tiles(void *context, int32_t thread, int32_t threads) {
+  (void)thread;
+  packing *work = context;
+  const fb_weight *w = work->weight;
+  const fb_affine_part *part = work->part;
+  const int32_t tiles = (part->out + FB_TILE - 1) / FB_TILE, first = part->column / FB_TILE;
+  const int32_t together = lies_along_outputs(part->code_order) && tiles >= 8 * threads ? TILES_TOGETHER : 1;
+  const size_t block_bytes = fb_affine_block_bytes(w->bits, w->sparse), tile_bytes = (size_t)w->blocks * block_bytes;
+  const block_packer pack_whole = w->row_order ? NULL : whole_block_packer(part->code_order);
+  for (int32_t start; (start = atomic_fetch_add(&work->next, together)) < tiles;) {
+    const int32_t end = tiles - start < together ? tiles : start + together;
+    uint8_t *to = w->codes + (size_t)(first + start) * tile_bytes;
+    for (int32_t block = 0; block < w->blocks; block++, to += block_bytes)
+      for (int32_t tile = start; tile < end; tile++) pack_codes(work, pack_whole, block, tile, to + (size_t)(tile - start) * tile_bytes);
+    for (int32_t tile = start; tile < end; tile++) pack_groups(work, tile);
+  }
+}
+
+int32_t fb_weight_put_affine(fb_device *device, fb_weight *weight, const fb_affine_part *part) {
   packing work = {.weight = weight, .part = part};
   fb_pool_run(device->pool, pack_tiles, &work);
+  const unsigned refused = atomic_load(&work.refused);
+  return refused ? __builtin_ctz(refused) : -1;
 }
 
 fb_weight *fb_weight_dense(int32_t in, int32_t out, int32_t type, uint8_t *values) {

@@ -1,8 +1,10 @@
 import { floatTypeOf } from "../formats/float-type.ts";
 import { bytesOf } from "../util/bytes.ts";
+import { quote } from "../util/quote.ts";
 import { dequantizeRows } from "../weights/dequantize.ts";
 import { floatValues } from "../weights/float-values.ts";
 import { floatBytes } from "../weights/packed-weight.ts";
+import { checkPositions } from "../weights/sparse-24.ts";
 import type { Checkpoint, CheckpointModule } from "./checkpoint.ts";
 
 /** A running sha256; `Hash` of node:crypto is one. */
@@ -39,6 +41,7 @@ export async function* hashWeights(checkpoint: Checkpoint, createHasher: () => H
 
 async function* packedValues(checkpoint: Checkpoint, module: CheckpointModule): AsyncGenerator<Float32Array> {
   const weight = await checkpoint.stored(module);
+  checkPositions(weight, `${checkpoint.label}: ${quote(module.name)}`);
   const rows = Math.max(1, Math.floor(chunkValues / weight.inFeatures));
   for (let start = 0; start < weight.outFeatures; start += rows) {
     yield dequantizeRows(weight, start, Math.min(start + rows, weight.outFeatures));

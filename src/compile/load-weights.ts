@@ -112,6 +112,7 @@ async function prepareParts(
     const prepared = await device.prepare(
       group.map(({ weight }) => weight),
       use,
+      group.map(({ module: { module } }) => quote(module)),
     );
     owned.push(prepared);
     const bias = stackBiases(group);

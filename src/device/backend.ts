@@ -81,8 +81,9 @@ export interface Device extends AsyncDisposable {
   /**
    * Brings weights into the layout of the kernel that takes them; several are stacked along outFeatures.
    * Borrows the bytes until it has resolved, and from then on only where the result says so (`keepsBytes`). `use`: a linear unless said otherwise.
+   * `names`: what errors call the parts. Throws FormatError for a part that checkWeight or checkPositions refuses.
    */
-  prepare(parts: readonly PackedWeight[], use?: WeightUse): Promise<PreparedWeight>;
+  prepare(parts: readonly PackedWeight[], use?: WeightUse, names?: readonly string[]): Promise<PreparedWeight>;
   /** Bytes of keys and values for one page of one cache. */
   pageBytes(cache: Program["caches"][number]): number;
   /** Binds a program to its weights (borrowed: they must outlive the executable) and vectors, and allocates all that steps need. */

@@ -9,6 +9,7 @@ import type { JsonObject } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
 import type { Loss } from "../weights/compare-weights.ts";
 import { dequantize } from "../weights/dequantize.ts";
+import { checkPositions } from "../weights/sparse-24.ts";
 import { sourceParts, type FloatsPart, type LinearPart, type SourcePart } from "./conversion-source.ts";
 import { floatTensor, lossOfFloats } from "./convert-floats.ts";
 import { refusedModules } from "./refused-modules.ts";
@@ -133,6 +134,7 @@ async function attempt(
   }
   const { name } = part;
   const { weight, bias } = await part.read();
+  checkPositions(weight, quote(name));
   if (encoder === undefined) {
     const shape = [weight.outFeatures, weight.inFeatures];
     return together(floatsNamed(`${name}.weight`, shape, dequantize(weight)), biasOf(name, bias));

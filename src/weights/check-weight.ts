@@ -14,7 +14,6 @@ import {
   type Sparse24Weight,
   type ZeroOrder,
 } from "./packed-weight.ts";
-import { findIllegalPositions } from "./sparse-24.ts";
 
 /** What native code can index in a dimension. */
 const maxFeatures = 2 ** 31 - 1;
@@ -22,7 +21,8 @@ const maxFeatures = 2 ** 31 - 1;
 /**
  * Refuses a weight whose parts contradict each other: shapes that are no positive integers or whose product is not
  * exact, bytes that are too few or too many, a row order that is no permutation. Formats call it on what they decode,
- * and backends before native code sees the bytes. `where` names the module in errors. Throws FormatError.
+ * and backends before native code sees the bytes; of 2:4 weights they check the positions too (checkPositions). `where`
+ * names the module in errors. Throws FormatError.
  */
 export function checkWeight(weight: PackedWeight, where: string): void {
   const { inFeatures, outFeatures } = weight;
@@ -98,10 +98,6 @@ function checkSparse24(weight: Sparse24Weight, where: string): void {
   checkBytes(weight.codes, (inFeatures * outFeatures * bits) / 16, `${where}: codes`);
   checkBytes(positions, (inFeatures * outFeatures) / 8, `${where}: positions`);
   checkBytes(weight.scales, groupCount(weight) * outFeatures * floatBytes[weight.scaleType], `${where}: scales`);
-  const illegal = findIllegalPositions(positions);
-  if (illegal !== undefined) {
-    throw new FormatError(`${where}: positions hold ${illegal}, which names no two of four inputs in order`);
-  }
 }
 
 function checkBlocks({ type, blocks, factor, inFeatures, outFeatures }: BlockWeight, where: string): void {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { findIllegalPositions, legalPositions, positionsAddress, sparseCodeAddress } from "./sparse-24.ts";
+import { FormatError } from "../util/errors.ts";
+import type { Sparse24Weight } from "./packed-weight.ts";
+import { checkPositions, legalPositions, positionsAddress, sparseCodeAddress } from "./sparse-24.ts";
 
 type Place = readonly [row: number, word: number, shift: number];
 
@@ -51,12 +53,30 @@ describe("addresses of 2:4 weights, made by an independent implementation", () =
   });
 });
 
+const empty: Omit<Sparse24Weight, "positions"> = {
+  scheme: "sparse-24",
+  inFeatures: 32,
+  outFeatures: 64,
+  bits: 4,
+  groupSize: 32,
+  codes: new Uint8Array(0),
+  scales: new Uint8Array(0),
+  scaleType: "f16",
+};
+
 test("of sixteen nibbles six name two positions in order", () => {
   for (let nibble = 0; nibble < 16; nibble++) {
     const isLegal = (nibble & 3) < nibble >> 2;
     expect(legalPositions.has(nibble)).toBe(isLegal);
-    const found = isLegal ? undefined : nibble;
-    expect(findIllegalPositions(Uint8Array.of(0x44, nibble | 0x40))).toBe(found);
-    expect(findIllegalPositions(Uint8Array.of(0x44, (nibble << 4) | 4))).toBe(found);
+    for (const byte of [nibble | 0x40, (nibble << 4) | 4]) {
+      const check = (): void => {
+        checkPositions({ ...empty, positions: Uint8Array.of(0x44, byte) }, "layer");
+      };
+      if (isLegal) check();
+      else
+        expect(check).toThrow(
+          new FormatError(`layer: positions hold ${nibble}, which names no two of four inputs in order`),
+        );
+    }
   }
 });

@@ -1,5 +1,6 @@
 import { bytesOf } from "../util/bytes.ts";
-import type { Sparse24Weight } from "./packed-weight.ts";
+import { FormatError } from "../util/errors.ts";
+import type { PackedWeight, Sparse24Weight } from "./packed-weight.ts";
 
 /**
  * Where a 2:4 weight's bits lie, in the order of a sparse tensor core's operands. Inputs 4t … 4t + 3 are quad t; its two kept codes are
@@ -41,7 +42,7 @@ export function sparseCodeAddress({ outFeatures, bits }: Shape, kc: number, n: n
 const field = (bytes: Uint8Array, bit: number, bits: number): number =>
   (bytes[Math.floor(bit / 8)] >>> (bit % 8)) & (2 ** bits - 1);
 
-/** What a row keeps: called for every kept input of output n with its code. The weight must have passed checkWeight. */
+/** What a row keeps: called for every kept input of output n with its code. The weight must have passed checkWeight and checkPositions. */
 export function forEachKept(weight: Sparse24Weight, n: number, visit: (k: number, code: number) => void): void {
   const { inFeatures, bits, codes, positions } = weight;
   for (let t = 0; t < inFeatures / 4; t++) {
@@ -56,14 +57,21 @@ const isLegal = (nibble: number): boolean => legalPositions.has(nibble);
 /** By byte: 1 where both its nibbles are legal. */
 const legalBytes = Uint8Array.from({ length: 256 }, (_, byte) => (isLegal(byte & 15) && isLegal(byte >> 4) ? 1 : 0));
 
-/** The first nibble that names no two positions in order; undefined: all do. */
-export function findIllegalPositions(positions: Uint8Array): number | undefined {
-  // A loop, and not `find`: megabytes go through it while a model is loaded.
-  for (let i = 0; i < positions.length; i++) {
-    const byte = positions[i];
-    if (legalBytes[byte] === 0) return isLegal(byte & 15) ? byte >> 4 : byte & 15;
+/**
+ * Refuses a 2:4 weight that has positions which are not two in order; other schemes pass. checkWeight leaves it to whoever reads positions,
+ * since they are megabytes: native code checks them as it transcodes. `where` is as there. Throws FormatError.
+ */
+export function checkPositions(weight: PackedWeight, where: string): void {
+  if (weight.scheme !== "sparse-24") return;
+  for (let i = 0; i < weight.positions.length; i++) {
+    const byte = weight.positions[i];
+    if (legalBytes[byte] === 0) throw illegalPositions(isLegal(byte & 15) ? byte >> 4 : byte & 15, where);
   }
-  return undefined;
+}
+
+/** The error for a nibble that names no two positions in order. */
+export function illegalPositions(nibble: number, where: string): FormatError {
+  return new FormatError(`${where}: positions hold ${nibble}, which names no two of four inputs in order`);
 }
 
 /**

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Device } from "../../src/device/backend.ts";
-import { RequestError } from "../../src/util/errors.ts";
+import { FormatError, RequestError } from "../../src/util/errors.ts";
 import { availableImplementations, reference } from "./backends.ts";
 import { badStepLimits, badSteps, everyOp, goodStep } from "./bad-steps.ts";
 import { summarize } from "../../src/weights/packed-weight.ts";
 import type { LoadedProgram } from "./program-builder.ts";
-import { randomDense } from "./random-weight.ts";
+import { randomDense, randomSparse24 } from "./random-weight.ts";
 import { Random } from "./random.ts";
 
 for (const implementation of await availableImplementations())
@@ -36,6 +36,23 @@ for (const implementation of await availableImplementations())
       const first = loaded.executable.step(goodStep(device.pageSize));
       await expect(loaded.executable.step(goodStep(device.pageSize))).rejects.toThrow(RequestError);
       await first;
+    });
+
+    test("2:4 positions that are no two in order are refused wherever they lie, by the part's name", async () => {
+      const shape = { inFeatures: 96, outFeatures: 192, bits: 4, groupSize: 96 } as const;
+      const weight = randomSparse24(new Random(1), shape);
+      for (const [at, shift, nibble] of [
+        [0, 0, 6],
+        [1001, 4, 15],
+        [weight.positions.length - 1, 4, 0],
+      ] as const) {
+        const positions = weight.positions.slice();
+        positions[at] = (positions[at] & (0xf0 >> shift)) | (nibble << shift);
+        const message = `"q": positions hold ${nibble}, which names no two of four inputs in order`;
+        const prepared = device.prepare([weight, { ...weight, positions }], "linear", ['"p"', '"q"']);
+        await expect(prepared).rejects.toThrow(FormatError);
+        await expect(prepared).rejects.toThrow(message);
+      }
     });
 
     test("a weight of another device, or of another shape, is refused", async () => {

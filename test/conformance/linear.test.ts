@@ -94,7 +94,7 @@ function* sparseCases(random: Random): Generator<LinearCase> {
       [160, 192, 64], // the last group is ragged
       [384, 128, Infinity],
     ] as const)
-      for (const rows of [1, 5])
+      for (const rows of [1, 2, 5, 13])
         yield {
           label: `${bits} bit 2:4 ${inFeatures} → ${outFeatures}, groups of ${groupSize}, ${rows} rows`,
           parts: [randomSparse24(random, { inFeatures, outFeatures, bits, groupSize })],

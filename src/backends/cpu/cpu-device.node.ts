@@ -11,12 +11,14 @@ import type {
 } from "../../device/backend.ts";
 import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
+import { partNames } from "../../device/part-names.ts";
 import type { CacheSpec, ExpertLinearOp, Program } from "../../device/program.ts";
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { blockGrid } from "../../weights/blocks/block-grid.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { commonGroupSize } from "../../weights/mixed-groups.ts";
 import { haveSameRowOrder } from "../../weights/same-row-order.ts";
+import { illegalPositions } from "../../weights/sparse-24.ts";
 import {
   describeSummary,
   summarize,
@@ -128,10 +130,14 @@ export class CpuDevice implements Device {
     return undefined;
   }
 
-  async prepare(parts: readonly PackedWeight[], use: WeightUse = "linear"): Promise<PreparedWeight> {
+  async prepare(
+    parts: readonly PackedWeight[],
+    use: WeightUse = "linear",
+    names: readonly string[] = partNames(parts),
+  ): Promise<PreparedWeight> {
     void this.#device.pointer; // throws where the device was closed
     if (parts.length === 0) throw new RequestError("prepare: there are no parts");
-    parts.forEach((part, i) => checkWeight(part, `part ${i}`));
+    parts.forEach((part, i) => checkWeight(part, names[i]));
     const refusal = this.refusesToFuse(parts);
     if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
     const kernel = this.chooseLinear(parts.map(summarize), use).kernel as LinearKernelName;
@@ -143,7 +149,7 @@ export class CpuDevice implements Device {
           : this.#prepareDense(ofScheme(parts, "dense"), outFeatures, kernel);
       case "affine-zero":
       case "sparse-24":
-        return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), outFeatures, kernel);
+        return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), names, outFeatures, kernel);
       case "block":
         return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel);
       case "affine-mixed":
@@ -237,6 +243,7 @@ export class CpuDevice implements Device {
       scaleType: floatTypeCodes.f32,
       hasZeros: 0,
       span: groupSize,
+      sparse: 0,
       divisor: 1,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
@@ -250,6 +257,7 @@ export class CpuDevice implements Device {
 
   async #prepareAffine(
     parts: readonly (AffineZeroWeight | Sparse24Weight)[],
+    names: readonly string[],
     outFeatures: number,
     kernel: LinearKernelName,
   ): Promise<PreparedWeight> {
@@ -266,12 +274,14 @@ export class CpuDevice implements Device {
       scaleType: floatTypeCodes[scaleType],
       hasZeros: zeros === undefined ? 0 : 1,
       span,
+      sparse: first.scheme === "sparse-24" ? 1 : 0,
       divisor: divisor ?? 1,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, (part, column) => {
+    return fill(weight, parts, async (part, column, i) => {
       const bytes = { ...partOf(part), column, outFeatures: part.outFeatures };
-      return this.#device.run((device) => this.#library.weightPutAffine(device, pointer, bytes));
+      const refused = await this.#device.run((device) => this.#library.weightPutAffine(device, pointer, bytes));
+      if (refused >= 0) throw illegalPositions(refused, names[i]);
     });
   }
 
@@ -403,12 +413,12 @@ function partOf(part: AffineZeroWeight | Sparse24Weight) {
 async function fill<Part extends PackedWeight>(
   weight: CpuWeight,
   parts: readonly Part[],
-  put: (part: Part, column: number) => Promise<void>,
+  put: (part: Part, column: number, index: number) => Promise<void>,
 ): Promise<CpuWeight> {
   try {
     let column = 0;
-    for (const part of parts) {
-      await put(part, column);
+    for (const [i, part] of parts.entries()) {
+      await put(part, column, i);
       column += part.outFeatures;
     }
     return weight;

@@ -16,6 +16,14 @@ const shape = { inFeatures: 256, outFeatures: 192 };
 const dense = randomDense(new Random(1), shape, "f16");
 
 describe.skipIf(!available)("the CPU's device", () => {
+  test.each([4, 8] as const)("a %i-bit 2:4 weight takes the bytes of its file", async (bits) => {
+    await using device = await backend.open({ threads: 2 });
+    const weight = randomSparse24(new Random(2), { ...shape, bits, groupSize: 128 });
+    using prepared = await device.prepare([weight]);
+    const { codes, positions, scales } = weight;
+    expect(prepared.byteLength).toBe(codes.byteLength + positions.byteLength + scales.byteLength);
+  });
+
   const program = {
     buffers: [{ name: "x", rows: "tokens", width: shape.inFeatures }],
     weights: [{ parts: ["w"], ...shape, summaries: [summarize(dense)] }],

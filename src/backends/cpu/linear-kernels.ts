@@ -87,7 +87,7 @@ const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKe
   },
 ];
 
-/** A 2:4 weight becomes affine tiles, what it drops the code that stands for 0: the same products, at the bytes of a dense one. */
+/** A 2:4 weight lies in affine tiles of its own bytes; in registers what it drops gets the code that stands for 0. */
 function isAffine(scheme: WeightSummary["scheme"]): boolean {
   return scheme === "affine-zero" || scheme === "sparse-24";
 }

@@ -22,6 +22,7 @@ const affineShape = {
   scaleType: "int32",
   hasZeros: "int32",
   span: "int32",
+  sparse: "int32",
   divisor: "float",
 } as const;
 
@@ -120,7 +121,7 @@ export interface NativeLibrary {
   deviceOpen(threads: number, isa: string, shares: number): Pointer;
   deviceClose(device: Pointer): void;
   weightAffine(shape: RecordOf<typeof affineShape>): Pointer;
-  weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], void>;
+  weightPutAffine: Async<[device: Pointer, weight: Pointer, part: RecordOf<typeof affinePart>], number>;
   weightPutRounded: Async<
     [device: Pointer, weight: Pointer, column: number, outFeatures: number, type: number, values: Memory],
     number
@@ -150,7 +151,7 @@ export interface NativeLibrary {
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 11;
+const abi = 12;
 
 let loaded: NativeLibrary | undefined;
 
@@ -209,7 +210,7 @@ function load(path: string): NativeLibrary {
     deviceOpen: bind("fb_device_open", pointer, "int32", "str", "int32") as NativeLibrary["deviceOpen"],
     deviceClose: bind("fb_device_close", "void", pointer) as NativeLibrary["deviceClose"],
     weightAffine: bind("fb_weight_affine", pointer, record(affineShape)) as NativeLibrary["weightAffine"],
-    weightPutAffine: bindAsync("fb_weight_put_affine", "void", pointer, pointer, record(affinePart)),
+    weightPutAffine: bindAsync("fb_weight_put_affine", "int32", pointer, pointer, record(affinePart)),
     weightPutRounded: bindAsync("fb_weight_put_rounded", "int32", pointer, pointer, "int32", "int32", "int32", pointer),
     weightMixed: bind("fb_weight_mixed", pointer, record(mixedShape)) as NativeLibrary["weightMixed"],
     weightPutMixed: bindAsync("fb_weight_put_mixed", "void", pointer, pointer, record(mixedPart)),

@@ -5,14 +5,17 @@ import type {
   Executable,
   PreparedWeight,
   ProgramBinding,
+  WeightUse,
 } from "../../device/backend.ts";
 import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
+import { partNames } from "../../device/part-names.ts";
 import type { BufferId, CacheSpec, ExpertLinearOp, Program, View } from "../../device/program.ts";
 import type { StepLimits } from "../../device/step.ts";
 import { RequestError, UnsupportedError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { haveSameRowOrder } from "../../weights/same-row-order.ts";
+import { checkPositions } from "../../weights/sparse-24.ts";
 import {
   floatBytes,
   summarize,
@@ -76,9 +79,16 @@ export class CudaDevice implements Device {
     return undefined;
   }
 
-  async prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight> {
+  async prepare(
+    parts: readonly PackedWeight[],
+    _use?: WeightUse,
+    names: readonly string[] = partNames(parts),
+  ): Promise<PreparedWeight> {
     if (parts.length === 0) throw new RequestError("prepare: there are no parts");
-    parts.forEach((part, i) => checkWeight(part, `part ${i}`));
+    parts.forEach((part, i) => {
+      checkWeight(part, names[i]);
+      checkPositions(part, names[i]);
+    });
     const refusal = this.refusesToFuse(parts);
     if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
     const kernel = this.chooseLinear(parts.map(summarize)).kernel as LinearKernelName;

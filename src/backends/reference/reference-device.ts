@@ -1,11 +1,13 @@
-import type { Device, Executable, PreparedWeight, ProgramBinding } from "../../device/backend.ts";
+import type { Device, Executable, PreparedWeight, ProgramBinding, WeightUse } from "../../device/backend.ts";
 import { checkBinding } from "../../device/check-program.ts";
 import { chooseKernel, type Kernel, type KernelChoice } from "../../device/kernel-choice.ts";
+import { partNames } from "../../device/part-names.ts";
 import type { CacheSpec } from "../../device/program.ts";
 import { OutOfMemoryError, RequestError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { dequantizeRows } from "../../weights/dequantize.ts";
 import { describeSummary, type FloatType, type PackedWeight, type WeightSummary } from "../../weights/packed-weight.ts";
+import { checkPositions } from "../../weights/sparse-24.ts";
 import { pageBytes, PagedCache, pageSize } from "./paged-cache.ts";
 import { ReferenceExecutable } from "./reference-executable.ts";
 import { Rounding } from "./rounding.ts";
@@ -42,10 +44,17 @@ export class ReferenceDevice implements Device {
     return refusesInputs(parts);
   }
 
-  async prepare(parts: readonly PackedWeight[]): Promise<PreparedWeight> {
+  async prepare(
+    parts: readonly PackedWeight[],
+    _use?: WeightUse,
+    names: readonly string[] = partNames(parts),
+  ): Promise<PreparedWeight> {
     const refusal = refusesInputs(parts);
     if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
-    parts.forEach((part, i) => checkWeight(part, `part ${i}`));
+    parts.forEach((part, i) => {
+      checkWeight(part, names[i]);
+      checkPositions(part, names[i]);
+    });
     const [{ inFeatures }] = parts;
     const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
     const values = allocate(

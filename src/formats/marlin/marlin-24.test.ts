@@ -85,10 +85,7 @@ describe("Marlin 2:4", () => {
 
   const module = randomModule(4, 128, 64, 1);
   const [codes, positions, scales] = tensorsOf(module, gptqNames, false);
-  const damaged = positions.bytes.slice();
-  damaged[100] = (damaged[100] & 0xf0) | 6; // higher, then lower
   test.each<readonly [string, readonly TensorData[], new (message: string) => Error, string]>([
-    ["positions that name no two inputs", [codes, { ...positions, bytes: damaged }, scales], FormatError, "positions hold 6"],
     ["positions of another shape", [codes, { ...positions, shape: [2, 256] }, scales], FormatError, "do not match"],
     ["no positions", [codes, scales], FormatError, "has no B_meta"],
     ["half a tile", [{ ...codes, shape: [4, 64] }, { ...positions, shape: [4, 64] }, { ...scales, shape: [1, 32] }], FormatError, "a tile has 64 outputs"],

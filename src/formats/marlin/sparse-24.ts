@@ -31,7 +31,7 @@ export function describeSparse24(module: string, tensors: Sparse24Tensors<Tensor
 
 /**
  * `areGrouped` tells whether scales of several groups are in the order of Marlin's lanes: tools differ where there are two. Throws as
- * describeSparse24, and FormatError for positions that name no two inputs.
+ * describeSparse24. What the positions hold is not looked at: see checkPositions.
  */
 export function decodeSparse24(
   module: string,
