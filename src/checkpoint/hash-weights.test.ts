@@ -19,8 +19,7 @@ const sha256 = () => createHash("sha256");
 const goldenNames = (root: string): readonly string[] =>
   ["models", "modules"]
     .filter((folder) => existsSync(join(root, folder)))
-    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
-    .filter((name) => /[/]((qwen2-)?gptq|awq|marlin|exl2|ct-|fp8|bnb)/.test(name));
+    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`));
 
 describe.each([
   ["golden files", fixtures],

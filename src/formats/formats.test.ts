@@ -69,7 +69,6 @@ test.each([
   ["spqr", "SpQR"],
   ["higgs", "HIGGS"],
   ["torchao", "torchao"],
-  ["quark", "Quark"],
   ["quip", "QuIP#"],
   ["exl3", "EXL3"],
   ["bitnet", "BitNet"],
