@@ -13,6 +13,7 @@ import { marlin24 } from "./marlin/marlin-24.ts";
 import { modelopt } from "./modelopt/modelopt.ts";
 import { mxfp4 } from "./mxfp4/mxfp4.ts";
 import { findPackedMark } from "./packed-marks.ts";
+import { quark } from "./quark/quark.ts";
 import { methodAdvice } from "./unreadable-methods.ts";
 import {
   withConfig,
@@ -49,6 +50,7 @@ const formats: readonly KnownFormat[] = [
   known(bitsandbytes),
   known(mxfp4),
   known(modelopt),
+  known(quark),
   known(dense),
 ];
 

@@ -9,7 +9,6 @@ const obstacles: Readonly<Record<string, string>> = {
   hqq: "HQQ has zero points that are floats",
   mlx: "MLX packs for Apple's library",
   quanto: "Quanto stores its tensors as PyTorch's own classes",
-  quark: "Quark declares its layouts in a config of its own",
   quip: "QuIP# stores indices of a lattice, over rotated weights",
   "quip-sharp": "QuIP# stores indices of a lattice, over rotated weights",
   spqr: "SpQR keeps outliers in a sparse matrix apart",

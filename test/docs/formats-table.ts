@@ -33,6 +33,7 @@ const held: Readonly<Record<string, readonly Kind[]>> = {
   bitsandbytes: [codebook("nf4", 64), affine(8)],
   ModelOpt: [codebook("e2m1", 16), float8],
   MXFP4: [codebook("e2m1", 32)],
+  Quark: [affine(4, 8), float8, codebook("e2m1", 32)],
   unquantized: [
     { scheme: "dense", type: "f32", bits: [32] },
     { scheme: "dense", type: "bf16", bits: [16] },
