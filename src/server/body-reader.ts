@@ -44,7 +44,8 @@ export class BodyReader {
     const stopWatching = this.#watch(arrival);
     try {
       for (let bytes = await arrival.next(); bytes !== undefined; bytes = await arrival.next()) {
-        this.#byteLength += bytes.byteLength;
+        arrival.keep(bytes);
+        if (this.#arriving.has(arrival)) this.#byteLength += bytes.byteLength; // else it has just given way
         if (arrival.byteLength > maxBytes) arrival.drop(tooLarge);
         else if (this.#byteLength > mostBytes) this.#dropOldest();
       }
@@ -95,10 +96,12 @@ class Arrival {
       // Nobody is there to be told; it is no failure of ours either.
       throw this.#refusal ?? invalid("the connection ended in the middle of the body");
     });
-    if (value === undefined) return undefined;
-    this.#chunks.push(value);
-    this.byteLength += value.byteLength;
     return value;
+  }
+
+  keep(bytes: Uint8Array): void {
+    this.#chunks.push(bytes);
+    this.byteLength += bytes.byteLength;
   }
 
   /** Reads no more of it: whoever waits for `next` is told why. The body is not cancelled, which would cut the connection before the answer. */
