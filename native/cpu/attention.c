@@ -58,15 +58,16 @@ void fb_run_rope_write(fb_executable *e, const fb_op *op, int32_t thread, int32_
   const fb_cache *cache = &e->caches[op->cache];
   const int32_t *table = e->block + h->page_tables_at + 2 * e->cache_kinds[op->cache], *positions = e->block + h->positions_at;
   const int32_t head_dim = cache->head_dim, half = r ? r->rotary_dim / 2 : 0;
-  EACH_ROW(h->tokens, t) {
+  const int32_t of_query = op->a.width / cache->kv_heads;
+  // Heads of keys are shared too: a single token has work for several threads.
+  EACH_ROW(h->tokens * cache->kv_heads, i) {
+    const int32_t t = i / cache->kv_heads, head = i % cache->kv_heads;
     const float *cosines = r ? r->angles + (size_t)t * (size_t)r->rotary_dim : NULL, *sines = r ? cosines + half : NULL;
-    float *q = row_of(e, op->a, t), *k = row_of(e, op->b, t);
-    const float *v = row_of(e, op->c, t);
-    for (int32_t i = 0; i < op->a.width; i += head_dim) rotate(q + i, cosines, sines, half);
-    for (int32_t i = 0; i < op->b.width; i += head_dim) rotate(k + i, cosines, sines, half);
+    float *q = row_of(e, op->a, t) + head * of_query, *k = row_of(e, op->b, t) + head * head_dim;
+    for (int32_t at = 0; at < of_query; at += head_dim) rotate(q + at, cosines, sines, half);
+    rotate(k, cosines, sines, half);
     const int32_t page = e->block[table[0] + e->token_sequence[t] * table[1] + positions[t] / FB_PAGE];
-    for (int32_t head = 0; head < cache->kv_heads; head++, k += head_dim, v += head_dim)
-      keep(e->device->kernels, cache, page, head, positions[t] % FB_PAGE, k, v);
+    keep(e->device->kernels, cache, page, head, positions[t] % FB_PAGE, k, row_of(e, op->c, t) + head * head_dim);
   }
 }
 

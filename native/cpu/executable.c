@@ -27,14 +27,15 @@ static int32_t rows_limit(const fb_executable *e, int32_t buffer_id) { return e-
 
 static int open_scratch(fb_executable *e) {
   size_t thread_floats = 0, codes = 0, spans = 0, gathered = 0, pairs = 0, experts = 0;
-  const size_t y = 2 * FB_BLOCK_ROWS * FB_TILE;
+  const size_t y = 2 * FB_BLOCK_ROWS * FB_TILE, threads = (size_t)fb_pool_threads(e->device->pool);
   for (int32_t i = 0; i < e->header.ops; i++) {
     const fb_op *op = &e->ops[i];
     size_t need = 0;
     if (op->kind == FB_OP_LINEAR || op->kind == FB_OP_EXPERT_LINEAR) {
       const int expert = op->kind == FB_OP_EXPERT_LINEAR;
       const fb_weight *w = e->weights[expert ? e->ids[op->list] : op->weight];
-      const size_t rows = (size_t)rows_limit(e, op->a.buffer) * (size_t)(expert ? op->b.width / 2 : 1);
+      size_t rows = (size_t)rows_limit(e, op->a.buffer) * (size_t)(expert ? op->b.width / 2 : 1);
+      if (rows < threads) rows = threads;  // of a single row every thread has its own
       if (expert) {
         pairs = rows > pairs ? rows : pairs;
         experts = (size_t)op->count > experts ? (size_t)op->count : experts;
@@ -59,11 +60,10 @@ static int open_scratch(fb_executable *e) {
     }
     thread_floats = need > thread_floats ? need : thread_floats;
   }
-  const int32_t threads = fb_pool_threads(e->device->pool);
-  e->scratch = allot(e, (size_t)threads, sizeof *e->scratch);
-  e->sampling = allot(e, (size_t)threads, sizeof *e->sampling);
-  e->attended = allot(e, fb_attention_shared_units(threads) * e->attended_size, sizeof *e->attended);
-  e->turns = allot(e, fb_attention_shared_units(threads), sizeof *e->turns);
+  e->scratch = allot(e, threads, sizeof *e->scratch);
+  e->sampling = allot(e, threads, sizeof *e->sampling);
+  e->attended = allot(e, fb_attention_shared_units((int32_t)threads) * e->attended_size, sizeof *e->attended);
+  e->turns = allot(e, fb_attention_shared_units((int32_t)threads), sizeof *e->turns);
   e->activations.codes = allot(e, codes, 1);
   e->activations.scales = allot(e, spans, sizeof(float));
   e->activations.sums = allot(e, spans, sizeof(int32_t));
@@ -72,7 +72,7 @@ static int open_scratch(fb_executable *e) {
   e->pairs = allot(e, pairs, sizeof *e->pairs);
   e->starts = allot(e, experts + 1, sizeof *e->starts);
   if (!e->scratch || !e->sampling || !e->attended || !e->turns || !e->activations.codes || !e->activations.scales || !e->activations.sums || !e->activations.totals || !e->gathered || !e->pairs || !e->starts) return 0;
-  for (int32_t t = 0; t < threads; t++) {
+  for (size_t t = 0; t < threads; t++) {
     e->scratch[t] = allot(e, thread_floats + y, sizeof(float));
     e->sampling[t].adjusted = allot(e, (size_t)e->header.vocab, sizeof(float));
     e->sampling[t].candidates = allot(e, (size_t)e->header.vocab, sizeof(fb_candidate));

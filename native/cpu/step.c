@@ -107,22 +107,36 @@ static void run_gather(fb_executable *e, const fb_op *op, int32_t thread, int32_
   EACH_ROW(step_of(e)->outputs, row) memcpy(row_of(e, op->out, row), row_of(e, op->a, outputs[row]), (size_t)op->a.width * sizeof(float));
 }
 
-// Brings one row of input into the form that a linear's kernel takes: 8-bit codes, or f32 in the weight's row order.
-static void prepare_input(fb_executable *e, const fb_weight *w, const float *x, int32_t row) {
-  if (w->span > 0) {
-    e->device->kernels->quantize(x, w->row_order, w->in, &e->activations, row);
-    return;
-  }
-  float *to = e->gathered + (size_t)row * (size_t)w->in;
-  if (!w->row_order) memcpy(to, x, (size_t)w->in * sizeof *x);
-  else for (int32_t k = 0; k < w->in; k++) to[k] = x[w->row_order[k]];
+// Rows of input in the form that a weight's kernel takes: 8-bit codes, or f32 in the weight's row order.
+typedef struct {
+  fb_activations int8;
+  float *gathered;
+} fb_prepared;
+
+// Where they lie, from row `first` on.
+static fb_prepared prepared_from(const fb_executable *e, const fb_weight *w, int32_t first) {
+  fb_prepared rows = {.int8 = e->activations, .gathered = e->gathered + (size_t)first * (size_t)w->in};
+  if (w->span == 0) return rows;
+  fb_activations *x = &rows.int8;
+  x->stride = w->blocks * FB_BLOCK;
+  x->span = w->span;
+  x->spans = (x->stride + w->span - 1) / w->span;
+  const size_t spans = (size_t)first * (size_t)x->spans;
+  x->codes += (size_t)first * (size_t)x->stride;
+  x->scales += spans;
+  x->sums += spans;
+  x->totals += spans;
+  return rows;
 }
 
-// By one thread, before prepare_input.
-static void shape_activations(fb_executable *e, const fb_weight *w) {
-  e->activations.stride = w->blocks * FB_BLOCK;
-  e->activations.span = w->span;
-  e->activations.spans = (e->activations.stride + w->span - 1) / w->span;
+static void prepare_input(const fb_executable *e, const fb_weight *w, const float *x, fb_prepared *rows, int32_t row) {
+  if (w->span > 0) {
+    e->device->kernels->quantize(x, w->row_order, w->in, &rows->int8, row);
+    return;
+  }
+  float *to = rows->gathered + (size_t)row * (size_t)w->in;
+  if (!w->row_order) memcpy(to, x, (size_t)w->in * sizeof *x);
+  else for (int32_t k = 0; k < w->in; k++) to[k] = x[w->row_order[k]];
 }
 
 // Adds the bias in place.
@@ -135,6 +149,7 @@ static void add_bias(float *y, int32_t rows, const float *bias, int32_t count) {
 typedef struct {
   const fb_weight *weight;
   const float *bias;  // or NULL
+  const fb_activations *activations;
   const float *x;
   int32_t stride, first_row, rows;
   int32_t width;      // outputs of a row, after the gate
@@ -170,9 +185,9 @@ static void run_unit(fb_executable *e, const fb_op *op, const fb_product *p, int
       if (dequantized) kernels->tile_f32(tile_weights + (size_t)half * (size_t)w->in * FB_TILE, w->in, x, p->stride, taken, to);
       else if (w->kind == FB_CODED) kernels->coded_f32(w, tile, x, p->stride, taken, to);
       else if (w->kind == FB_DENSE) kernels->dense(w, tile, x, p->stride, taken, to);
-      else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, &e->activations, p->first_row + row, taken, to);
-      else if (w->kind == FB_MIXED) kernels->mixed_int8(w, tile, &e->activations, p->first_row + row, taken, to);
-      else kernels->blocks_int8(w, tile, &e->activations, p->first_row + row, taken, to);
+      else if (w->kind == FB_AFFINE) kernels->affine_int8(w, tile, p->activations, p->first_row + row, taken, to);
+      else if (w->kind == FB_MIXED) kernels->mixed_int8(w, tile, p->activations, p->first_row + row, taken, to);
+      else kernels->blocks_int8(w, tile, p->activations, p->first_row + row, taken, to);
       if (p->bias) add_bias(to, taken, p->bias + (size_t)tile * FB_TILE, count);
       if (op->factor != 1)
         for (int32_t r = 0; r < taken; r++)
@@ -189,31 +204,44 @@ static void run_unit(fb_executable *e, const fb_op *op, const fb_product *p, int
   }
 }
 
+// Units that one thread takes at once. Long stretches come first, since weights that are read as one stream are read fastest, then ever shorter ones, so
+// that threads of unequal speed end together.
+typedef struct { int32_t first, end; } fb_stretch;
+static int take_stretch(atomic_int *next, int32_t units, int32_t threads, fb_stretch *stretch) {
+  int32_t first = atomic_load_explicit(next, memory_order_relaxed), length;
+  do {
+    if (first >= units) return 0;
+    length = 2 * (units - first) / (3 * threads);
+    length = length < 1 ? 1 : length;
+  } while (!atomic_compare_exchange_weak_explicit(next, &first, first + length, memory_order_relaxed, memory_order_relaxed));
+  *stretch = (fb_stretch){first, first + length};
+  return 1;
+}
+
 static void run_linear(fb_executable *e, const fb_op *op, int32_t index, int32_t thread, int32_t threads) {
   const fb_weight *w = e->weights[op->weight];
   const int32_t rows = step_rows(e, op->a.buffer);
   const int int8 = w->span > 0, prepared = int8 || w->row_order;
   if (rows == 0) return;
 
-  if (prepared) {
-    if (int8 && thread == 0) shape_activations(e, w);
-    if (int8 && rows > 1) fb_pool_barrier(e->device->pool);
-    if (rows > 1) { EACH_ROW(rows, row) prepare_input(e, w, row_of(e, op->a, row), row); }
-    else if (thread == 0) prepare_input(e, w, row_of(e, op->a, 0), 0);
+  // A single row every thread prepares for itself: that takes less than waiting, and than fetching what another has written.
+  fb_prepared input = prepared_from(e, w, rows == 1 ? thread : 0);
+  if (prepared && rows == 1) prepare_input(e, w, row_of(e, op->a, 0), &input, 0);
+  if (prepared && rows > 1) {
+    EACH_ROW(rows, row) prepare_input(e, w, row_of(e, op->a, row), &input, row);
     fb_pool_barrier(e->device->pool);
   }
   const fb_product product = {
       .weight = w,
       .bias = op->vector >= 0 ? e->vectors[op->vector] : NULL,
-      .x = prepared ? e->gathered : row_of(e, op->a, 0),
+      .activations = &input.int8,
+      .x = prepared ? input.gathered : row_of(e, op->a, 0),
       .stride = int8 ? 0 : prepared ? w->in : width_of(e, op->a),
       .rows = rows,
       .width = op->out.width,
   };
-  // Many rows: small chunks, so that no thread waits long for the last. Few rows: one stretch a thread, read from memory as one stream.
-  const int32_t units = units_of(op, w), chunks = threads * (rows <= 4 ? 1 : 8);
-  for (int32_t chunk; (chunk = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed)) < chunks;)
-    for (int32_t unit = share(units, chunk, chunks); unit < share(units, chunk + 1, chunks); unit++) run_unit(e, op, &product, unit, e->scratch[thread]);
+  for (fb_stretch stretch; take_stretch(&e->next[index], units_of(op, w), threads, &stretch);)
+    for (int32_t unit = stretch.first; unit < stretch.end; unit++) run_unit(e, op, &product, unit, e->scratch[thread]);
 }
 
 static int32_t expert_of(const fb_executable *e, const fb_op *op, int32_t pair) {
@@ -238,41 +266,39 @@ static void run_expert_linear(fb_executable *e, const fb_op *op, int32_t index, 
   const fb_weight *alike = e->weights[weights[0]];
   const int32_t choices = op->b.width / 2, pairs = step_rows(e, op->a.buffer) * choices;
   if (pairs == 0) return;
-  if (thread == 0) {
-    sort_choices(e, op, pairs);
-    if (alike->span > 0) shape_activations(e, alike);
-  }
+  if (thread == 0) sort_choices(e, op, pairs);
   fb_pool_barrier(e->device->pool);
+  fb_prepared input = prepared_from(e, alike, 0);
   const int per_choice = op->a.width != alike->in;
   for (int32_t x = 0; x < op->count; x++) {
     const int32_t first = share(pairs, thread, threads), last = share(pairs, thread + 1, threads);
     const int32_t from = e->starts[x] > first ? e->starts[x] : first, to = e->starts[x + 1] < last ? e->starts[x + 1] : last;
     for (int32_t slot = from; slot < to; slot++) {
       const int32_t pair = e->pairs[slot];
-      prepare_input(e, e->weights[weights[x]], row_of(e, op->a, pair / choices) + (per_choice ? (size_t)(pair % choices) * (size_t)alike->in : 0), slot);
+      prepare_input(e, e->weights[weights[x]], row_of(e, op->a, pair / choices) + (per_choice ? (size_t)(pair % choices) * (size_t)alike->in : 0), &input, slot);
     }
   }
   fb_pool_barrier(e->device->pool);
 
   int32_t chosen = 0;
   for (int32_t x = 0; x < op->count; x++) chosen += e->starts[x + 1] > e->starts[x];
-  const int32_t units = units_of(op, alike), all = chosen * units, chunks = threads * (pairs <= 4 ? 1 : 8);
-  for (int32_t chunk; (chunk = atomic_fetch_add_explicit(&e->next[index], 1, memory_order_relaxed)) < chunks;) {
-    const int32_t first = share(all, chunk, chunks), last = share(all, chunk + 1, chunks);
+  const int32_t units = units_of(op, alike);
+  for (fb_stretch stretch; take_stretch(&e->next[index], chosen * units, threads, &stretch);) {
     int32_t passed = 0;
-    for (int32_t x = 0; x < op->count && passed < last; x++) {
+    for (int32_t x = 0; x < op->count && passed < stretch.end; x++) {
       const int32_t rows = e->starts[x + 1] - e->starts[x];
       if (rows == 0) continue;
       const fb_product product = {
           .weight = e->weights[weights[x]],
           .bias = biases[x] >= 0 ? e->vectors[biases[x]] : NULL,
-          .x = e->gathered + (alike->span > 0 ? 0 : (size_t)e->starts[x] * (size_t)alike->in),
+          .activations = &input.int8,
+          .x = input.gathered + (alike->span > 0 ? 0 : (size_t)e->starts[x] * (size_t)alike->in),
           .stride = alike->span > 0 ? 0 : alike->in,
           .first_row = e->starts[x],
           .rows = rows,
           .width = op->out.width / choices,
       };
-      for (int32_t unit = first > passed ? first - passed : 0; unit < units && passed + unit < last; unit++) run_unit(e, op, &product, unit, e->scratch[thread]);
+      for (int32_t unit = stretch.first > passed ? stretch.first - passed : 0; unit < units && passed + unit < stretch.end; unit++) run_unit(e, op, &product, unit, e->scratch[thread]);
       passed += units;
     }
   }
