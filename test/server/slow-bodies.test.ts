@@ -28,6 +28,7 @@ async function listen(options: Partial<ServerOptions>): Promise<number> {
 /** Announces a body, and sends its first byte. */
 async function openSlowly(port: number): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy()); // before the server resets it
   await once(socket, "connect");
   const head = ["POST /v1/completions HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"];
   socket.write(`${[...head, "content-length: 1000"].join("\r\n")}\r\n\r\n{`);
