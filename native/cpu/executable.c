@@ -148,6 +148,8 @@ fb_executable *fb_executable_open(fb_device *device, const int32_t *words, const
   fb_executable *e = calloc(1, sizeof *e);
   if (!e) return NULL;
   e->device = device;
+  pthread_mutex_init(&e->turn_lock, NULL);
+  pthread_cond_init(&e->turn_came, NULL);
   memcpy(&e->header, words, sizeof e->header);
   if (open_parts(e, words, floats, weights)) return e;
   fb_executable_close(e);
@@ -167,6 +169,8 @@ void fb_executable_close(fb_executable *e) {
   void *parts[] = {e->ops, e->next, e->buffers, e->weights, e->vectors, e->ropes, e->caches, e->pages, e->cache_kinds, e->last_samples, e->token_sequence, e->ids, e->floats, e->pairs, e->starts,
                    e->scratch, e->sampling, e->attended, e->turns, e->activations.codes, e->activations.scales, e->activations.sums, e->activations.totals, e->gathered};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) release(parts[i]);
+  pthread_mutex_destroy(&e->turn_lock);
+  pthread_cond_destroy(&e->turn_came);
   free(e);
 }
 

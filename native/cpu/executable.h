@@ -1,5 +1,6 @@
 // A program bound to its weights, with all the memory that its steps need.
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "device.h"
@@ -32,6 +33,10 @@ struct fb_executable {
   atomic_int *next;         // one work counter for every op
   // Choices of the expert linear that runs, sorted by expert: slot s is choice pairs[s], counted through all rows; expert x has slots starts[x] to starts[x + 1].
   int32_t *pairs, *starts;
+  // Whose turn it is to run a step.
+  pthread_mutex_t turn_lock;
+  pthread_cond_t turn_came;
+  int32_t turn;
   // The step that runs.
   int32_t *block;
   float *logits;

@@ -11,7 +11,7 @@
 #endif
 
 // Grows when a signature or an encoding below changes; TypeScript refuses a library of another version.
-#define FB_ABI 12
+#define FB_ABI 13
 
 enum { FB_F32 = 0, FB_F16 = 1, FB_BF16 = 2, FB_INT8 = 3 };   // FloatType, in the order of encode-program.ts; of caches alone: int8
 // CodeOrder and ZeroOrder: docs/layouts.md draws them.
@@ -250,7 +250,8 @@ _Static_assert(sizeof(fb_step_header) == 33 * sizeof(int32_t), "fb_step_header i
 
 // Runs every op of the program on all threads and returns when the last has ended. logits: [outputs][vocab] or NULL. hidden: [outputs][its width] or NULL; a
 // step that wants it, and neither logits nor samples, ends where it is made. An output whose logits are not numbers gets the sample -1 and a logprob of NaN.
-FB_EXPORT void fb_step(fb_executable *executable, int32_t *block, float *logits, float *hidden);
+// turn: how many steps were handed over before, modulo 2^31. A step that comes early sleeps until it is its turn, and starts as the one before it ends.
+FB_EXPORT void fb_step(fb_executable *executable, int32_t *block, float *logits, float *hidden, int32_t turn);
 
 // What the machine can do, for `doctor` and for shares of the limit.
 FB_EXPORT double fb_measure_read(fb_device *device, double bytes, int32_t repeats);  // bytes per second, all threads; the best of the repeats

@@ -358,7 +358,20 @@ static void run_ops(void *context, int32_t thread, int32_t threads) {
   }
 }
 
-void fb_step(fb_executable *e, int32_t *block, float *logits, float *hidden) {
+static void await_turn(fb_executable *e, int32_t turn) {
+  pthread_mutex_lock(&e->turn_lock);
+  while (e->turn != turn) pthread_cond_wait(&e->turn_came, &e->turn_lock);
+  pthread_mutex_unlock(&e->turn_lock);
+}
+static void end_turn(fb_executable *e) {
+  pthread_mutex_lock(&e->turn_lock);
+  e->turn = (int32_t)(((uint32_t)e->turn + 1) & INT32_MAX);
+  pthread_cond_broadcast(&e->turn_came);
+  pthread_mutex_unlock(&e->turn_lock);
+}
+
+void fb_step(fb_executable *e, int32_t *block, float *logits, float *hidden, int32_t turn) {
+  await_turn(e, turn);
   e->block = block;
   e->logits = logits;
   const fb_step_header *h = step_of(e);
@@ -368,7 +381,9 @@ void fb_step(fb_executable *e, int32_t *block, float *logits, float *hidden) {
   memset((void *)e->next, 0, (size_t)e->header.ops * sizeof *e->next);
   e->ops_wanted = hidden && !logits && !h->sampling ? e->header.hidden_ops : e->header.ops;
   fb_pool_run(e->device->pool, run_ops, e);
-  if (!hidden) return;
-  const fb_buffer *made = &e->buffers[e->header.hidden];
-  memcpy(hidden, made->data, (size_t)h->outputs * (size_t)made->width * sizeof *hidden);
+  if (hidden) {
+    const fb_buffer *made = &e->buffers[e->header.hidden];
+    memcpy(hidden, made->data, (size_t)h->outputs * (size_t)made->width * sizeof *hidden);
+  }
+  end_turn(e);
 }

@@ -37,9 +37,13 @@ export class RunBench {
   async measureGeneration(onProgress: (done: number) => void): Promise<readonly number[]> {
     const { generate, batch } = this.#options;
     if (generate === 0) return [];
-    return this.#measure(generate, batch, generate * batch, onProgress, async () => {
-      for (let i = 0; i < generate; i++) await this.#driver.decode(this.#randomIds(batch));
-    });
+    return this.#measure(generate, batch, generate * batch, onProgress, () =>
+      this.#driver.decode(this.#randomSteps(generate, batch)),
+    );
+  }
+
+  *#randomSteps(steps: number, batch: number): Iterable<Int32Array> {
+    for (let i = 0; i < steps; i++) yield this.#randomIds(batch);
   }
 
   async #measure(

@@ -62,8 +62,7 @@ describe("logits are those of the engine", () => {
     const { answer, read } = await engineAnswer();
     driver.begin(0, read.length);
     await driver.prefill(0, read.subarray(0, 12));
-    await driver.decode(Int32Array.of(9));
-    await driver.decode(Int32Array.of(9));
+    await driver.decode([Int32Array.of(9), Int32Array.of(9)]);
     expect(driver.rewind(0, 12)).toBe(true);
     expect((await likeliestAfter(driver, 0, read.subarray(12))).slice(-answer.length)).toEqual(answer);
   });
@@ -85,7 +84,7 @@ test("decode takes one token of every sequence, each behind its own", async () =
   const { driver, steps } = nullDriver();
   [0, 1, 2].forEach((sequence) => driver.begin(sequence, 21));
   await driver.prefill(1, ids.subarray(0, 5));
-  await driver.decode(Int32Array.of(1, 2, 3));
+  await driver.decode([Int32Array.of(1, 2, 3)]);
   const { tokens, positions, outputs } = steps.at(-1)!;
   expect([[...tokens], [...positions], [...outputs]]).toEqual([
     [1, 2, 3],

@@ -66,10 +66,21 @@ export class StepDriver {
     }
   }
 
-  /** Computes one token of each of the sequences 0, 1, …, and its logits, which stay on the device. */
-  async decode(ids: Int32Array): Promise<void> {
-    const parts = Array.from(ids, (_, sequence) => ({ sequence, tokens: ids.subarray(sequence, sequence + 1) }));
-    await this.#step(parts, Int32Array.from(ids.keys()), false);
+  /**
+   * Computes one token of each of the sequences 0, 1, … for every element, and its logits, which stay on the device. As the engine
+   * does, it hands over the next step while one runs where the executable takes it.
+   */
+  async decode(steps: Iterable<Int32Array>): Promise<void> {
+    let running: Promise<unknown> = Promise.resolve();
+    for (const ids of steps) {
+      const parts = Array.from(ids, (_, sequence) => ({ sequence, tokens: ids.subarray(sequence, sequence + 1) }));
+      if (this.#executable.runsAhead !== true) await running;
+      const next = this.#step(parts, Int32Array.from(ids.keys()), false);
+      next.catch(() => undefined); // looked at when it is its turn
+      await running;
+      running = next;
+    }
+    await running;
   }
 
   /** Computes tokens as `prefill`, and gives the logits of all: some rows [rows][vocabSize] at a time, in order. */
@@ -100,7 +111,7 @@ export class StepDriver {
       if (!cache.grow(computed + part.tokens.length))
         throw new RequestError(`sequence ${part.sequence} needs pages for ${computed + part.tokens.length} positions`);
     });
-    const result = await this.#executable.step({
+    const result = this.#executable.step({
       tokens,
       positions,
       sequenceStarts: starts,
@@ -110,8 +121,9 @@ export class StepDriver {
       outputs,
       wantsLogits,
     });
+    // A step that is handed over before this one has ended comes behind its tokens.
     states.forEach((state, i) => (state.computed += parts[i].tokens.length));
-    return result;
+    return await result;
   }
 }
 

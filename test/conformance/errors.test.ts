@@ -32,12 +32,6 @@ for (const implementation of await availableImplementations())
       expect(samples[2]).toBe(98); // all that its mask allows
     });
 
-    test("two steps of one executable at a time are refused", async () => {
-      const first = loaded.executable.step(goodStep(device.pageSize));
-      await expect(loaded.executable.step(goodStep(device.pageSize))).rejects.toThrow(RequestError);
-      await first;
-    });
-
     test("2:4 positions that are no two in order are refused wherever they lie, by the part's name", async () => {
       const shape = { inFeatures: 96, outFeatures: 192, bits: 4, groupSize: 96 } as const;
       const weight = randomSparse24(new Random(1), shape);

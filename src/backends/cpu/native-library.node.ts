@@ -144,14 +144,14 @@ export interface NativeLibrary {
   executableOpen(device: Pointer, words: Memory, floats: Memory, weights: Memory): Pointer;
   executableClose(executable: Pointer): void;
   executableBytes(executable: Pointer): number;
-  step: Async<[executable: Pointer, block: Memory, logits: Memory, hidden: Memory], void>;
+  step: Async<[executable: Pointer, block: Memory, logits: Memory, hidden: Memory, turn: number], void>;
   measureRead: Async<[device: Pointer, bytes: number, repeats: number], number>;
   measureDot: Async<[device: Pointer, milliseconds: number], number>;
   measureBarrier: Async<[device: Pointer, repeats: number], number>;
 }
 
 /** FB_ABI of native/cpu/fewbit_cpu.h. */
-const abi = 12;
+const abi = 13;
 
 let loaded: NativeLibrary | undefined;
 
@@ -190,10 +190,15 @@ function load(path: string): NativeLibrary {
   const bind = (name: string, result: string, ...types: NativeType[]) => library.func(name, result, types);
   const bindAsync = <Arguments extends unknown[], Result>(name: string, result: string, ...types: NativeType[]) => {
     const call = library.func(name, result, types);
-    return (...values: Arguments): Promise<Result> =>
-      new Promise((resolve, reject) => {
-        call.async(...values, (error: Error | null, value: Result) => (error ? reject(error) : resolve(value)));
+    return (...values: Arguments): Promise<Result> => {
+      let settle: (error: Error | null, value: Result) => void;
+      const result = new Promise<Result>((resolve, reject) => {
+        settle = (error, value) => (error ? reject(error) : resolve(value));
       });
+      // A call that cannot be begun throws here, so that a promise stands for a call.
+      call.async(...values, (error: Error | null, value: Result) => settle(error, value));
+      return result;
+    };
   };
   const pointer = "void *";
   const record = (members: Readonly<Record<string, string>>) => koffi.pointer(koffi.struct({ ...members }));
@@ -234,7 +239,7 @@ function load(path: string): NativeLibrary {
     ) as NativeLibrary["executableOpen"],
     executableClose: bind("fb_executable_close", "void", pointer) as NativeLibrary["executableClose"],
     executableBytes: bind("fb_executable_bytes", "double", pointer) as NativeLibrary["executableBytes"],
-    step: bindAsync("fb_step", "void", pointer, pointer, pointer, pointer),
+    step: bindAsync("fb_step", "void", pointer, pointer, pointer, pointer, "int32"),
     measureRead: bindAsync("fb_measure_read", "double", pointer, "double", "int32"),
     measureDot: bindAsync("fb_measure_dot", "double", pointer, "int32"),
     measureBarrier: bindAsync("fb_measure_barrier", "double", pointer, "int32"),
