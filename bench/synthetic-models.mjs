@@ -50,11 +50,67 @@ export const ggufTypes = {
   IQ2_S: [22, 256, 82, [0]],
   IQ2_XS: [17, 256, 74, [0]],
   IQ2_XXS: [16, 256, 66, [0]],
+  Q2_0: [42, 64, 18, [0]],
   TQ2_0: [35, 256, 66, [64]],
   TQ1_0: [34, 256, 54, [52]],
   IQ1_M: [29, 256, 56, "spread"],
   IQ1_S: [19, 256, 50, [0]],
+  Q1_0: [41, 128, 18, [0]],
 };
+
+const integers = (ArrayType, length, at) => Buffer.from(ArrayType.from({ length }, (_, i) => at(i)).buffer);
+
+const marlin24 = (bits) => ({
+  config: { quant_method: "gptq", bits, group_size: 128, checkpoint_format: "marlin_24" },
+  tensors: (k, n) => [
+    ["B_24", "I32", [k / 32, (n * bits) / 2], "random"],
+    ["B_meta", "I16", [k / 32, 2 * n], "positions"],
+    ["s", "F16", [k / 128, n], "scale"],
+  ],
+});
+
+/** Widths of groups of 128 inputs and rows in the order of an act-order, as checkpoints of 4.25 bits have them: a quarter at 5, the others at 4. */
+const exl2 = {
+  config: { quant_method: "exl2", bits: 4.25 },
+  tensors(k, n) {
+    const groups = k / 128;
+    const bits = Array.from({ length: groups }, (_, g) => (g < groups / 4 ? 5 : 4));
+    const ends = bits.map((_, g) => bits.slice(0, g + 1).reduce((sum, width) => sum + 4 * width, 0));
+    return [
+      ["q_weight", "I32", [ends.at(-1), n], "random"],
+      ["q_groups", "I16", [2 * groups], integers(Int16Array, 2 * groups, (i) => (i % 2 ? (ends[(i - 3) / 2] ?? 0) : bits[i / 2]))],
+      ["q_scale", "I32", [groups, n / 8], "random"],
+      ["q_scale_max", "F16", [groups], "scale"],
+      ["q_invperm", "I32", [k], integers(Int32Array, k, (i) => (5 * i + 3) % k)],
+    ]; // prettier-ignore
+  },
+};
+
+/** Quantiles of a normal distribution, as bitsandbytes has them. */
+const normalFloats = [
+  ...[-1, -0.6961928, -0.52507305, -0.39491749, -0.28444138, -0.18477343, -0.09105004, 0],
+  ...[0.0795803, 0.1609302, 0.2461123, 0.33791524, 0.44070983, 0.562617, 0.72295684, 1],
+];
+
+const nf4 = {
+  config: { quant_method: "bitsandbytes", load_in_4bit: true, bnb_4bit_quant_type: "nf4" },
+  tensors(k, n) {
+    const state = Buffer.from(JSON.stringify({ quant_type: "nf4", blocksize: 64, dtype: "float16", shape: [n, k] }));
+    return [
+      ["weight", "U8", [(k * n) / 2, 1], "random"],
+      ["weight.absmax", "F32", [(k * n) / 64], "small"],
+      ["weight.quant_map", "F32", [16], Buffer.from(Float32Array.from(normalFloats).buffer)],
+      ["weight.quant_state.bitsandbytes__nf4", "U8", [state.length], state],
+    ];
+  },
+};
+
+/** One group of compressed-tensors in which every linear but the head is. */
+const compressed = (format, weights) => ({
+  ...{ quant_method: "compressed-tensors", format, quantization_status: "compressed" },
+  config_groups: { group_0: { targets: ["Linear"], format, weights } },
+  ignore: ["lm_head"],
+});
 
 const gptq = (bits, format = "gptq") => ({
   config: { quant_method: "gptq", bits, group_size: 128, sym: false, desc_act: false, checkpoint_format: format },
@@ -62,11 +118,11 @@ const gptq = (bits, format = "gptq") => ({
     ["qweight", "I32", [(k * bits) / 32, n], "random"],
     ["qzeros", "I32", [k / 128, (n * bits) / 32], "random"],
     ["scales", "F16", [k / 128, n], "scale"],
-    ["g_idx", "I32", [k], "index"],
+    ["g_idx", "I32", [k], integers(Int32Array, k, (i) => i >> 7)],
   ],
 });
 
-/** Config and tensors of a linear, for formats whose schemes GGUF does not have. */
+/** Config and tensors of a linear, with their types, shapes, and bytes or a kind of them: for formats whose schemes GGUF does not have. */
 export const safetensorsKinds = {
   "gptq-2": gptq(2),
   "gptq-3": gptq(3),
@@ -83,31 +139,58 @@ export const safetensorsKinds = {
       ["scales", "F16", [k / 128, n], "scale"],
     ],
   },
+  "marlin-4": {
+    config: { quant_method: "gptq", bits: 4, group_size: 128, is_marlin_format: true },
+    tensors: (k, n) => [
+      ["B", "I32", [k / 16, 2 * n], "random"],
+      ["s", "F16", [k / 128, n], "scale"],
+    ],
+  },
   "compressed-tensors-4": {
-    config: {
-      ...{ quant_method: "compressed-tensors", format: "pack-quantized", quantization_status: "compressed" },
-      config_groups: {
-        group_0: {
-          targets: ["Linear"],
-          weights: { num_bits: 4, type: "int", symmetric: true, strategy: "group", group_size: 128 },
-        },
-      },
-      ignore: ["lm_head"],
-    },
+    config: compressed("pack-quantized", {
+      ...{ num_bits: 4, type: "int", symmetric: true, strategy: "group", group_size: 128 },
+    }),
     tensors: (k, n) => [
       ["weight_packed", "I32", [n, k / 8], "random"],
       ["weight_scale", "F16", [n, k / 128], "scale"],
-      ["weight_shape", "I64", [2], "shape"],
+      ["weight_shape", "I64", [2], Buffer.from(BigInt64Array.of(BigInt(n), BigInt(k)).buffer)],
+    ],
+  },
+  "marlin24-4": marlin24(4),
+  "marlin24-8": marlin24(8),
+  exl2,
+  nf4,
+  "mxfp4-packed": {
+    config: compressed("mxfp4-pack-quantized", { num_bits: 4 }),
+    tensors: (k, n) => [
+      ["weight_packed", "U8", [n, k / 2], "random"],
+      ["weight_scale", "U8", [n, k / 32], "exponents"],
+    ],
+  },
+  "nvfp4-packed": {
+    config: compressed("nvfp4-pack-quantized", { num_bits: 4 }),
+    tensors: (k, n) => [
+      ["weight_packed", "U8", [n, k / 2], "random"],
+      ["weight_scale", "F8_E4M3", [n, k / 16], "e4m3"],
+      ["weight_global_scale", "F32", [1], Buffer.from(Float32Array.of(1024).buffer)],
+    ],
+  },
+  "bnb-8": {
+    config: { quant_method: "bitsandbytes", load_in_8bit: true },
+    tensors: (k, n) => [
+      ["weight", "I8", [n, k], "random"],
+      ["SCB", "F32", [n], "small"],
+    ],
+  },
+  "fp8-block": {
+    config: { quant_method: "fp8", fmt: "e4m3", weight_block_size: [128, 128] },
+    tensors: (k, n) => [
+      ["weight", "F8_E4M3", [n, k], "e4m3"],
+      ["weight_scale_inv", "F32", [n / 128, k / 128], "small"],
     ],
   },
   "fp8-channel": {
-    config: {
-      ...{ quant_method: "compressed-tensors", format: "float-quantized", quantization_status: "compressed" },
-      config_groups: {
-        group_0: { targets: ["Linear"], weights: { num_bits: 8, type: "float", symmetric: true, strategy: "channel" } },
-      },
-      ignore: ["lm_head"],
-    },
+    config: compressed("float-quantized", { num_bits: 8, type: "float", symmetric: true, strategy: "channel" }),
     tensors: (k, n) => [
       ["weight", "F8_E4M3", [n, k], "e4m3"],
       ["weight_scale", "F16", [n, 1], "scale"],
@@ -131,10 +214,17 @@ function randomBytes(length) {
   return Buffer.from(words.buffer, 0, length);
 }
 
+/** Nibbles of two of four positions in order. */
+const pairs = [4, 8, 9, 12, 13, 14];
+
 /** Random bytes of a kind of content, whole blocks of them: numbers are small, and every one is finite. */
 function chunkOf(kind, blockBytes = 16) {
   const bytes = randomBytes(Math.floor(chunkBytes / blockBytes) * blockBytes);
   if (kind === "one") new Float32Array(bytes.buffer, 0, bytes.length / 4).fill(1);
+  if (kind === "small") new Float32Array(bytes.buffer, 0, bytes.length / 4).fill(2 ** -10);
+  if (kind === "exponents") bytes.fill(117);
+  if (kind === "positions")
+    for (let i = 0; i < bytes.length; i++) bytes[i] = pairs[bytes[i] % 6] | (pairs[(bytes[i] >> 4) % 6] << 4);
   if (kind === "scale") new Uint16Array(bytes.buffer, 0, bytes.length / 2).fill(factor);
   if (kind === "half-one") new Uint16Array(bytes.buffer, 0, bytes.length / 2).fill(0x3c00);
   if (kind === "float") for (let i = 1; i < bytes.length; i += 2) bytes[i] = (bytes[i] & 0x83) | 0x20;
@@ -228,7 +318,7 @@ export function makeGguf(path, type, layers) {
 /** Writes a folder with config.json and model.safetensors; gives the bytes of its linears. */
 export function makeSafetensors(folder, name, layers) {
   const { config, tensors: tensorsOf } = safetensorsKinds[name];
-  const widths = { I64: 8, I32: 4, F16: 2, BF16: 2, F8_E4M3: 1 };
+  const widths = { I64: 8, I32: 4, F32: 4, I16: 2, F16: 2, BF16: 2, F8_E4M3: 1, I8: 1, U8: 1 };
   const tensors = [
     ["model.embed_tokens.weight", "F16", [shape.vocab, shape.hidden], "float"],
     ["model.norm.weight", "F16", [shape.hidden], "half-one"],
@@ -239,7 +329,7 @@ export function makeSafetensors(folder, name, layers) {
       tensors.push([`model.layers.${i}.${norm}.weight`, "F16", [shape.hidden], "half-one"]);
     for (const [module, , k, n] of linears)
       for (const [part, ...rest] of tensorsOf(k, n))
-        linearTensors.push([`model.layers.${i}.${module}.${part}`, ...rest, k, n]);
+        linearTensors.push([`model.layers.${i}.${module}.${part}`, ...rest]);
   }
   const header = {};
   let offset = 0;
@@ -258,11 +348,10 @@ export function makeSafetensors(folder, name, layers) {
   writeSync(file, Buffer.from(BigUint64Array.of(BigInt(json.length)).buffer));
   writeSync(file, json);
   const chunks = {};
-  for (const [tensorName, , , kind, k, n] of all) {
+  for (const [tensorName, , , content] of all) {
     const [start, end] = header[tensorName].data_offsets;
-    if (kind === "index") writeSync(file, Buffer.from(Int32Array.from({ length: k }, (_, i) => i >> 7).buffer));
-    else if (kind === "shape") writeSync(file, Buffer.from(BigInt64Array.of(BigInt(n), BigInt(k)).buffer));
-    else fill(file, (chunks[kind] ??= chunkOf(kind)), end - start);
+    if (Buffer.isBuffer(content)) writeSync(file, content);
+    else fill(file, (chunks[content] ??= chunkOf(content)), end - start);
   }
   closeSync(file);
   const { hidden, inner, heads, kvHeads, headDim, vocab, context, theta } = shape;
