@@ -44,14 +44,12 @@ export async function buildCuda({ nvcc, buildFolder = "build", installs = true, 
   if (compiler.skipped !== undefined) return compiler;
   const folder = resolve(projectRoot, buildFolder, "cuda");
   mkdirSync(folder, { recursive: true });
-  const files = filesBelow(sourceFolder);
-  const headers = files.filter((path) => /[.]c?uh$|[.]h$/.test(path));
   // A unit is named after all that decides its bytes, so that whatever exists is up to date.
-  const units = files
+  const units = filesBelow(sourceFolder)
     .filter((path) => path.endsWith(".cu"))
     .map((source) => {
       const compiling = [...flags, ...(isForHopper(source) ? hopperTarget : everyTarget)];
-      const hash = hashFiles([source, ...headers], compiler.version, compiling).slice(0, 16);
+      const hash = hashFiles(withHeaders(source), compiler.version, compiling).slice(0, 16);
       return { source, compiling, name: `${basename(source, ".cu")}-${hash}` };
     });
   const missing = units.filter(({ name }) => !existsSync(join(folder, `${name}.json`)));
@@ -72,6 +70,17 @@ export async function buildCuda({ nvcc, buildFolder = "build", installs = true, 
   const kept = new Set(["kernels.json", ...units.flatMap(({ name }) => [`${name}.fatbin`, `${name}.json`])]);
   for (const file of readdirSync(folder)) if (!kept.has(file)) rmSync(join(folder, file));
   return { built: missing.length > 0, folder };
+}
+
+/** A source and what it includes of ours, directly or not. */
+function withHeaders(source) {
+  const paths = new Set([source]);
+  for (const path of paths)
+    for (const [, name] of readFileSync(path, "utf8").matchAll(/^#include "(.+)"$/gm)) {
+      const header = join(sourceFolder, name);
+      if (existsSync(header)) paths.add(header); // emulation.h is of test/cuda
+    }
+  return [...paths];
 }
 
 /** { command, version } or { skipped: why }. */

@@ -1,25 +1,30 @@
 // Attention of few tokens over an f16 cache, split along the context: for decoding, where reading keys and values is all there is to do.
 //
-// Split    a block has one token, one head of keys with all query heads that share it, and a run of pages; each of its warps 8 positions of a
-//          page, in loads of 16 bytes, all of a page in flight at once. Blocks leave their shares in memory, and the last to arrive adds
-//          them up.
+// Split    a block has one token, one head of keys with all query heads that share it, and a run of pages, of which its warps take 16
+//          positions in turn. Blocks leave their shares in memory, and the last to arrive adds them up.
+// Why      keys, then values, are the 16 rows of tensor core products and the query heads their 8 columns, so that 8 heads cost what one
+//          does. Both go from memory to the lanes that multiply them, in loads of 16 bytes: inputs of a product may come in any order
+//          that both operands share, and so may its rows.
 // Order    of sums it depends on where the runs begin, and so on how many tokens the step has: not for f32.
-// Needs    head_dim 64, 128 or 256, at most 8 query heads for one of keys, 16-bit queries whose rows begin at multiples of 16 bytes.
+// Needs    head_dim 64, 128 or 256, at most 8 query heads for one of keys, 16-bit queries whose rows begin at multiples of 16 bytes. Queries
+//          in bf16 must fit f16, as their keys do.
 // Grid: (splits, kv_heads, tokens).
 #include "kernel.cuh"
+#include "mma.cuh"
 #include "numbers.cuh"
 #include "step.cuh"
 
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / kWarp;
-constexpr int kWarpPositions = kPagePositions / kWarps;
 constexpr int kMostSplits = 16;
+constexpr int kGroup = 8;  // query heads that a product has columns for
+constexpr int kKeys = 16;  // of a product
+constexpr float kLog2E = 1.44269504f;
 
-template <int kDim, int kGroup>
+template <int kDim>
 __device__ inline void attend(const AttentionSplitParams &params) {
-  constexpr int kLanes = kDim / 8;               // of a position
-  constexpr int kAtOnce = kWarp / kLanes;        // positions of a load
-  constexpr int kLoads = kWarpPositions / kAtOnce;
+  constexpr int kPieces = kDim / 32;  // of a key, 8 numbers a lane
+  constexpr int kWides = kDim / 64;   // of a value, 8 numbers a lane
   __shared__ float sums_of[kWarps][kGroup][kDim], largest_of[kWarps][kGroup], total_of[kWarps][kGroup];
   __shared__ bool is_last;
 
@@ -31,96 +36,109 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   const int run = (page_count + splits - 1) / splits;
   const int begin = first_page + (int)blockIdx.x * run, end = min(begin + run, first_page + page_count);
   const int *pages = pages_of(p.step, p.page_kind, sequence_of(p.step, token));
-  const int column = lane_id() % kLanes * 8, own = lane_id() / kLanes;
+  const int g = lane_id() / 4, t = lane_id() % 4;
 
-  float q[kGroup][8], sums[kGroup][8], largest[kGroup], total[kGroup];
+  // Column g of the queries, 8 numbers of every 32.
+  uint32_t queries[kPieces][4];
 #pragma unroll
-  for (int g = 0; g < kGroup; g++) {
-    largest[g] = -INFINITY;
-    total[g] = 0;
+  for (int i = 0; i < kPieces; i++) {
+    const int column = (kv_head * group + min(g, group - 1)) * kDim + 32 * i + 8 * t;
+    const uint4 eight = *(const uint4 *)((const uint16_t *)p.q.base + (int64_t)token * p.q.stride + column);
+    float wide[8];
+    widen8(eight, p.q.type, wide);
 #pragma unroll
-    for (int i = 0; i < 8; i++) sums[g][i] = 0;
-    const int own_column = (kv_head * group + min(g, group - 1)) * kDim + column;
-    widen8(*(const uint4 *)((const uint16_t *)p.q.base + (int64_t)token * p.q.stride + own_column), p.q.type, q[g]);
+    for (int j = 0; j < 4; j++) queries[i][j] = g < group ? pack2<kF16>(wide[2 * j], wide[2 * j + 1]) : 0;
   }
 
-  for (int page = begin; page < end; page++) {
-    const uint16_t *keys = (const uint16_t *)p.cache + page_plane(pages[page], 0, kv_head, p.kv_heads, kDim) + (warp_id() * kWarpPositions + own) * kDim + column;
+  // Of the heads 2t and 2t + 1; `largest` is of powers of two.
+  float largest[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
+  // Product m of 64 values has values 8g + 2m in row g and 8g + 2m + 1 in row g + 8.
+  float sums[kWides][4][4] = {};
+  const int last_part = min(last / kKeys, end * (kPagePositions / kKeys) - 1);
+  for (int part = begin * (kPagePositions / kKeys) + warp_id(); part <= last_part; part += kWarps) {
+    const int start = part * kKeys;
+    const uint16_t *keys = (const uint16_t *)p.cache + page_plane(pages[start / kPagePositions], 0, kv_head, p.kv_heads, kDim) + start % kPagePositions * kDim;
     const uint16_t *values = keys + (int64_t)p.kv_heads * kPagePositions * kDim;
-    uint4 k[kLoads], v[kLoads];
+    uint4 k[kPieces][2], v[kWides][4];
 #pragma unroll
-    for (int i = 0; i < kLoads; i++) k[i] = *(const uint4 *)(keys + i * kAtOnce * kDim);
+    for (int i = 0; i < kPieces; i++)
 #pragma unroll
-    for (int i = 0; i < kLoads; i++) v[i] = *(const uint4 *)(values + i * kAtOnce * kDim);
+      for (int half = 0; half < 2; half++) k[i][half] = *(const uint4 *)(keys + (g + 8 * half) * kDim + 32 * i + 8 * t);
+#pragma unroll
+    for (int i = 0; i < kWides; i++)
+#pragma unroll
+      for (int j = 0; j < 4; j++) v[i][j] = *(const uint4 *)(values + (2 * t + j % 2 + j / 2 * 8) * kDim + 64 * i + 8 * g);
 
-    bool valid[kLoads];
-    float scores[kGroup][kLoads];
+    float scores[4] = {};  // positions g and g + 8 of heads 2t, 2t + 1
 #pragma unroll
-    for (int i = 0; i < kLoads; i++) {
-      const int position = page * kPagePositions + warp_id() * kWarpPositions + i * kAtOnce + own;
-      valid[i] = position >= first && position <= last;
-      float key[8];
-      widen8(k[i], kF16, key);
-#pragma unroll
-      for (int g = 0; g < kGroup; g++) {
-        float dot = 0;
-#pragma unroll
-        for (int j = 0; j < 8; j++) dot = fmaf(q[g][j], key[j], dot);
-#pragma unroll
-        for (int offset = kLanes / 2; offset > 0; offset /= 2) dot += __shfl_xor_sync(kAllLanes, dot, offset);
-        dot *= p.scale;
-        if (p.soft_cap > 0) dot = p.soft_cap * tanhf(dot / p.soft_cap);
-        scores[g][i] = valid[i] ? dot : -INFINITY;
-      }
+    for (int i = 0; i < kPieces; i++) {
+      const uint32_t low[4] = {k[i][0].x, k[i][1].x, k[i][0].y, k[i][1].y}, high[4] = {k[i][0].z, k[i][1].z, k[i][0].w, k[i][1].w};
+      multiply_add<kF16>(scores, low, queries[i][0], queries[i][1]);
+      multiply_add<kF16>(scores, high, queries[i][2], queries[i][3]);
     }
+    const bool sees_all = start >= first && start + kKeys - 1 <= last;
 #pragma unroll
-    for (int g = 0; g < kGroup; g++) {
-      float now = largest[g];
+    for (int r = 0; r < 4; r++) {
+      scores[r] *= p.scale;
+      if (p.soft_cap > 0) scores[r] = p.soft_cap * tanhf(scores[r] / p.soft_cap);
+      scores[r] *= kLog2E;
+      const int position = start + g + r / 2 * 8;
+      if (!sees_all && (position < first || position > last)) scores[r] = -INFINITY;
+    }
+    float keep[2];
 #pragma unroll
-      for (int i = 0; i < kLoads; i++) now = fmaxf(now, scores[g][i]);
+    for (int h = 0; h < 2; h++) {
+      float now = fmaxf(largest[h], fmaxf(scores[h], scores[2 + h]));
 #pragma unroll
-      for (int offset = kLanes; offset < kWarp; offset *= 2) now = fmaxf(now, __shfl_xor_sync(kAllLanes, now, offset));
-      const float keep = largest[g] == -INFINITY ? 0.0f : expf(largest[g] - now);
-      largest[g] = now;
-      total[g] *= keep;
-#pragma unroll
-      for (int j = 0; j < 8; j++) sums[g][j] *= keep;
+      for (int offset = 4; offset < kWarp; offset *= 2) now = fmaxf(now, __shfl_xor_sync(kAllLanes, now, offset));
+      const float base = now == -INFINITY ? 0.0f : now;  // nothing was seen so far
+      keep[h] = exp2f(largest[h] - base);
+      largest[h] = now;
       // fmaxf drops what is not a number; the weights, and with them all sums, do not.
-#pragma unroll
-      for (int i = 0; i < kLoads; i++) {
-        scores[g][i] = valid[i] ? expf(scores[g][i] - now) : 0.0f;
-        total[g] += scores[g][i];
-      }
+      scores[h] = exp2f(scores[h] - base);
+      scores[2 + h] = exp2f(scores[2 + h] - base);
+      total[h] = fmaf(total[h], keep[h], scores[h] + scores[2 + h]);
     }
+    const uint32_t b0 = transposed(pack2<kF16>(scores[0], scores[1])), b1 = transposed(pack2<kF16>(scores[2], scores[3]));
 #pragma unroll
-    for (int i = 0; i < kLoads; i++) {
-      float value[8];
-      widen8(v[i], kF16, value);
+    for (int i = 0; i < kWides; i++) {
+      if (!sees_all) {
+        // Whoever had the page before may have left what is no number.
 #pragma unroll
-      for (int j = 0; j < 8; j++) {
-        if (!valid[i]) value[j] = 0;  // whoever had the page before may have left no number there
+        for (int j = 0; j < 4; j++) {
+          const int position = start + 2 * t + j % 2 + j / 2 * 8;
+          if (position < first || position > last) v[i][j] = uint4{0, 0, 0, 0};
+        }
+      }
+      const uint32_t words[4][4] = {{v[i][0].x, v[i][0].y, v[i][0].z, v[i][0].w},
+                                    {v[i][1].x, v[i][1].y, v[i][1].z, v[i][1].w},
+                                    {v[i][2].x, v[i][2].y, v[i][2].z, v[i][2].w},
+                                    {v[i][3].x, v[i][3].y, v[i][3].z, v[i][3].w}};
 #pragma unroll
-        for (int g = 0; g < kGroup; g++) sums[g][j] = fmaf(scores[g][i], value[j], sums[g][j]);
+      for (int m = 0; m < 4; m++) {
+        const uint32_t a[4] = {__byte_perm(words[0][m], words[1][m], 0x5410), __byte_perm(words[0][m], words[1][m], 0x7632),
+                               __byte_perm(words[2][m], words[3][m], 0x5410), __byte_perm(words[2][m], words[3][m], 0x7632)};
+#pragma unroll
+        for (int r = 0; r < 4; r++) sums[i][m][r] *= keep[r % 2];
+        multiply_add<kF16>(sums[i][m], a, b0, b1);
       }
     }
   }
 
 #pragma unroll
-  for (int g = 0; g < kGroup; g++) {
+  for (int h = 0; h < 2; h++) {
 #pragma unroll
-    for (int offset = kLanes; offset < kWarp; offset *= 2) {
-      total[g] += __shfl_xor_sync(kAllLanes, total[g], offset);
+    for (int offset = 4; offset < kWarp; offset *= 2) total[h] += __shfl_xor_sync(kAllLanes, total[h], offset);
+    if (g == 0) {
+      largest_of[warp_id()][2 * t + h] = largest[h];
+      total_of[warp_id()][2 * t + h] = total[h];
+    }
 #pragma unroll
-      for (int j = 0; j < 8; j++) sums[g][j] += __shfl_xor_sync(kAllLanes, sums[g][j], offset);
-    }
-    if (own == 0) {
+    for (int i = 0; i < kWides; i++)
 #pragma unroll
-      for (int j = 0; j < 8; j++) sums_of[warp_id()][g][column + j] = sums[g][j];
-    }
-    if (lane_id() == 0) {
-      largest_of[warp_id()][g] = largest[g];
-      total_of[warp_id()][g] = total[g];
-    }
+      for (int m = 0; m < 4; m++)
+#pragma unroll
+        for (int odd = 0; odd < 2; odd++) sums_of[warp_id()][2 * t + h][64 * i + 8 * g + 2 * m + odd] = sums[i][m][2 * odd + h];
   }
   __syncthreads();
 
@@ -133,15 +151,15 @@ __device__ inline void attend(const AttentionSplitParams &params) {
     for (int w = 0; w < kWarps; w++) most = fmaxf(most, largest_of[w][g]);
 #pragma unroll
     for (int w = 0; w < kWarps; w++) {
-      const float share = largest_of[w][g] == -INFINITY && total_of[w][g] == 0.0f ? 0.0f : expf(largest_of[w][g] - most);
+      const float share = largest_of[w][g] == -INFINITY && total_of[w][g] == 0.0f ? 0.0f : exp2f(largest_of[w][g] - most);
       whole = fmaf(share, total_of[w][g], whole);
       sum = fmaf(share, sums_of[w][g][column_of], sum);
     }
     if (splits == 1) {
       const int head = kv_head * group + g;
       if (p.sinks) {
-        const float top = fmaxf(most, p.sinks[head]), keep = expf(most - top);
-        whole = fmaf(whole, keep, expf(p.sinks[head] - top));
+        const float sink = p.sinks[head] * kLog2E, top = fmaxf(most, sink), keep = exp2f(most - top);
+        whole = fmaf(whole, keep, exp2f(sink - top));
         sum *= keep;
       }
       store(p.out, token, head * kDim + column_of, sum / whole);
@@ -168,15 +186,15 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   const bool counts = own_head < group && own_split < splits;
   const float *own_share = shares + (own_head * splits + own_split) * (kDim + 2);
   const float own_top = counts ? __ldcg(own_share + kDim) : -INFINITY, own_total = counts ? __ldcg(own_share + kDim + 1) : 0.0f;
-  const float sink = p.sinks && own_head < group ? p.sinks[kv_head * group + own_head] : -INFINITY;
+  const float sink = p.sinks && own_head < group ? p.sinks[kv_head * group + own_head] * kLog2E : -INFINITY;
   float most = fmaxf(own_top, sink);
 #pragma unroll
   for (int offset = kMostSplits / 2; offset > 0; offset /= 2) most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, offset));
-  const float weight = own_top == -INFINITY && own_total == 0.0f ? 0.0f : expf(own_top - most);
+  const float weight = own_top == -INFINITY && own_total == 0.0f ? 0.0f : exp2f(own_top - most);
   float whole = weight * own_total;
 #pragma unroll
   for (int offset = kMostSplits / 2; offset > 0; offset /= 2) whole += __shfl_xor_sync(kAllLanes, whole, offset);
-  if (p.sinks) whole += expf(sink - most);
+  if (p.sinks) whole += exp2f(sink - most);
   if (counts) weights_of[own_head][own_split] = weight / whole;
   __syncthreads();
   for (int i = (int)threadIdx.x; i < group * kDim; i += kThreads) {
@@ -191,10 +209,9 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   if (threadIdx.x == 0) params.arrivals[token * p.kv_heads + kv_head] = 0;
 }
 
-#define FB_ATTENTION(dim, group) \
-  FB_KERNEL(kThreads, attention_split_##dim##_##group, AttentionSplitParams) { attend<dim, group>(p); }
-#define FB_ATTENTION_GROUPS(dim) FB_ATTENTION(dim, 1) FB_ATTENTION(dim, 2) FB_ATTENTION(dim, 4) FB_ATTENTION(dim, 8)
+#define FB_ATTENTION(dim) \
+  FB_KERNEL(kThreads, attention_split_##dim, AttentionSplitParams) { attend<dim>(p); }
 
-FB_ATTENTION_GROUPS(64)
-FB_ATTENTION_GROUPS(128)
-FB_ATTENTION_GROUPS(256)
+FB_ATTENTION(64)
+FB_ATTENTION(128)
+FB_ATTENTION(256)

@@ -54,7 +54,6 @@ async function benchRun(argument: string | undefined, flags: BenchRunFlags): Pro
     needs: {
       positions: Math.max(depth + Math.max(prompt, generate), flags.ctxSize ?? 0),
       sequences: batch,
-      stepTokens: 512,
       outputs: () => batch,
     },
     terminal,

@@ -18,7 +18,7 @@ export interface DriverNeeds {
   readonly positions: number;
   readonly sequences: number;
   /** Most tokens of one step. */
-  readonly stepTokens: number;
+  readonly stepTokens?: number;
   /** Most rows of logits of one step, for a vocabulary of this size. */
   readonly outputs: (vocabSize: number) => number;
 }

@@ -73,6 +73,8 @@ export interface Device extends AsyncDisposable {
   readonly cacheType: CacheType;
   /** Positions in a page of its caches. */
   readonly pageSize: number;
+  /** Tokens of a prompt's step that use it well, where nobody says how many. Absent: it has no opinion. */
+  readonly stepTokens?: number;
 
   /** The first kernel of the device's ordered list that takes a linear of these parts, with every refusal before it. */
   chooseLinear(parts: readonly WeightSummary[], use?: WeightUse): KernelChoice;

@@ -32,7 +32,7 @@ export interface EngineOptions {
   readonly cachePositions?: number | undefined;
   /** The same in bytes, in place of `cachePositions`: as many positions as they hold. Refused before loading where that is no whole context. */
   readonly cacheBytes?: number | undefined;
-  /** Tokens that one step computes; longer prompts take several. Default 512. */
+  /** Tokens that one step computes; longer prompts take several. Default 512, on cuda 2048. */
   readonly stepTokens?: number | undefined;
   /**
    * Whether a request takes over the keys and values that requests before it, or beside it, have computed for the same beginning: a

@@ -26,7 +26,6 @@ export interface LoadEngineOptions {
 }
 
 const defaultContextLength = 4096;
-const defaultStepTokens = 512;
 /** Tokens of a step whose hidden states are wanted. Each costs a row of logits, of memory that is touched only where these are made. */
 const pooledTokens = 64;
 
@@ -39,10 +38,10 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
   checkEngineOptions(engine); // a process of its own gets them from elsewhere
   throwIfAborted(signal, "loading the model");
   const model = modelOf(checkpoint);
-  const { maxSequences = 4, stepTokens = defaultStepTokens, cachePositions } = engine;
+  const { maxSequences = 4, stepTokens, cachePositions } = engine;
   const contextLength = chooseContextLength(model, engine.contextLength, warn);
   // Each sequence is sampled once a step; the others are for embeddings that are means.
-  const maxOutputs = maxSequences + Math.min(stepTokens, pooledTokens);
+  const maxOutputs = maxSequences + Math.min(stepTokens ?? pooledTokens, pooledTokens);
   const plan = { contextLength, maxSequences, stepTokens, maxOutputs, cachePositions };
   const loaded = await loadExecutable({ backends, checkpoint, model, engine, plan, warn, onProgress, signal });
   try {

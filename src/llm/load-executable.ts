@@ -20,11 +20,19 @@ export interface LoadExecutableOptions {
   readonly model: Model;
   readonly engine: EngineOptions;
   /** What the steps and caches are to hold. */
-  readonly plan: Omit<MemoryPlanOptions, "pageKinds" | "pageSize">;
+  readonly plan: ExecutablePlan;
   readonly warn: Warn;
   readonly onProgress?: OnLoadProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Without `stepTokens` as many as suit the device. */
+export interface ExecutablePlan extends Omit<MemoryPlanOptions, "pageKinds" | "pageSize" | "stepTokens"> {
+  readonly stepTokens?: number | undefined;
+}
+
+/** Where the device has no opinion. */
+const defaultStepTokens = 512;
 
 /** A model on a device, ready to run. Owns all of it. */
 export interface LoadedExecutable extends AsyncDisposable {
@@ -61,8 +69,12 @@ async function bringTo(device: Device, options: LoadExecutableOptions): Promise<
   let compiled: CompiledModel | undefined;
   try {
     const { cacheBytes } = options.engine;
+    const stepTokens = plan.stepTokens ?? device.stepTokens ?? defaultStepTokens;
+    const steps = { ...plan, stepTokens };
     const sized =
-      cacheBytes === undefined ? plan : { ...plan, cachePositions: cachePositionsFor(model, device, plan, cacheBytes) };
+      cacheBytes === undefined
+        ? steps
+        : { ...steps, cachePositions: cachePositionsFor(model, device, steps, cacheBytes) };
     compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
     const { program, weights, vectors } = compiled;
     const limits = planMemory({ ...sized, pageKinds: program.pageKinds, pageSize: device.pageSize });

@@ -37,11 +37,8 @@ export async function availableImplementations(): Promise<readonly Implementatio
             backend.open({ threads, activations, cacheType, headType: "keep" }),
         });
   }
-  const { createCudaBackend } = await import("../../src/backends/cuda/cuda-backend.node.ts");
-  const cuda = createCudaBackend();
-  const { available, detail } = await cuda.probe();
-  if (!available) console.log(`skipped: cuda: ${detail}`);
-  else
+  const cuda = await availableCuda();
+  if (cuda !== undefined)
     implementations.push({
       label: "cuda f32",
       activations: "f32",
@@ -49,4 +46,30 @@ export async function availableImplementations(): Promise<readonly Implementatio
       open: ({ cacheType = "f32" } = {}) => cuda.open({ dtype: "f32", cacheType }),
     });
   return implementations;
+}
+
+/** A device whose activations have 16 bits, keys and values in f16. */
+export interface HalfImplementation {
+  readonly label: string;
+  readonly dtype: "f16" | "bf16";
+  open(): Promise<Device>;
+}
+
+/** All that run here: their kernels are others than those of f32. */
+export async function availableHalves(): Promise<readonly HalfImplementation[]> {
+  const cuda = await availableCuda();
+  if (cuda === undefined) return [];
+  return (["f16", "bf16"] as const).map((dtype) => ({
+    label: `cuda ${dtype}`,
+    dtype,
+    open: () => cuda.open({ dtype }),
+  }));
+}
+
+async function availableCuda(): Promise<Backend | undefined> {
+  const { createCudaBackend } = await import("../../src/backends/cuda/cuda-backend.node.ts");
+  const backend = createCudaBackend();
+  const { available, detail } = await backend.probe();
+  if (!available) console.log(`skipped: cuda: ${detail}`);
+  return available ? backend : undefined;
 }

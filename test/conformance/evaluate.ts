@@ -29,7 +29,7 @@ export async function evaluate(device: Device, build: Build, schedule: Schedule)
   const steps = schedule.steps ?? [lengths.map((count, sequence) => ({ sequence, count }))];
   const firstTokens = lengths.map((_, s) => lengths.slice(0, s).reduce((sum, length) => sum + length, 0));
   const rows = lengths.reduce((sum, length) => sum + length, 0);
-  const program = new ProgramBuilder(rows);
+  const program = new ProgramBuilder(rows, device.dtype);
   const reported = build(program);
   const { width } = reported;
   program.report(reported);

@@ -17,10 +17,13 @@ import type {
 } from "../../src/device/program.ts";
 import type { StepLimits } from "../../src/device/step.ts";
 import { bytesOf } from "../../src/util/bytes.ts";
-import { summarize, type PackedWeight } from "../../src/weights/packed-weight.ts";
+import { summarize, type FloatType, type PackedWeight } from "../../src/weights/packed-weight.ts";
 
-/** Columns that nobody writes beside every buffer that a test makes: rows are further apart than they are wide. */
-const margin = 3;
+/**
+ * Columns that nobody writes beside every buffer that a test makes: rows are further apart than they are wide. Kernels of halves read 16 bytes
+ * at a time, and refuse what begins elsewhere.
+ */
+const margins = { f32: 3, f16: 8, bf16: 8 } as const;
 
 /** Writes a program op by op, for tests. Data are given with what uses them. The vocabulary is as large as what is reported needs. */
 export class ProgramBuilder {
@@ -35,10 +38,12 @@ export class ProgramBuilder {
   readonly #ops: Op[] = [];
   #vocabSize: number;
   #hidden: View | undefined;
+  readonly #margin: number;
 
-  /** Tokens are from 0 to `tokenCount` - 1. */
-  constructor(tokenCount: number) {
+  /** Tokens are from 0 to `tokenCount` - 1; `dtype` is that of the device that the program is for. */
+  constructor(tokenCount: number, dtype: FloatType = "f32") {
     this.#vocabSize = tokenCount;
+    this.#margin = margins[dtype];
   }
 
   get vocabSize(): number {
@@ -51,8 +56,9 @@ export class ProgramBuilder {
 
   /** A new buffer; the view leaves some columns out at both sides. */
   buffer(width: number, rows: BufferRows = "tokens"): View {
-    const buffer = this.#buffers.push({ name: `buffer${this.#buffers.length}`, rows, width: width + 2 * margin }) - 1;
-    return { buffer, offset: margin, width };
+    const buffer =
+      this.#buffers.push({ name: `buffer${this.#buffers.length}`, rows, width: width + 2 * this.#margin }) - 1;
+    return { buffer, offset: this.#margin, width };
   }
 
   weight(...parts: readonly PackedWeight[]): WeightId {

@@ -58,3 +58,9 @@ export const int8CacheTolerance: Tolerance = {
 
 /** Of attention over keys and values kept in f16: 11 bits, squared. */
 export const f16CacheTolerance: Tolerance = { nmse: 1e-6, why: "keys and values rounded to 11 bits" };
+
+/** Of an op over activations of 16 bits. */
+export const halfTolerances: Readonly<Record<"f16" | "bf16", Tolerance>> = {
+  f16: { nmse: 2e-6, why: "what goes in, weights of attention and what comes out are rounded to 11 bits" },
+  bf16: { nmse: 4e-5, why: "the same with 8 bits" },
+};

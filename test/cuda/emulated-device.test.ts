@@ -5,6 +5,7 @@ import type { Device } from "../../src/device/backend.ts";
 import { OutOfMemoryError } from "../../src/util/errors.ts";
 import type { PackedWeight } from "../../src/weights/packed-weight.ts";
 import { reference } from "../conformance/backends.ts";
+import { attentionCases, buildAttention } from "../conformance/attention-cases.ts";
 import { badStepLimits, everyOp, goodStep } from "../conformance/bad-steps.ts";
 import { evaluate, type Build } from "../conformance/evaluate.ts";
 import { normalisedError } from "../conformance/normalised-error.ts";
@@ -12,6 +13,7 @@ import { randomBlocks } from "../conformance/random-blocks.ts";
 import { randomCodebook, randomFloat8 } from "../conformance/random-coded.ts";
 import { randomAffine, randomDense, randomSparse24 } from "../conformance/random-weight.ts";
 import { Random } from "../conformance/random.ts";
+import { halfTolerances } from "../conformance/tolerances.ts";
 import { useEmulatedDevice } from "./build-emulator.ts";
 
 // The CUDA backend and its kernels where there is no GPU: one case of everything. With one, test/conformance runs all of them there.
@@ -53,6 +55,18 @@ describe.skipIf(whyNot !== undefined)("an emulated CUDA device", () => {
     }
   });
 
+  test("takes one step more while one runs, whose tokens nobody has seen yet", async () => {
+    await using ahead = await everyOp().load(exact, badStepLimits);
+    await using oneByOne = await everyOp().load(exact, badStepLimits);
+    const first = goodStep(exact.pageSize);
+    const second = { ...first, tokens: first.tokens.with(0, ~2).with(3, ~0) };
+    const running = [first, second].map((step) => ahead.executable.step(step));
+    await expect(ahead.executable.step(first)).rejects.toThrow(/2 steps .* still running/);
+    for (const [i, step] of [first, second].entries())
+      expect(await running[i]).toEqual(await oneByOne.executable.step(step));
+    expect(await ahead.executable.step(first)).toMatchObject({ samples: (await running[0])?.samples });
+  });
+
   const random = new Random(3);
   const shape = { inFeatures: 256, outFeatures: 64 };
   const weights: Readonly<Record<string, PackedWeight>> = {
@@ -74,19 +88,54 @@ describe.skipIf(whyNot !== undefined)("an emulated CUDA device", () => {
 
   test.each(Object.entries(weights))("a linear of %s", (_, weight) => expectAlike(exact, product(weight), 11, 1e-11));
 
-  test("the kernels of halves: a head, norms, attention split along the context", async () => {
-    await using half = await backend.open({ dtype: "f16" });
-    const [q, k, v] = [256, 128, 128].map((width) => random.normals(70 * width));
-    const attend: Build = (program) => {
-      const out = program.buffer(256);
-      const inputs = { q: program.input(q, 256), k: program.input(k, 128), v: program.input(v, 128) };
-      const cache = program.cache({ kvHeads: 2, headDim: 64 });
-      program.op({ op: "rope-write", ...inputs, cache });
-      program.op({ op: "attention", q: inputs.q, cache, scale: 0.125, out });
+  const halves = (["f16", "bf16"] as const).flatMap((dtype) =>
+    // Around the numbers of rows that kernels are compiled for, and beyond the last.
+    [1, 2, 8, 9, 16, 31, 64, 65, 130].map((rows) => ({ dtype, rows })),
+  );
+  test.each(halves)("a dense linear of $rows rows in $dtype", async ({ dtype, rows }) => {
+    await using device = await backend.open({ dtype });
+    const wide = { inFeatures: 200, outFeatures: 300 };
+    const inputs = random.normals(rows * wide.inFeatures);
+    const residual = random.normals(rows * wide.outFeatures);
+    const bias = random.normals(wide.outFeatures);
+    const weight = randomDense(random, wide, dtype);
+    const build: Build = (program) => {
+      const out = program.buffer(wide.outFeatures);
+      program.op({
+        op: "linear",
+        input: program.input(inputs, wide.inFeatures),
+        weight: program.weight(weight),
+        bias: program.vector(bias),
+        scale: 0.5,
+        residual: program.input(residual, wide.outFeatures),
+        out,
+      });
       return out;
     };
-    await expectAlike(half, attend, 70, 1e-5);
-    await expectAlike(half, product(weights.dense), 11, 1e-5);
+    await expectAlike(device, build, rows, halfTolerances[dtype].nmse);
+  });
+
+  const labels = [
+    "100 positions",
+    "16 heads on 1 of 16",
+    "14 heads on 2 of 128",
+    "70 and 9 positions in heads of 128",
+    "70 and 9 positions in heads of 256",
+    "heads of 96",
+    "a window of 33",
+    "a window of 128 on a long context",
+    "scores capped at 0.5",
+    "sinks beside a window",
+    "eight sequences of different lengths",
+  ];
+  test.each(["f16", "bf16"] as const)("attention in %s, by tensor cores and split along the context", async (dtype) => {
+    await using device = await backend.open({ dtype });
+    const chosen = attentionCases.filter(({ label }) => labels.includes(label));
+    expect(chosen.map(({ label }) => label).toSorted()).toEqual(labels.toSorted());
+    for (const each of chosen) {
+      const [found, wanted] = [device, oracle].map((on) => evaluate(on, buildAttention(each), each.schedule));
+      expect(normalisedError(await found, await wanted), each.label).toBeLessThan(halfTolerances[dtype].nmse);
+    }
   });
 
   test("memory that is not there is an error after which all goes on", async () => {

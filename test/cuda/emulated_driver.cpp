@@ -209,8 +209,8 @@ Result cuDeviceGetCount(int *count) { return *count = 1, kSuccess; }
 Result cuDeviceGet(int *device, int) { return *device = 0, kSuccess; }
 Result cuDeviceGetName(char *name, int length, int) { return snprintf(name, (size_t)length, "emulated device"), kSuccess; }
 Result cuDeviceGetAttribute(int *value, int attribute, int) {
-  // compute capability 8.0; one multiprocessor of 48 KiB of shared memory a block
-  *value = attribute == 75 ? 8 : attribute == 76 ? 0 : attribute == 16 ? 1 : attribute == 97 ? 49152 : 0;
+  // compute capability 8.0; one multiprocessor of 163 KiB of shared memory a block
+  *value = attribute == 75 ? 8 : attribute == 76 ? 0 : attribute == 16 ? 1 : attribute == 97 ? 166912 : 0;
   return kSuccess;
 }
 Result cuDevicePrimaryCtxRetain(void **context, int) { return *context = &allocations, kSuccess; }

@@ -89,6 +89,13 @@ inline T atomicAdd(T *to, T value) {
 }
 
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
+// Byte i of the result is the byte of (high, low) that nibble i of the selector names.
+inline uint32_t __byte_perm(uint32_t low, uint32_t high, uint32_t selector) {
+  const uint64_t bytes = (uint64_t)high << 32 | low;
+  uint32_t to = 0;
+  for (int i = 0; i < 4; i++) to |= (uint32_t)(bytes >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
+  return to;
+}
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
@@ -125,6 +132,50 @@ inline uint16_t emulated_float_to_bfloat(float value) {
   const uint32_t bits = __float_as_uint(value);
   if (value != value) return 0x7fff;
   return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+// -- Tensor cores: fragments as mma.cuh describes them ---------------------------------------------------------------------------------
+
+inline void emulated_multiply_add(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, float (*to_float)(uint16_t)) {
+  struct Held {
+    uint32_t a[4], b[2];
+  };
+  const Held own = {{a[0], a[1], a[2], a[3]}, {b0, b1}};
+  const uint64_t *lanes = emulated_put(&own);
+  const int g = emulated_lane() / 4, t = emulated_lane() % 4;
+  const auto number = [&](uint32_t pair, int k) { return to_float((uint16_t)(pair >> 16 * (k % 2))); };
+  float sums[4];
+  for (int i = 0; i < 4; i++) {
+    const int row = g + i / 2 * 8, column = 2 * t + i % 2;
+    sums[i] = d[i];
+    for (int k = 0; k < 16; k++) {
+      const Held *of_a = emulated_from<const Held *>(lanes, row % 8 * 4 + k % 8 / 2);
+      const Held *of_b = emulated_from<const Held *>(lanes, column * 4 + k % 8 / 2);
+      sums[i] += number(of_a->a[row / 8 + k / 8 * 2], k) * number(of_b->b[k / 8], k);
+    }
+  }
+  __syncwarp();  // what others read is on this lane's stack
+  for (int i = 0; i < 4; i++) d[i] = sums[i];
+}
+inline void emulated_load_matrices(uint32_t (&to)[4], const uint16_t *row, bool transposed) {
+  const uint64_t *lanes = emulated_put(row);
+  const int g = emulated_lane() / 4, t = emulated_lane() % 4;
+  for (int i = 0; i < 4; i++) {
+    const auto at = [&](int r, int c) { return emulated_from<const uint16_t *>(lanes, 8 * i + r)[c]; };
+    to[i] = transposed ? (uint32_t)at(2 * t + 1, g) << 16 | at(2 * t, g) : (uint32_t)at(g, 2 * t + 1) << 16 | at(g, 2 * t);
+  }
+  __syncwarp();
+}
+inline uint32_t emulated_transpose(uint32_t pair) {
+  const uint64_t *lanes = emulated_put(pair);
+  const int g = emulated_lane() / 4, t = emulated_lane() % 4;
+  const auto at = [&](int r) { return emulated_from<uint32_t>(lanes, 4 * r + g / 2) >> 16 * (g % 2) & 0xffff; };
+  return at(2 * t + 1) << 16 | at(2 * t);
+}
+// At once: that a kernel waits for its copies cannot be shown here.
+inline void emulated_copy16(void *to, const void *from, bool exists) {
+  if (exists) memcpy(to, from, 16);
+  else memset(to, 0, 16);
 }
 
 struct EmulatedKernel {

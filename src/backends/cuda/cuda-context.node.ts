@@ -120,7 +120,6 @@ export class CudaContext {
   readonly facts: DeviceFacts;
   readonly #driver: CudaDriver;
   readonly #stream: Handle;
-  readonly #event: Handle;
   readonly #folder: KernelFolder;
   /** By file: loaded when the first of its kernels is asked for. */
   readonly #modules = new Map<string, Handle>();
@@ -142,7 +141,6 @@ export class CudaContext {
     const context = this.#made((to) => driver.cuDevicePrimaryCtxRetain(to, this.facts.ordinal), "a context");
     this.#check(driver.cuCtxSetCurrent(context), "the context cannot be used");
     this.#stream = this.#made((to) => driver.cuStreamCreate(to, streamNonBlocking), "a stream");
-    this.#event = this.#newEvent();
     this.#config.setBigUint64(32, this.#stream, true);
     this.#config.setBigUint64(40, driver.addressOf(this.#attribute), true);
     this.#config.setUint32(48, this.facts.capability >= 90 ? 1 : 0, true);
@@ -214,6 +212,11 @@ export class CudaContext {
   /** The same for little: it is read at once. */
   write(to: DevicePointer, values: NodeJS.TypedArray, bytes: number): void {
     if (bytes > 0) this.#check(this.#driver.cuMemcpyHtoDAsync(to, values, bytes, this.#stream), "a copy to the device");
+  }
+
+  /** Copies from pinned memory, which must stay as it is until the device has come to it. */
+  copy(to: DevicePointer, from: PinnedMemory, bytes: number): void {
+    this.#check(this.#driver.cuMemcpyHtoDAsync(to, from.address, bytes, this.#stream), "a copy to the device");
   }
 
   /** Copies to pinned memory, which has it after the next `finish`. */
@@ -296,10 +299,22 @@ export class CudaContext {
     if (this.#poison === undefined) this.#check(this.#driver.cuGraphExecDestroy(graph), "a graph");
   }
 
-  /** Resolves once all work so far has been done. The event loop goes on. */
-  async finish(): Promise<void> {
-    this.#check(this.#driver.cuEventRecord(this.#event, this.#stream), "an event");
-    await this.#wait(this.#event);
+  /** What `finish` marks a place in the stream with. */
+  event(): Handle {
+    return this.#made(
+      (to) => this.#driver.cuEventCreate(to, eventFlags.blockingSync | eventFlags.disableTiming),
+      "an event",
+    );
+  }
+
+  freeEvent(event: Handle): void {
+    if (this.#poison === undefined) this.#check(this.#driver.cuEventDestroy(event), "an event");
+  }
+
+  /** Resolves once all work so far has been done, which `event` stands for until then. The event loop goes on. */
+  async finish(event: Handle): Promise<void> {
+    this.#check(this.#driver.cuEventRecord(event, this.#stream), "an event");
+    await this.#wait(event);
   }
 
   close(): void {
@@ -309,7 +324,6 @@ export class CudaContext {
       this.#driver.cuEventDestroy(isFree);
     }
     for (const module of this.#modules.values()) this.#driver.cuModuleUnload(module);
-    this.#driver.cuEventDestroy(this.#event);
     this.#driver.cuStreamDestroy(this.#stream);
     this.#driver.cuDevicePrimaryCtxRelease(this.facts.ordinal);
     this.#poison = new CrashError("cuda: the device was closed before");
@@ -319,7 +333,7 @@ export class CudaContext {
     for (let at = 0, slot = 0; at < bytes.length; at += stagingBytes, slot = (slot + 1) % stagingCount) {
       const staging = (this.#staging[slot] ??= {
         memory: this.pinned(stagingBytes),
-        isFree: this.#newEvent(),
+        isFree: this.event(),
         used: false,
       });
       if (staging.used) await this.#wait(staging.isFree);
@@ -361,13 +375,6 @@ export class CudaContext {
 
   async #wait(event: Handle): Promise<void> {
     this.#check(await this.#driver.cuEventSynchronize(event), "the device failed");
-  }
-
-  #newEvent(): Handle {
-    return this.#made(
-      (to) => this.#driver.cuEventCreate(to, eventFlags.blockingSync | eventFlags.disableTiming),
-      "an event",
-    );
   }
 
   #made(make: (to: BigUint64Array) => number, what: string): Handle {

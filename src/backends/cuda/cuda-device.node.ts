@@ -24,7 +24,8 @@ import {
   type WeightSummary,
 } from "../../weights/packed-weight.ts";
 import { formatCapability, type CudaContext } from "./cuda-context.node.ts";
-import { CudaExecutable, type LoadedProgram, type ReportedRows } from "./cuda-executable.node.ts";
+import { CudaExecutable } from "./cuda-executable.node.ts";
+import type { LoadedProgram, ReportedRows } from "./loaded-program.ts";
 import { CudaWeight, type CudaWeightShape } from "./cuda-weight.node.ts";
 import { sharedTileBytes } from "./affine-linear.ts";
 import { sampleBlocks, type ProgramPlaces } from "./encode-op.ts";
@@ -54,6 +55,8 @@ export class CudaDevice implements Device {
   readonly activations: ActivationType = "f32";
   readonly cacheType: FloatCacheType;
   readonly pageSize = pagePositions;
+  /** Weights are unpacked once for all rows of a product, and a kernel's beginning and end cost some microseconds whatever it does. */
+  readonly stepTokens = 2048;
   readonly #context: CudaContext;
   #isClosed = false;
 
@@ -213,6 +216,7 @@ export class CudaDevice implements Device {
             program,
             dtype: this.dtype,
             mostRows: rows,
+            mostSequences: limits.maxSequences,
             multiprocessors: this.#context.facts.multiprocessors,
             sharedBytes: this.#context.facts.sharedBytes,
             tensorMap: (of) => this.#context.tensorMap(of),
@@ -276,7 +280,7 @@ function shapeOf(parts: readonly PackedWeight[]): CudaWeightShape {
     scheme,
     inFeatures,
     outFeatures: parts.reduce((sum, part) => sum + part.outFeatures, 0),
-    isWide: first.scheme === "dense" && first.type === "f32",
+    ...(first.scheme === "dense" && { type: first.type }),
     ...(first.scheme === "affine-zero" && {
       affine: {
         bits: first.bits,

@@ -10,8 +10,8 @@ export interface CudaWeightShape {
   readonly scheme: PackedWeight["scheme"];
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** Of a dense weight: whether its values are f32. */
-  readonly isWide: boolean;
+  /** Of a dense weight: what its values are. */
+  readonly type?: FloatType;
   /** Of an affine weight what its records are made by. */
   readonly affine?: AffineFacts;
 }

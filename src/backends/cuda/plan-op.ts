@@ -36,6 +36,8 @@ export interface PlanPlaces extends ProgramPlaces {
   readonly dtype: FloatType;
   readonly multiprocessors: number;
   readonly sharedBytes: number;
+  /** Of a step. */
+  readonly mostSequences: number;
   readonly workspace: Workspace;
   tensorMap(of: {
     readonly base: DevicePointer;
@@ -62,9 +64,16 @@ export function planOp(op: Op, places: PlanPlaces): OpPlan {
 const fewRows = [1, 2, 4, 8, 16] as const;
 const manyRows = [32, 64, 256] as const;
 
+/** Of linear_dense_1 and _8: outputs of a block, and rows that read a weight once. */
 const denseOutputs = 16;
-/** With more, a plain product reads a weight as often. */
 const denseRows = 8;
+
+/** Of linear_dense_many: outputs of a block, rows that it is compiled for, threads, and inputs of a stage in shared memory. */
+const denseManyOutputs = 256;
+const denseManyRows = [8, 16, 32, 64] as const;
+const denseManyThreads = 256;
+const denseManyStages = 4;
+const denseManyInputs = 64;
 
 /** Whether the views are of a 16-bit type and begin at multiples of 16 bytes in every row. */
 function areAligned(...views: readonly (DeviceView | undefined)[]): boolean {
@@ -89,19 +98,33 @@ function planLinear(op: LinearOp, places: PlanPlaces): OpPlan | undefined {
 function planDense(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: CudaWeight): OpPlan | undefined {
   const plain = encodeOp(op, places);
   const input = places.view(op.input);
-  if (weight.shape.isWide || op.input.width % 8 !== 0 || !areAligned(input)) return undefined;
+  const { type } = weight.shape;
+  if (type === undefined || type === "f32" || op.input.width % 8 !== 0 || !areAligned(input)) return undefined;
   const launch = (kernel: string, rowsAtOnce: number): KernelLaunch => ({
     ...plain,
     kernel,
     grid: (count) => [Math.ceil(op.out.width / denseOutputs), Math.ceil(count / rowsAtOnce), 1],
   });
-  return {
-    rows,
-    ways: [
-      { mostRows: 1, launches: [launch("linear_dense_1", 1)] },
-      { mostRows: Infinity, launches: [launch("linear_dense_8", denseRows)] },
-    ],
-  };
+  const one = { mostRows: 1, launches: [launch("linear_dense_1", 1)] };
+  const many = (rowsAtOnce: number): KernelLaunch => ({
+    ...plain,
+    kernel: `linear_dense_many${rowsAtOnce}_${type}`,
+    grid: (count) => [Math.ceil(op.out.width / denseManyOutputs), Math.ceil(count / rowsAtOnce), 1],
+    threads: denseManyThreads,
+    sharedBytes: 2 * denseManyStages * (denseManyOutputs + rowsAtOnce) * denseManyInputs,
+  });
+  const [fewest] = denseManyRows;
+  const most = denseManyRows[denseManyRows.length - 1];
+  const fits = type === places.dtype && (many(most).sharedBytes ?? 0) <= places.sharedBytes;
+  const few = launch("linear_dense_8", denseRows);
+  if (!fits) return { rows, ways: [one, { mostRows: Infinity, launches: [few] }] };
+  // Where there are too few blocks for all multiprocessors, reading a weight once is worth less than reading many at a time.
+  const fillsDevice = op.out.width / denseManyOutputs >= places.multiprocessors;
+  const ways = denseManyRows.map((rowsAtOnce) => ({
+    mostRows: rowsAtOnce === most ? Infinity : rowsAtOnce,
+    launches: [rowsAtOnce === fewest && !fillsDevice ? few : many(rowsAtOnce)],
+  }));
+  return { rows, ways: [one, ...ways] };
 }
 
 function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: CudaWeight): OpPlan | undefined {
@@ -191,9 +214,9 @@ function planNorm(op: RmsNormOp, places: PlanPlaces): OpLaunch {
 
 // -- Attention -----------------------------------------------------------------------------------------------------------------------
 
-/** Dimensions of a head that attention_split is compiled for, and numbers of query heads that share one of keys, rounded up. */
+/** Dimensions of a head that attention_split is compiled for, and query heads that may share one of keys. */
 const splitDims: readonly number[] = [64, 128, 256];
-const splitGroups = [1, 2, 4, 8] as const;
+const splitGroup = 8;
 const splitThreads = 128;
 
 /** Runs that a context is cut into where there are few tokens: two blocks for every multiprocessor, at most a page or so each. */
@@ -210,34 +233,58 @@ export function splitBytes(
   return { shares: 4 * mostSplitTokens * heads * mostSplits * (headDim + 2), arrivals: 4 * mostSplitTokens * kvHeads };
 }
 
+/** Dimensions of a head that attention_tiled is compiled for, and the rows and keys of its tiles. */
+const tiledDims: readonly number[] = [16, 32, 64, 80, 96, 128, 256];
+const tiledRows = 64;
+const tiledThreads = 128;
+
 function planAttention(op: AttentionOp, places: PlanPlaces): OpPlan | undefined {
+  if (places.dtype === "f32" || !areAligned(places.view(op.q), places.view(op.out))) return undefined;
+  const tiled = planTiled(op, places);
+  const split = planSplit(op, places);
+  if (split === undefined) return tiled && { rows: "tokens", ways: [{ mostRows: Infinity, launches: [tiled] }] };
+  const ways = [
+    { mostRows: tiled === undefined ? Infinity : mostSplitTokens, launches: [split] },
+    ...(tiled === undefined ? [] : [{ mostRows: Infinity, launches: [tiled] }]),
+  ];
+  return { rows: "tokens", ways };
+}
+
+/** For many tokens. */
+function planTiled(op: AttentionOp, places: PlanPlaces): KernelLaunch | undefined {
+  const { program, cacheType, mostSequences } = places;
+  const { kvHeads, headDim } = program.caches[op.cache];
+  const group = op.q.width / headDim / kvHeads;
+  if (cacheType !== "f16" || !tiledDims.includes(headDim) || group > tiledRows) return undefined;
+  const keys = headDim <= 128 ? 64 : 32;
+  const sharedBytes = 2 * headDim * (4 * keys + (headDim >= 128 ? tiledRows : 0));
+  if (sharedBytes > places.sharedBytes) return undefined;
+  const tileTokens = Math.floor(tiledRows / group);
+  return {
+    kernel: `attention_tiled_${headDim}`,
+    parameters: encodeOp(op, places).parameters,
+    // Every sequence may have one tile that is not full.
+    grid: (tokens) => [Math.min(tokens, Math.floor(tokens / tileTokens) + mostSequences), kvHeads, 1],
+    threads: tiledThreads,
+    sharedBytes,
+  };
+}
+
+/** For few tokens. */
+function planSplit(op: AttentionOp, places: PlanPlaces): KernelLaunch | undefined {
   const { program, cacheType, workspace, multiprocessors } = places;
   const { kvHeads, headDim } = program.caches[op.cache];
   const group = op.q.width / headDim / kvHeads;
-  const compiledGroup = splitGroups.find((most) => group <= most);
-  if (places.dtype === "f32" || cacheType !== "f16" || !splitDims.includes(headDim) || compiledGroup === undefined)
-    return undefined;
-  if (!areAligned(places.view(op.q))) return undefined;
-  const plain = encodeOp(op, places);
+  if (cacheType !== "f16" || !splitDims.includes(headDim) || group > splitGroup) return undefined;
   const splits = (tokens: number): number =>
     tokens > mostSplitTokens ? 1 : Math.min(mostSplits, Math.ceil((2 * multiprocessors) / (tokens * kvHeads)));
   const parameters = new Uint8Array(104);
-  parameters.set(plain.parameters);
+  parameters.set(encodeOp(op, places).parameters);
   parameters.set(new RecordWriter(16).pointer(workspace.shares).pointer(workspace.arrivals).bytes(), 88);
   return {
-    rows: "tokens",
-    ways: [
-      {
-        mostRows: Infinity,
-        launches: [
-          {
-            kernel: `attention_split_${headDim}_${compiledGroup}`,
-            parameters,
-            grid: (tokens) => [splits(tokens), kvHeads, tokens],
-            threads: splitThreads,
-          },
-        ],
-      },
-    ],
+    kernel: `attention_split_${headDim}`,
+    parameters,
+    grid: (tokens) => [splits(tokens), kvHeads, tokens],
+    threads: splitThreads,
   };
 }
