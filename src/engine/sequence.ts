@@ -86,7 +86,7 @@ export class Sequence {
   /** Throws RequestError where no id may come next, though the answer cannot end. */
   requireNext(): void {
     if (this.matcher === undefined || this.matcher.accepts) return;
-    const { allowed } = this.matcher;
+    const allowed = this.#allowed(this.matcher);
     const stops = [...this.#stopIds].filter((id) => ((allowed[id >> 5] >>> (id & 31)) & 1) === 1);
     const isStop = (word: number, i: number): boolean =>
       stops.filter((id) => id >> 5 === i).reduce((bits, id) => bits & ~(1 << (id & 31)), word) === 0;
@@ -96,13 +96,20 @@ export class Sequence {
       );
   }
 
+  /** Where the answer can still be ended within its tokens, only what leaves that so. */
+  #allowed(matcher: GrammarMatcher): Uint32Array {
+    const left = this.maxTokens - this.outputLength - 1;
+    // A text that may end here needs a stop id for that, or none: then it ends with the last token.
+    return matcher.allowedWithin(this.#stopIds.size > 0 ? left : left + 1);
+  }
+
   /** What of the grammar's ids may come next: a stop id where the answer may end and nowhere else, whatever its text. */
   writeAllowed(words: Uint32Array): void {
     if (this.matcher === undefined) {
       words.fill(0xffff_ffff);
       return;
     }
-    words.set(this.matcher.allowed);
+    words.set(this.#allowed(this.matcher));
     for (const id of this.#stopIds)
       if (this.matcher.accepts) words[id >> 5] |= 1 << (id & 31);
       else words[id >> 5] &= ~(1 << (id & 31));

@@ -1,10 +1,11 @@
 import { RequestError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
-import { type Automaton, liveStates } from "./automaton.ts";
+import type { Automaton } from "./automaton.ts";
 import type { Expression } from "./expression.ts";
 import { nullableRules } from "./nullable-rules.ts";
 import { RuleNfa } from "./rule-nfa.ts";
 import type { RuleSet } from "./rule-set.ts";
+import { shortestEnds } from "./shortest-ends.ts";
 import { stateCost } from "./step-costs.ts";
 
 /** Throws RequestError for rules that begin with themselves, for a grammar that no text matches, and what the rules' budget throws. */
@@ -14,7 +15,8 @@ export function compileAutomaton(rules: RuleSet): Automaton {
   const states = new StateList();
   const ruleStarts = Int32Array.from(bodies, (body) => addRule(body, nullable, states, rules));
   const whole = states.automaton(ruleStarts, rankRules(ruleStarts, states, rules));
-  const live = liveStates(whole, new Uint8Array(256).fill(1));
+  const live = new Uint8Array(states.count);
+  for (const state of shortestEnds(whole, new Uint8Array(256).fill(1)).order) live[state] = 1;
   if (live[ruleStarts[0]] === 0) throw new RequestError("the grammar matches no text at all");
   return live.includes(0) ? states.only(live, ruleStarts).automaton(ruleStarts, whole.ranks) : whole;
 }

@@ -10,8 +10,8 @@ export interface Frame {
   readonly id: number;
   /** Ascending by state, then frame. */
   readonly returns: readonly Place[];
-  /** Whether the text can come to its end from here, by the bytes that the vocabulary has. */
-  readonly isLive: boolean;
+  /** Tokens that are enough from here to the end of the text, with a stop id behind it; Infinity: the vocabulary has none that lead there. */
+  readonly toEnd: number;
 }
 
 /** A state of the automaton, and where its rule returns to. */
@@ -29,18 +29,20 @@ export interface Configuration {
   readonly accepts: boolean;
   /** Whether the frame `outside` is left here: whoever put it at the bottom knows what follows. */
   readonly leaves: boolean;
-  /** Whether the text can come to its end from here, by the bytes that the vocabulary has. */
-  readonly isLive: boolean;
+  /** As Frame.toEnd. */
+  readonly toEnd: number;
   /** By byte: what follows; null: nothing may. Filled as needed. */
   readonly next: (Configuration | null | undefined)[];
   /** `places` and all that they call. */
   entered: readonly Place[] | undefined;
+  /** The classes of bytes (token-trie.ts) that change nothing, as bits; filled as needed. */
+  idle: number | undefined;
 }
 
 /** Ends the whole text. */
-const root: Frame = { id: 0, returns: [], isLive: true };
+const root: Frame = { id: 0, returns: [], toEnd: 1 };
 /** Ends a part of the text, of which nothing around is known. */
-export const outside: Frame = { id: 1, returns: [], isLive: true };
+export const outside: Frame = { id: 1, returns: [], toEnd: 0 };
 
 /** More places than any unambiguous grammar has. */
 const maxPlaces = 4096;
@@ -53,16 +55,16 @@ const maxRemembered = 20_000;
 export class Configurations {
   readonly start: Configuration;
   readonly #automaton: Automaton;
-  readonly #live: Uint8Array;
+  readonly #toEnd: Float64Array;
   #work = 0;
   readonly #frames = new Map<string, Frame>();
   readonly #known = new Map<string, Configuration>();
   #lastId = 1;
 
-  /** `live` as liveStates has it for the bytes of the vocabulary. */
-  constructor(automaton: Automaton, live: Uint8Array) {
+  /** `toEnd` as tokensToEnd has it for the vocabulary. */
+  constructor(automaton: Automaton, toEnd: Float64Array) {
     this.#automaton = automaton;
-    this.#live = live;
+    this.#toEnd = toEnd;
     this.start = this.at([{ state: automaton.ruleStarts[0], frame: root }]);
   }
 
@@ -95,9 +97,10 @@ export class Configurations {
         places: open,
         accepts,
         leaves,
-        isLive: accepts || open.some((place) => this.#isLive(place)),
-        next: [],
+        toEnd: accepts ? root.toEnd : this.#leastToEnd(open),
+        next: new Array(256),
         entered: undefined,
+        idle: undefined,
       };
       this.#known.set(key, configuration);
     }
@@ -122,18 +125,29 @@ export class Configurations {
   /** What the configuration becomes by one byte more; null: that byte may not follow. */
   step(configuration: Configuration, byte: number): Configuration | null {
     const known = configuration.next[byte];
-    return known === undefined ? (configuration.next[byte] = this.#step(configuration, byte)) : known;
+    return known === undefined ? this.#step(configuration, byte) : known;
   }
 
+  /** Fills `next` for all bytes around this one that lead to the same: making a configuration takes longer than all else. */
   #step(configuration: Configuration, byte: number): Configuration | null {
     const { byteStarts, byteEdges } = this.#automaton;
     const reached: Place[] = [];
+    let [from, to] = [0, 255];
     configuration.entered ??= this.#enter(configuration.places);
     this.#spend(configuration.entered.length);
     for (const { state, frame } of configuration.entered)
-      for (let i = 3 * byteStarts[state]; i < 3 * byteStarts[state + 1]; i += 3)
-        if (byte >= byteEdges[i] && byte <= byteEdges[i + 1]) reached.push({ state: byteEdges[i + 2], frame });
-    return reached.length === 0 ? null : this.at(reached);
+      for (let i = 3 * byteStarts[state]; i < 3 * byteStarts[state + 1]; i += 3) {
+        const [first, last] = [byteEdges[i], byteEdges[i + 1]];
+        if (last < byte) from = Math.max(from, last + 1);
+        else if (first > byte) to = Math.min(to, first - 1);
+        else {
+          [from, to] = [Math.max(from, first), Math.min(to, last)];
+          reached.push({ state: byteEdges[i + 2], frame });
+        }
+      }
+    const next = reached.length === 0 ? null : this.at(reached);
+    for (let each = from; each <= to; each++) configuration.next[each] = next;
+    return next;
   }
 
   /** Adds the beginnings of all rules that are called, each in one frame for all its callers: by rank, so that all are known by then. */
@@ -174,14 +188,14 @@ export class Configurations {
     const key = returns.map(keyOf).join();
     let frame = this.#frames.get(key);
     if (frame === undefined) {
-      frame = { id: ++this.#lastId, returns, isLive: returns.some((place) => this.#isLive(place)) };
+      frame = { id: ++this.#lastId, returns, toEnd: this.#leastToEnd(returns) };
       this.#frames.set(key, frame);
     }
     return frame;
   }
 
-  #isLive({ state, frame }: Place): boolean {
-    return this.#live[state] !== 0 && frame.isLive;
+  #leastToEnd(places: readonly Place[]): number {
+    return places.reduce((least, { state, frame }) => Math.min(least, this.#toEnd[state] + frame.toEnd), Infinity);
   }
 }
 

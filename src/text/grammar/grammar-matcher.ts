@@ -5,6 +5,8 @@ import type { TokenMasks } from "./token-masks.ts";
 export class GrammarMatcher {
   readonly #masks: TokenMasks;
   #configuration: Configuration;
+  /** What was last asked for, of this configuration. */
+  #within: { readonly limit: number; readonly allowed: Uint32Array } | undefined;
 
   constructor(masks: TokenMasks) {
     this.#masks = masks;
@@ -26,6 +28,13 @@ export class GrammarMatcher {
     return this.#masks.allowed(this.#configuration);
   }
 
+  /** As TokenMasks.allowedWithin. */
+  allowedWithin(limit: number): Uint32Array {
+    if (this.#within?.limit !== limit)
+      this.#within = { limit, allowed: this.#masks.allowedWithin(this.#configuration, limit) };
+    return this.#within.allowed;
+  }
+
   /** Finds out what may follow after tokens that are likely to be taken next, until `isOver`. */
   lookAhead(isOver: () => boolean): void {
     this.#masks.lookAhead(this.#configuration, isOver);
@@ -36,5 +45,6 @@ export class GrammarMatcher {
     const next = this.#masks.after(this.#configuration, id);
     if (next === undefined) throw new Error(`token ${id} was drawn, which the grammar does not allow here`);
     this.#configuration = next;
+    this.#within = undefined;
   }
 }

@@ -1,6 +1,7 @@
-import { liveStates, type Automaton } from "./automaton.ts";
-import { Configurations, outside, type Configuration, type Frame } from "./configuration.ts";
-import type { TokenTrie } from "./token-trie.ts";
+import type { Automaton } from "./automaton.ts";
+import { Configurations, outside, type Configuration, type Frame, type Place } from "./configuration.ts";
+import { byteClasses, type TokenTrie } from "./token-trie.ts";
+import { tokensToEnd } from "./tokens-to-end.ts";
 
 /** Of masks that are kept for whole configurations, in 32-bit words: 16 MB. */
 const maxMaskWords = 2 ** 22;
@@ -13,7 +14,35 @@ interface Part {
   readonly exits: readonly number[];
   /** States that tokens lead to while the rule lasts. */
   readonly followers: readonly number[];
+  /** Tokens that are enough, behind each of those allowed, until the rule has ended. */
+  readonly toEnd: number;
 }
+
+interface Mask {
+  readonly allowed: Uint32Array;
+  /** As Part.toEnd, until the text has ended. */
+  readonly toEnd: number;
+}
+
+/** What a walk over the vocabulary finds. */
+class Findings {
+  readonly allowed: Uint32Array;
+  readonly exits: number[] = [];
+  /** What tokens lead to. */
+  readonly reached = new Set<Configuration>();
+
+  constructor(words: number) {
+    this.allowed = new Uint32Array(words);
+  }
+
+  get toEnd(): number {
+    let most = 0;
+    for (const { toEnd } of this.reached) most = Math.max(most, toEnd);
+    return most;
+  }
+}
+
+const anyNumber = Number.MAX_SAFE_INTEGER;
 
 /**
  * The tokens that may follow, for one automaton and one vocabulary. Most are decided by the state of the innermost rule alone, which
@@ -23,15 +52,15 @@ export class TokenMasks {
   readonly words: number;
   readonly #automaton: Automaton;
   readonly #trie: TokenTrie;
-  readonly #live: Uint8Array;
+  readonly #toEnd: Float64Array;
   readonly #parts = new Map<number, Part>();
   #configurations: Configurations;
-  #masks = new Map<Configuration, Uint32Array>();
+  #masks = new Map<Configuration, Mask>();
 
   constructor(automaton: Automaton, trie: TokenTrie) {
     this.#automaton = automaton;
     this.#trie = trie;
-    this.#live = liveStates(automaton, trie.singleBytes);
+    this.#toEnd = tokensToEnd(automaton, trie);
     this.words = Math.ceil(trie.vocabSize / 32);
     this.#configurations = this.#newConfigurations();
   }
@@ -59,18 +88,34 @@ export class TokenMasks {
 
   /** One bit for every id, 1: allowed; kept, so not to be written to. Throws RequestError for a grammar that is far too ambiguous. */
   allowed(configuration: Configuration): Uint32Array {
-    let allowed = this.#masks.get(configuration);
-    if (allowed !== undefined) return allowed;
+    return this.#mask(configuration).allowed;
+  }
+
+  /**
+   * As `allowed`, without the tokens behind which it would take more than `limit` further ones to end the text, its stop id among them.
+   * Where the text cannot be ended by so many, and one more, everything is allowed that leads to an end at all. Whoever takes what is
+   * allowed within n, n - 1, …, 0 from the beginning on comes to an end.
+   */
+  allowedWithin(configuration: Configuration, limit: number): Uint32Array {
+    const mask = this.#mask(configuration);
+    if (mask.toEnd <= limit || configuration.toEnd > limit + 1) return mask.allowed;
     this.#configurations.startWork();
-    allowed = new Uint32Array(this.words);
+    const found = new Findings(this.words);
     for (const { state, frame } of configuration.places) {
-      const part = this.#part(state);
-      for (let i = 0; i < this.words; i++) allowed[i] |= part.allowed[i];
-      this.#addExits(part.exits, frame, allowed);
+      this.#walk(this.#alone(state), 0, limit - frame.toEnd, found);
+      this.#addExits(this.#part(state).exits, frame, limit, found);
     }
+    return found.allowed;
+  }
+
+  #mask(configuration: Configuration): Mask {
+    let mask = this.#masks.get(configuration);
+    if (mask !== undefined) return mask;
+    this.#configurations.startWork();
+    mask = this.#newMask(configuration);
     if (this.words * (this.#masks.size + 1) > maxMaskWords) this.#masks.clear();
-    this.#masks.set(configuration, allowed);
-    return allowed;
+    this.#masks.set(configuration, mask);
+    return mask;
   }
 
   /** Looks at the states that tokens lead to from here, so that their part is known when one of them is drawn. */
@@ -85,47 +130,59 @@ export class TokenMasks {
     }
   }
 
+  #newMask({ places }: Configuration): Mask {
+    let toEnd = 0;
+    let found: Findings | undefined;
+    for (const { state, frame } of places) {
+      const part = this.#part(state);
+      if (places.length === 1 && part.exits.length === 0)
+        return { allowed: part.allowed, toEnd: part.toEnd + frame.toEnd };
+      found ??= new Findings(this.words);
+      for (let i = 0; i < this.words; i++) found.allowed[i] |= part.allowed[i];
+      toEnd = Math.max(toEnd, part.toEnd + frame.toEnd);
+      this.#addExits(part.exits, frame, anyNumber, found);
+    }
+    found ??= new Findings(this.words);
+    return { allowed: found.allowed, toEnd: Math.max(toEnd, found.toEnd) };
+  }
+
   #newConfigurations(): Configurations {
-    return new Configurations(this.#automaton, this.#live);
+    return new Configurations(this.#automaton, this.#toEnd);
   }
 
   #part(state: number): Part {
     let part = this.#parts.get(state);
     if (part === undefined) {
-      const allowed = new Uint32Array(this.words);
-      const exits: number[] = [];
-      const reached = new Set<Configuration>();
-      this.#walk(this.#configurations.at([{ state, frame: outside }]), 0, allowed, exits, reached);
-      const followers = new Set(Array.from(reached, ({ places }) => places.map((place) => place.state)).flat());
-      part = { allowed, exits, followers: [...followers] };
+      const found = new Findings(this.words);
+      this.#walk(this.#alone(state), 0, anyNumber, found);
+      const followers = new Set(Array.from(found.reached, ({ places }) => places.map((place) => place.state)).flat());
+      part = { allowed: found.allowed, exits: found.exits, followers: [...followers], toEnd: found.toEnd };
       this.#parts.set(state, part);
     }
     return part;
   }
 
-  #addExits(exits: readonly number[], frame: Frame, allowed: Uint32Array): void {
+  #alone(state: number): Configuration {
+    const place: Place = { state, frame: outside };
+    return this.#configurations.at([place]);
+  }
+
+  #addExits(exits: readonly number[], frame: Frame, limit: number, found: Findings): void {
     if (exits.length === 0) return;
     const after = this.#configurations.after(frame);
     for (const node of exits) {
-      if (after.isLive) this.#allowTokensAt(node, allowed);
-      if (after.places.length > 0) this.#walk(after, node, allowed, [], new Set());
+      if (after.toEnd <= limit) this.#allow(node, node + 1, after, found);
+      if (after.places.length > 0) this.#walk(after, node, limit, found);
     }
   }
 
-  /** Allows the tokens below a node that `from` can read from there on, and lists the nodes where it may leave `outside`. */
-  #walk(
-    from: Configuration,
-    node: number,
-    allowed: Uint32Array,
-    exits: number[],
-    reachedByToken: Set<Configuration>,
-  ): void {
-    const { depthAt, byteAt, endAt, idStarts } = this.#trie;
+  /** Finds the tokens below a node that `from` can read from there on with no more than `limit` to the end, and the nodes where it may leave `outside`. */
+  #walk(from: Configuration, node: number, limit: number, found: Findings): void {
+    const { depthAt, byteAt, endAt, classesBelow } = this.#trie;
     const configurations = this.#configurations;
     const end = endAt[node];
-    const path: Configuration[] = [];
     const base = depthAt[node];
-    path[0] = from;
+    const path: Configuration[] = [from];
     for (let at = node + 1; at < end;) {
       const depth = depthAt[at] - base;
       const before = path[depth - 1];
@@ -135,22 +192,31 @@ export class TokenMasks {
         at = endAt[at];
         continue;
       }
-      if (reached.leaves) exits.push(at);
-      if (reached.isLive && idStarts[at] < idStarts[at + 1]) {
-        this.#allowTokensAt(at, allowed);
-        reachedByToken.add(reached);
-      }
-      if (reached.places.length === 0) {
-        at = endAt[at];
-        continue;
-      }
+      if (reached.leaves) found.exits.push(at);
+      const isWithin = reached.toEnd <= limit;
+      // Within a string most letters lead nowhere else: what consists of them need not be looked at one by one.
+      const isIdle = reached === before && !reached.leaves && (classesBelow[at] & ~this.#idle(reached)) === 0;
+      const next = isIdle || reached.places.length === 0 ? endAt[at] : at + 1;
+      if (isWithin) this.#allow(at, isIdle ? next : at + 1, reached, found);
       path[depth] = reached;
-      at++;
+      at = next;
     }
   }
 
-  #allowTokensAt(node: number, allowed: Uint32Array): void {
+  /** Allows the tokens of nodes `from` to `end`, which all lead to `reached`. */
+  #allow(from: number, end: number, reached: Configuration, { allowed, reached: all }: Findings): void {
     const { idStarts, ids } = this.#trie;
-    for (let i = idStarts[node]; i < idStarts[node + 1]; i++) allowed[ids[i] >> 5] |= 1 << (ids[i] & 31);
+    if (idStarts[from] === idStarts[end]) return;
+    for (let i = idStarts[from]; i < idStarts[end]; i++) allowed[ids[i] >> 5] |= 1 << (ids[i] & 31);
+    all.add(reached);
+  }
+
+  /** The classes all of whose bytes lead from a configuration to itself. */
+  #idle(configuration: Configuration): number {
+    if (configuration.idle !== undefined) return configuration.idle;
+    let others = 0;
+    for (let byte = 0; byte < 256; byte++)
+      if (this.#configurations.step(configuration, byte) !== configuration) others |= 1 << byteClasses[byte];
+    return (configuration.idle = ~others);
   }
 }

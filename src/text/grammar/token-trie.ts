@@ -16,6 +16,8 @@ export class TokenTrie {
   /** [nodes + 1] where the ids of the tokens that end there begin. */
   readonly idStarts: Int32Array;
   readonly ids: Int32Array;
+  /** [nodes] the classes of the bytes (byteClasses) that lead from there to all its descendants, as bits. */
+  readonly classesBelow: Int32Array;
   readonly maxDepth: number;
   /** [256] whether a token is this byte alone: with these any text of them can be written, whatever came before. */
   readonly singleBytes: Uint8Array;
@@ -53,7 +55,34 @@ export class TokenTrie {
     this.idStarts = Int32Array.from(idStarts);
     this.maxDepth = depthAt.reduce((most, depth) => Math.max(most, depth), 0);
     this.endAt = subtreeEnds(this.depthAt);
+    this.classesBelow = classesBelow(this.byteAt, this.endAt);
   }
+
+  /** The node that a byte leads to; -1: there is none. */
+  child(node: number, byte: number): number {
+    const end = this.endAt[node];
+    let at = node + 1;
+    while (at < end && this.byteAt[at] < byte) at = this.endAt[at];
+    return at < end && this.byteAt[at] === byte ? at : -1;
+  }
+}
+
+/** [256] bytes that grammars seldom tell apart are of one class, a number below 32. */
+export const byteClasses: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const letter = String.fromCharCode(byte);
+  if (byte >= 0x80) return 0;
+  if (/[a-z]/.test(letter)) return 1;
+  if (/[A-Z]/.test(letter)) return 2;
+  if (/[0-9]/.test(letter)) return 3;
+  return 5 + " \n\"\\/-.,:{}[]()<>+_'@".indexOf(letter);
+});
+
+function classesBelow(byteAt: Uint8Array, endAt: Int32Array): Int32Array {
+  const classes = new Int32Array(byteAt.length);
+  for (let node = byteAt.length - 1; node >= 0; node--)
+    for (let child = node + 1; child < endAt[node]; child = endAt[child])
+      classes[node] |= classes[child] | (1 << byteClasses[byteAt[child]]);
+  return classes;
 }
 
 function compare(bytes: Uint8Array, start: number, end: number, otherStart: number, otherEnd: number): number {
