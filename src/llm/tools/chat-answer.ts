@@ -1,5 +1,6 @@
 import type { FinishReason, TokenEvent } from "../../engine/engine.ts";
 import { AnswerParser, type AnswerParserOptions, type AnswerPart } from "../../text/tool-calls/answer-parser.ts";
+import { HarmonyParser } from "../../text/tool-calls/harmony-parser.ts";
 import type { Generation, GenerationFinishedEvent, GenerationResult, TextEvent } from "../generation.ts";
 
 export type AnswerEvent =
@@ -68,7 +69,7 @@ export class ChatAnswer implements AsyncIterable<AnswerEvent> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<AnswerEvent, undefined> {
-    let parser: AnswerParser | undefined;
+    let parser: AnswerParser | HarmonyParser | undefined;
     let index = -1;
     const events = function* (this: ChatAnswer, parts: readonly AnswerPart[]): Generator<AnswerEvent> {
       for (const part of parts) {
@@ -78,7 +79,7 @@ export class ChatAnswer implements AsyncIterable<AnswerEvent> {
       }
     }.bind(this);
     for await (const event of this.#generation) {
-      parser ??= new AnswerParser(this.#parserOptions());
+      parser ??= this.#newParser();
       if (event.type === "text") yield* events(parser.push(event.text));
       else if (event.type === "token") yield event;
       else {
@@ -90,7 +91,7 @@ export class ChatAnswer implements AsyncIterable<AnswerEvent> {
 
   #whole(result: GenerationResult): AnswerResult {
     if (result.text === null) return { ...result, toolCalls: [] };
-    const parser = new AnswerParser(this.#parserOptions());
+    const parser = this.#newParser();
     const parts = [...parser.push(result.text), ...parser.finish()];
     const joined = (type: "text" | "reasoning"): string =>
       parts.map((part) => (part.type === type ? part.text : "")).join("");
@@ -106,6 +107,11 @@ export class ChatAnswer implements AsyncIterable<AnswerEvent> {
       toolCalls: calls.map(({ name, text }, index) => ({ id: this.#idOf(index), name, arguments: text })),
       finishReason: finishReasonOf(result.finishReason, calls.length),
     };
+  }
+
+  #newParser(): AnswerParser | HarmonyParser {
+    const options = this.#parserOptions();
+    return options.hasChannels ? new HarmonyParser() : new AnswerParser(options);
   }
 
   /** Mistral's templates insist on nine letters and digits; other clients and models take any. */

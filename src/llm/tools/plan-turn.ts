@@ -1,11 +1,19 @@
 import type { ChatMessage } from "../../text/chat-message.ts";
 import type { AnswerParserOptions } from "../../text/tool-calls/answer-parser.ts";
-import { hasReasoning, hermesFormat, thinkBegin, thinkEnd, toolFormatOf } from "../../text/tool-calls/tool-format.ts";
+import { harmonyMarks } from "../../text/tool-calls/harmony-parser.ts";
+import {
+  hasChannels,
+  hasReasoning,
+  hermesFormat,
+  thinkBegin,
+  thinkEnd,
+  toolFormatOf,
+} from "../../text/tool-calls/tool-format.ts";
 import type { ToolFormat } from "../../text/tool-calls/tool-format.ts";
 import type { GrammarSpec } from "../../text/grammar/grammar-spec.ts";
 import { toolGrammar } from "./tool-grammar.ts";
 import type { ChatOptions } from "../generation-options.ts";
-import { offeredTools, type RespondOptions } from "./tool-options.ts";
+import { isTextOf, offeredTools, type RespondOptions } from "./tool-options.ts";
 import { withToolPrompt } from "./tool-prompt.ts";
 
 /** How a conversation with tools is put to a model, and its answer read. */
@@ -40,6 +48,7 @@ export function planTurn(
   const template = templateOf(tools.length > 0);
   const known = toolFormatOf(template);
   const reasons = hasReasoning(template);
+  const channels = hasChannels(template);
   const format: ToolFormat | undefined = tools.length === 0 ? undefined : (known ?? hermesFormat);
   const called =
     typeof toolChoice === "object" ? tools.filter((tool) => tool.function.name === toolChoice.name) : tools;
@@ -52,7 +61,10 @@ export function planTurn(
     options: {
       ...chat,
       ...(tools.length > 0 && !isToldInText && { tools }),
-      keepSpecial: [...marksOf(format), ...(reasons ? [thinkBegin, thinkEnd] : [])],
+      keepSpecial: [
+        ...(channels ? Object.values(harmonyMarks) : marksOf(format)),
+        ...(reasons ? [thinkBegin, thinkEnd] : []),
+      ],
     },
     grammar: (prompt) =>
       isCallNeeded && format !== undefined
@@ -67,7 +79,13 @@ export function planTurn(
     parserOptions: (prompt) => ({
       format,
       toolNames: tools.map((tool) => tool.function.name),
+      isText: (name, parameter) =>
+        isTextOf(
+          tools.find((tool) => tool.function.name === name),
+          parameter,
+        ),
       reasoning: reasoningAt(prompt),
+      hasChannels: channels,
     }),
   };
 }

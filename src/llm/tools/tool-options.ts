@@ -44,3 +44,20 @@ export function offeredTools({ tools = [], toolChoice = "auto" }: RespondOptions
     throw new RequestError("toolChoice is required, and there are no tools", { option: "toolChoice" });
   return toolChoice === "none" ? [] : tools;
 }
+
+/** Whether a tool takes a text in a parameter, and nothing else. */
+export function isTextOf(tool: Tool | undefined, parameter: string): boolean {
+  return schemasOf(tool).some(([name, schema]) => name === parameter && schema.type === "string");
+}
+
+/** The parameters of a tool that have a schema, in its order. */
+export function schemasOf(tool: Tool | undefined): readonly (readonly [name: string, schema: Schema])[] {
+  const { properties } = (tool?.function.parameters ?? {}) as { readonly properties?: unknown };
+  if (typeof properties !== "object" || properties === null) return [];
+  return Object.entries(properties).map(([name, schema]) => [
+    name,
+    typeof schema === "object" && schema !== null ? (schema as Schema) : {},
+  ]);
+}
+
+export type Schema = Readonly<Record<string, unknown>>;

@@ -6,6 +6,12 @@ const formatOf = (mark: string): ToolFormat => toolFormatOf(`{% if tools %}${mar
 const mistral = formatOf("[TOOL_CALLS]");
 const llama = formatOf("<|python_tag|>");
 const phi = formatOf("<|tool_call|>");
+const xml = formatOf("<tool_call>\n<function=name>");
+const pythonic = formatOf("[func_name1(params_name1=params_value1)]");
+const isText = (tool: string, parameter: string): boolean => tool === "add" && parameter === "t";
+const xmlCall =
+  "<tool_call>\n<function=add>\n<parameter=t>\n1 </a>\n2\n</parameter>\n<parameter=n>\n[1, 2]\n</parameter>\n</function>\n</tool_call>";
+const xmlAdd = ["add", '{"t": "1 </a>\\n2", "n": [1, 2]}'] as const;
 const toolNames = ["add", "now"];
 
 /** Text, reasoning and calls that parts come to. */
@@ -59,6 +65,16 @@ const cases: readonly (readonly [label: string, said: string, options: AnswerPar
   ["a call behind a tag", '<|python_tag|>{"name": "add", "parameters": {}}', { format: llama }, { calls: [["add", "{}"]] }],
   ["an answer in JSON", '{"name": "Ada", "parameters": {}}', { format: llama }, { text: '{"name": "Ada", "parameters": {}}' }],
   ["another answer in JSON", '{"name": "add", "age": 3}', { format: llama }, { text: '{"name": "add", "age": 3}' }],
+  ["parameters between marks", `Yes.\n${xmlCall}\n${xmlCall}`, { format: xml, isText }, { text: "Yes.", calls: [xmlAdd, xmlAdd] }],
+  ["a function without parameters", "<tool_call>\n<function=now>\n</function>\n</tool_call> ok", { format: xml }, { text: "ok", calls: [["now", "{}"]] }],
+  ["a value that is no JSON", "<tool_call><function=add><parameter=a>b>c</parameter></function></tool_call>", { format: xml }, { calls: [["add", '{"a": "b>c"}']] }],
+  ["a parameter without end", "<tool_call><function=add><parameter=a>1</parameter><parameter=b>2", { format: xml }, { calls: [["add", '{"a": 1']] }],
+  ["a mark before text, no function", "<tool_call> <b>", { format: xml }, { text: "<tool_call> <b>" }],
+  ["calls of Python's", "[add(a=-1.5, t='it\\'s', c=[True, None, {'x': (1, 2,)}]), now()]", { format: pythonic }, { calls: [["add", '{"a":-1.5,"t":"it\'s","c":[true,null,{"x":[1,2]}]}'], ["now", "{}"]] }],
+  ["calls of Python's between marks", '<|python_start|>[add(a="]\\n)")]<|python_end|>', { format: pythonic }, { calls: [["add", '{"a":"]\\n)"}']] }],
+  ["a list", "[1, 2]", { format: pythonic }, { text: "[1, 2]" }],
+  ["a call of another function", "[sum([1, 2])]", { format: pythonic }, { text: "[sum([1, 2])]" }],
+  ["a call of what is no Python", "[add(a=b+1)] it is", { format: pythonic }, { text: "[add(a=b+1)] it is" }],
   ["reasoning", "<think>\nHm. \n</think>\n\nYes.", { reasoning: "possible" }, { reasoning: "Hm.", text: "Yes." }],
   ["reasoning that the prompt began", "Hm.</think>Yes.", { reasoning: "open" }, { reasoning: "Hm.", text: "Yes." }],
   ["reasoning without end", "<think>Hm, <", { reasoning: "possible" }, { reasoning: "Hm, <" }],

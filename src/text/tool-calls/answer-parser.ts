@@ -2,7 +2,9 @@ import { ArgumentsReader } from "./arguments-reader.ts";
 import { BlankTrimmer } from "./blank-trimmer.ts";
 import { CallReader, type CallPart, type PartReader } from "./call-reader.ts";
 import { findMark } from "./find-mark.ts";
+import { PythonicReader } from "./pythonic-reader.ts";
 import { thinkBegin, thinkEnd, type ToolFormat } from "./tool-format.ts";
+import { XmlCallReader } from "./xml-call-reader.ts";
 
 /** A piece of an answer. Texts are never empty. */
 export type AnswerPart =
@@ -13,8 +15,12 @@ export interface AnswerParserOptions {
   readonly format?: ToolFormat | undefined;
   /** The tools that may be called. */
   readonly toolNames?: readonly string[];
+  /** Whether a parameter of a tool is a text; for formats that do not tell. Default: none is. */
+  readonly isText?: (tool: string, parameter: string) => boolean;
   /** "open": the prompt has begun it already. Default "none": its marks are text like any other. */
   readonly reasoning?: "none" | "possible" | "open";
+  /** The answer comes in Harmony's channels: HarmonyParser reads it, and needs to know nothing else. Default false. */
+  readonly hasChannels?: boolean;
 }
 
 /** Characters of a name, and of an id. */
@@ -27,6 +33,7 @@ const longestHeader = 256;
 export class AnswerParser {
   readonly #format: ToolFormat | undefined;
   readonly #names: ReadonlySet<string>;
+  readonly #isText: (tool: string, parameter: string) => boolean;
   #state: "start" | "reasoning" | "text" | "between" | "call";
   #canReason: boolean;
   /** Not judged yet. */
@@ -41,8 +48,9 @@ export class AnswerParser {
   #hasCalls = false;
   #parts: AnswerPart[] = [];
 
-  constructor({ format, toolNames = [], reasoning = "none" }: AnswerParserOptions) {
+  constructor({ format, toolNames = [], isText = () => false, reasoning = "none" }: AnswerParserOptions) {
     this.#format = format;
+    this.#isText = isText;
     this.#names = new Set(toolNames);
     this.#canReason = reasoning !== "none";
     this.#state = reasoning === "open" ? "reasoning" : "start";
@@ -102,7 +110,7 @@ export class AnswerParser {
       if (text.length < thinkBegin.length) return false;
       this.#held = text.slice(thinkBegin.length);
       this.#state = "reasoning";
-    } else if (this.#format?.mayBeBare && text.startsWith("{")) {
+    } else if (this.#format?.mayBeBare && text.startsWith(this.#format.opener)) {
       this.#opened = this.#held.slice(0, this.#held.length - text.length);
       this.#held = text;
       this.#beginCall(this.#names);
@@ -143,12 +151,16 @@ export class AnswerParser {
 
   /** Behind the mark, between the calls of a list, and behind the last of them. */
   #betweenCalls(): boolean {
-    const { begin = "", end, name } = this.#format ?? {};
+    const { begin = "", end, name, opener = "{" } = this.#format ?? {};
     if (this.#header === "" && this.#held.startsWith(begin)) {
       this.#held = this.#held.slice(begin.length);
       return true;
     }
     if (this.#header === "" && begin.startsWith(this.#held)) return false;
+    if (this.#header === "" && this.#held.startsWith(opener)) {
+      this.#beginCall(undefined);
+      return true;
+    }
     const separators = /^[\s,;[\]]+/.exec(this.#held)?.[0] ?? "";
     if (separators !== "" && this.#header === "") {
       if (this.#opened !== "") this.#opened += separators;
@@ -164,7 +176,7 @@ export class AnswerParser {
         this.#held = this.#held.slice(end.length);
         return this.#leaveCalls();
       }
-      if (end.startsWith(this.#held)) return false;
+      if (end.startsWith(this.#held) || opener.startsWith(this.#held)) return false;
     }
     if (name === "mistral") return this.#inHeader();
     return this.#leaveCalls();
@@ -193,7 +205,10 @@ export class AnswerParser {
   #beginCall(knownNames: ReadonlySet<string> | undefined): void {
     this.#state = "call";
     if (this.#header === "") {
-      this.#reader = new CallReader(this.#format?.argumentsKey ?? "arguments", knownNames);
+      const { name, argumentsKey = "arguments" } = this.#format ?? {};
+      if (name === "xml") this.#reader = new XmlCallReader(this.#isText);
+      else if (name === "pythonic") this.#reader = new PythonicReader(this.#names);
+      else this.#reader = new CallReader(argumentsKey, knownNames);
       return;
     }
     const [name] = this.#header.split("[");

@@ -6,7 +6,7 @@ export type CallPart =
   /** More of the arguments, which put together are JSON as far as the model has written it. */
   | { readonly type: "tool-arguments"; readonly text: string };
 
-/** Reads something that begins with "{" from text that comes in pieces. */
+/** Reads a call, or a list of them, from text that comes in pieces. */
 export interface PartReader {
   /** "refused": it is no call, and nothing has been said. */
   readonly state: "reading" | "ended" | "refused";
