@@ -64,7 +64,8 @@ export interface GenerationRequest {
   readonly topLogprobs?: number;
   /**
    * What the answer's text must look like. Only tokens that lead there are drawn, stop ids only where the text may end; where it must
-   * end the request is finished, with the reason `stop`. Default: anything goes.
+   * end the request is finished, with the reason `stop`. Tokens after which it could not be ended within `maxTokens` any more are left
+   * out, unless even the shortest text is too long for these. Default: anything goes.
    */
   readonly grammar?: GrammarSpec;
   /**

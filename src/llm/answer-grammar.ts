@@ -2,7 +2,10 @@ import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
 import { compiledGrammar } from "../text/grammar/compile-grammar.ts";
 import { RequestError } from "../util/errors.ts";
 
-/** What an answer must look like; at most one of these. */
+/**
+ * What an answer must look like; at most one of these. Towards the end of its tokens only what still leaves room to close it is drawn:
+ * where `maxTokens` is enough for the shortest text of that form, the answer is whole.
+ */
 export interface FormOptions {
   /** As the OpenAI API has it: `{ type: "json_object" }` or `{ type: "json_schema", json_schema: { schema } }`. Default "text". */
   readonly responseFormat?: ResponseFormat | undefined;

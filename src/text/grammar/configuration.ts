@@ -98,7 +98,7 @@ export class Configurations {
         accepts,
         leaves,
         toEnd: accepts ? root.toEnd : this.#leastToEnd(open),
-        next: new Array(256),
+        next: new Array<undefined>(256),
         entered: undefined,
         idle: undefined,
       };

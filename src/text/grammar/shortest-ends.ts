@@ -36,7 +36,7 @@ export function shortestEnds(automaton: Automaton, bytes: Uint8Array): ShortestE
   const isKnown = new Uint8Array(stateCount);
   const order: number[] = [];
   /** States by the length of a text that has been found. */
-  const found: (number[] | undefined)[] = new Array(longest + 1);
+  const found: (number[] | undefined)[] = new Array<undefined>(longest + 1);
   const offer = (state: number, length: number, edge: number): void => {
     const bounded = Math.min(length, longest);
     if (bounded >= lengths[state]) return;

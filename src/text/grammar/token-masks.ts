@@ -93,7 +93,7 @@ export class TokenMasks {
 
   /**
    * As `allowed`, without the tokens behind which it would take more than `limit` further ones to end the text, its stop id among them.
-   * Where the text cannot be ended by so many, and one more, everything is allowed that leads to an end at all. Whoever takes what is
+   * Where the shortest text, in bytes, takes more than these and one, everything is allowed that leads to an end at all. Whoever takes what is
    * allowed within n, n - 1, …, 0 from the beginning on comes to an end.
    */
   allowedWithin(configuration: Configuration, limit: number): Uint32Array {

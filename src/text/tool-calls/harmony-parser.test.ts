@@ -9,7 +9,7 @@ function read(pieces: readonly string[]): readonly AnswerPart[] {
   for (const part of [...pieces.flatMap((piece) => parser.push(piece)), ...parser.finish()]) {
     const before = parts.at(-1);
     if ("text" in part) expect(part.text).not.toBe("");
-    if (before !== undefined && before.type === part.type && "text" in part && "text" in before)
+    if (before?.type === part.type && "text" in part && "text" in before)
       parts[parts.length - 1] = { ...before, text: before.text + part.text };
     else parts.push(part);
   }
