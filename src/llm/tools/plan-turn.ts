@@ -1,6 +1,6 @@
 import type { ChatMessage } from "../../text/chat-message.ts";
 import type { AnswerParserOptions } from "../../text/tool-calls/answer-parser.ts";
-import { harmonyMarks } from "../../text/tool-calls/harmony-parser.ts";
+import { harmonyMarks } from "../../text/tool-calls/marks.ts";
 import {
   hasChannels,
   hasReasoning,

@@ -1,7 +1,6 @@
 import type { GrammarSpec } from "../../text/grammar/grammar-spec.ts";
 import { thinkBegin, thinkEnd, type ToolFormat } from "../../text/tool-calls/tool-format.ts";
-import { functionBegin, functionEnd, parameterBegin, parameterEnd } from "../../text/tool-calls/xml-call-reader.ts";
-import { harmonyMarks } from "../../text/tool-calls/harmony-parser.ts";
+import { functionBegin, functionEnd, harmonyMarks, parameterBegin, parameterEnd } from "../../text/tool-calls/marks.ts";
 import { schemasOf, type Schema, type Tool } from "./tool-options.ts";
 
 export interface ToolGrammarOptions {

@@ -1,16 +1,6 @@
 import type { AnswerPart } from "./answer-parser.ts";
 import { findMark } from "./find-mark.ts";
-
-/** The special tokens between which gpt-oss writes: header, `<|message|>`, content, one of the ends. */
-export const harmonyMarks = {
-  start: "<|start|>",
-  channel: "<|channel|>",
-  constrain: "<|constrain|>",
-  message: "<|message|>",
-  end: "<|end|>",
-  call: "<|call|>",
-  return: "<|return|>",
-} as const;
+import { harmonyMarks } from "./marks.ts";
 
 const { start, channel, message, end, call, return: last } = harmonyMarks;
 const contentEnds = [end, call, last, start, channel];

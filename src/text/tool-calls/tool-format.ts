@@ -1,5 +1,4 @@
-import { harmonyMarks } from "./harmony-parser.ts";
-import { functionBegin } from "./xml-call-reader.ts";
+import { functionBegin, harmonyMarks } from "./marks.ts";
 
 /** How a family of models writes calls of tools. */
 export interface ToolFormat {

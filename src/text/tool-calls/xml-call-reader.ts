@@ -1,9 +1,5 @@
 import type { CallPart, PartReader } from "./call-reader.ts";
-
-export const functionBegin = "<function=";
-export const functionEnd = "</function>";
-export const parameterBegin = "<parameter=";
-export const parameterEnd = "</parameter>";
+import { functionBegin, functionEnd, parameterBegin, parameterEnd } from "./marks.ts";
 
 /**
  * Reads `<function=name><parameter=key>value</parameter>…</function>`, as Qwen3-Coder writes calls, from text that comes in pieces. A
