@@ -72,8 +72,8 @@ async function start(name) {
 }
 
 /** The figures of one load; every one has prompts of its own. */
-async function load({ url }, seed) {
-  const args = [launcher, "bench", "serve", "--base-url", url, "--num-prompts", values.requests, "--seed", seed]
+async function load({ url }, seed, requests) {
+  const args = [launcher, "bench", "serve", "--base-url", url, "--num-prompts", requests, "--seed", seed]
     .concat(["--max-concurrency", users, "--random-input-len", values.input, "--random-output-len", values.output])
     .concat(["--ignore-eos", "--temperature", 0, "--json"]);
   const { stdout } = await promisify(execFile)(process.execPath, args.map(String), { maxBuffer: 2 ** 24 });
@@ -86,8 +86,10 @@ try {
   const rounds = [];
   for (let round = 0; round <= Number(values.rounds); round++) {
     const results = {};
-    for (const server of running) results[server.name] = await load(server, 100 * round);
-    if (round > 0) rounds.push(results); // the first warms up
+    // The first warms up.
+    const requests = round === 0 ? users : values.requests;
+    for (const server of running) results[server.name] = await load(server, 100 * round, requests);
+    if (round > 0) rounds.push(results);
   }
   const of = (name, figure) => rounds.map((round) => round[name][figure]);
   const ratios = (figure) => rounds.map((round) => round.fewbit[figure] / round["llama-server"][figure]);

@@ -22,6 +22,7 @@ import { RequestClock } from "./request-clock.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Sequence } from "./sequence.ts";
 import { StepBuilder } from "./step-builder.ts";
+import { StepPace } from "./step-pace.ts";
 import { validateRequest } from "./validate-request.ts";
 import { yieldToLoop } from "../util/yield-to-loop.ts";
 
@@ -64,6 +65,9 @@ export class LocalEngine implements Engine {
   #loop: Promise<void> | undefined;
   #disposal: Promise<void> | undefined;
   #steps = 0;
+  readonly #pace = new StepPace();
+  /** When the last step was over. */
+  #lastEnd = 0;
 
   constructor(executable: Executable, options: LocalEngineOptions) {
     const { limits } = executable;
@@ -189,7 +193,7 @@ export class LocalEngine implements Engine {
     let batch: Batch | undefined;
     try {
       this.#expire();
-      batch = this.#scheduler.nextBatch();
+      batch = this.#scheduler.nextBatch((decoding) => this.#pace.promptTokens(decoding));
       if (batch === undefined) return;
       for (const { sequence } of batch.chunks) this.#active.get(sequence)?.clock.start();
       let running = this.#launch(batch);
@@ -219,7 +223,12 @@ export class LocalEngine implements Engine {
   async #launch(batch: Batch): Promise<StepResult> {
     // Two, since the arrays of a step that runs must stay as they are while the next one is built.
     this.#builders.reverse();
+    const start = performance.now();
     const result = await this.#executable.step(this.#builders[0].build(batch));
+    const end = performance.now();
+    // One that was handed over while another ran has begun when that was over.
+    this.#pace.observe(batch.tokenCount, end - Math.max(start, this.#lastEnd));
+    this.#lastEnd = end;
     this.#steps++;
     return result;
   }

@@ -28,7 +28,8 @@ export interface SchedulerOptions {
 /**
  * Decides what every step runs: waiting -> running -> finished, with pages as the resource.
  *
- * - Decoding sequences come first, one token each; what is left of the budget goes to prompts, in chunks, in order (FairQueue).
+ * - Decoding sequences come first, one token each; what is left of the budget goes to prompts, in chunks, in order (FairQueue), as far
+ *   as the pace allows that holds up the others.
  * - A waiting sequence is admitted when pages are free for all its tokens, beside all that running ones still need for theirs and one
  *   page more for each of these to go on. Only the first in line is looked at, so a large prompt is never overtaken for good.
  * - Where it does not fit, and running ones are of a worse priority, these are pre-empted for it.
@@ -102,9 +103,10 @@ export class Scheduler {
 
   /**
    * What the next step is to run, with pages for all of it; undefined when there is nothing to do. The caller runs it, calls
-   * `complete` with every chunk whose sequence has not finished meanwhile, and only then asks again.
+   * `complete` with every chunk whose sequence has not finished meanwhile, and only then asks again. `promptTokens`: how many tokens
+   * of prompts, at least 1, a step may hold beside so many sequences that decode.
    */
-  nextBatch(): Batch | undefined {
+  nextBatch(promptTokens: (decoding: number) => number = () => Infinity): Batch | undefined {
     if (!this.hasWork) return undefined;
     const draft: Draft = {
       chunks: [],
@@ -117,14 +119,13 @@ export class Scheduler {
     // Both loops look at the length each time round: pre-emption takes from the end, where nothing is planned yet.
     for (let i = 0; i < this.#running.length; i++)
       if (this.#running[i].remaining === 1) this.#planDecode(draft, this.#running[i]);
+    const decoding = draft.chunks.length;
+    draft.tokensLeft = Math.min(draft.tokensLeft, promptTokens(decoding));
     for (let i = 0; i < this.#running.length; i++)
       if (this.#running[i].remaining > 1) this.#planPrefill(draft, this.#running[i]);
     this.#admit(draft);
     if (draft.chunks.length === 0) throw new Error("no sequence can go on, though each would fit alone");
-    return {
-      chunks: draft.chunks,
-      tokenCount: this.#limits.maxTokens - draft.tokensLeft,
-    };
+    return { chunks: draft.chunks, tokenCount: draft.chunks.reduce((sum, { start, end }) => sum + end - start, 0) };
   }
 
   /**
