@@ -61,7 +61,7 @@ test("reasoning is looked for where the template has it, and begins in the promp
 
 test("a call that must be is held to the format, marks to special tokens", () => {
   expect(plan({ tools }, "{{ tools }}[TOOL_CALLS]").grammar("")).toBeUndefined();
-  const { grammar } = plan({ tools, toolChoice: { name: "now" }, parallelToolCalls: false }, "{{ tools }}[TOOL_CALLS]");
+  const { grammar } = plan({ tools, toolChoice: { name: "now" } }, "{{ tools }}[TOOL_CALLS]");
   expect(grammar("")).toEqual({
     kind: "sequence",
     parts: [

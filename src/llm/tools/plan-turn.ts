@@ -71,7 +71,7 @@ export function planTurn(
         ? toolGrammar({
             format,
             tools: called,
-            isParallel: parallelToolCalls,
+            isParallel: parallelToolCalls && toolChoice === "required",
             reasoning: reasoningAt(prompt),
             isSpecial,
           })

@@ -12,7 +12,7 @@ export interface Tool {
   };
 }
 
-/** "auto": the model decides; "required": it calls at least one; a name: it calls that one. */
+/** "auto": the model decides; "required": it calls at least one; a name: it calls that one, once. */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
 
 export interface RespondOptions extends ChatOptions {
