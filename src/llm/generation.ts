@@ -69,6 +69,8 @@ export interface GenerationJob {
   /** Whether the result has log-probabilities. */
   readonly logprobs: boolean;
   readonly loadMs: number;
+  /** Told how long every token but the first has been in coming after the one before it. */
+  readonly onTokenGap: (ms: number) => void;
 }
 
 /**
@@ -144,6 +146,7 @@ class Answer {
   readonly #stops: StopStrings;
   readonly #tokens: TokenEvent[] = [];
   #text = "";
+  #lastTokenAt: number | undefined;
   /** The last token as a text to stop at; undefined: it is none. */
   #stopToken: string | undefined;
   #result: GenerationResult | undefined;
@@ -173,6 +176,9 @@ class Answer {
 
   #takeToken(event: TokenEvent): void {
     if (this.isStopped) return;
+    const now = performance.now();
+    if (this.#lastTokenAt !== undefined) this.#job.onTokenGap(now - this.#lastTokenAt);
+    this.#lastTokenAt = now;
     this.#tokens.push(event);
     this.#emit(event);
     this.#stopToken = this.#job.stopTokens.get(event.id);

@@ -370,7 +370,9 @@ export class LLM implements AsyncDisposable {
     validateRequest(request, this.info.vocabSize);
     answerRoom(promptIds.length, this.info.contextLength);
     const { loadMs } = this.info;
-    return { engine: this.#engine, tokenizer, stops, stopTokens, skipSpecial, keptSpecial, logprobs, loadMs, request };
+    const onTokenGap = (ms: number): void => this.totals.interToken.add(ms / 1000);
+    const texts = { tokenizer, stops, stopTokens, skipSpecial, keptSpecial };
+    return { engine: this.#engine, ...texts, logprobs, loadMs, onTokenGap, request };
   }
 }
 

@@ -33,8 +33,10 @@ export class RequestTotals {
   /** From the submission to the first token. */
   readonly firstToken = new Histogram(waits);
   readonly queued = new Histogram(waits);
-  /** Of answers of several tokens, between one and the next. */
+  /** Of answers of several tokens, between one and the next, on average. */
   readonly perToken = new Histogram(perToken);
+  /** Between any two tokens of one answer. */
+  readonly interToken = new Histogram(perToken);
   readonly whole = new Histogram(whole);
 
   /** Counts an answer that has come to its end. */

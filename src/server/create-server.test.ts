@@ -316,12 +316,16 @@ describe("other APIs", () => {
 
   test("metrics count what was answered, under names that routers know", async () => {
     const before = llm.totals.finished.length;
-    await post("/v1/completions", { prompt: promptIds, max_tokens: 2, ...greedy });
+    const gaps = (): number => llm.totals.interToken.counts.reduce((sum, count) => sum + count, 0);
+    const gapsBefore = gaps();
+    await post("/v1/completions", { prompt: promptIds, max_tokens: 3, ...greedy });
+    expect(gaps()).toBe(gapsBefore + 2);
     const response = await get("/metrics");
     expect(response.headers.get("content-type")).toMatch("text/plain; version=0.0.4");
     const text = await response.text();
     const success = `vllm:request_success_total{model_name="tiny",finished_reason="length"} ${before + 1}`;
     expect(text.split("\n")).toContain(success);
+    expect(text.split("\n")).toContain(`vllm:inter_token_latency_seconds_count{model_name="tiny"} ${gaps()}`);
     const counts = [...text.matchAll(/^vllm:e2e_request_latency_seconds_(?:bucket|count)\{.*\} (\d+)$/gm)];
     expect(counts.map(([, count]) => Number(count)).every((count, i, all) => i === 0 || count >= all[i - 1])).toBe(
       true,

@@ -66,6 +66,9 @@ async function describe(metrics: Metrics, model: string, llm: LLM): Promise<void
     labels,
     totals.perToken,
   );
+  // The second is its older name, which dashboards still have.
+  for (const name of ["vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds"])
+    metrics.histogram(name, "Between two tokens of one answer.", labels, totals.interToken);
   metrics.histogram("vllm:e2e_request_latency_seconds", "From the request to the last token.", labels, totals.whole);
   counter("fewbit:requests_failed_total", "Requests that ended with an error.", totals.failed);
   counter("fewbit:engine_steps_total", "Steps that the engine has run.", stats.steps);
