@@ -14,7 +14,7 @@ import type { Terminal } from "./terminal.ts";
 /** What matters where a model has many users. */
 export type ServingOptions = Pick<
   LoadOptions,
-  "maxSequences" | "cacheBytes" | "inProcess" | "stepTimeoutMs" | keyof RequestLimits
+  "maxSequences" | "cacheBytes" | "memoryShare" | "inProcess" | "stepTimeoutMs" | keyof RequestLimits
 >;
 
 /** Loads the model that a command speaks with, and says with `--verbose` what became of it. For one sequence at a time unless told. */

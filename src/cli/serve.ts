@@ -12,7 +12,7 @@ import { IoError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addConfiguredFlags } from "./flags/configured-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
-import { byteCount, integer } from "./flags/parse-number.ts";
+import { byteCount, integer, number } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel, type ServingOptions } from "./load-model.ts";
 import { readPage } from "./read-page.ts";
@@ -32,6 +32,7 @@ interface ServeFlags extends CommonFlags, ModelFlag {
   readonly inProcess?: boolean;
   readonly stepTimeout: number;
   readonly kvCacheMemory?: number;
+  readonly gpuMemoryUtilization?: number;
   readonly maxConcurrentRequests: number;
   readonly requestTimeout: number;
   readonly queueTimeout: number;
@@ -90,6 +91,12 @@ export function defineServe(command: Command): void {
         "--kv-cache-memory <size>",
         "keys and values of all answers together, like 4GiB (default: one context and a little for each answer)",
       ).argParser(byteCount),
+    )
+    .addOption(
+      new Option(
+        "--gpu-memory-utilization <share>",
+        "of the GPU's memory, or of the machine's on the CPU, for weights and caches of a model together; in place of the former",
+      ).argParser(number({ from: 0.01, to: 1 })),
     )
     .addOption(
       new Option("--max-concurrent-requests <count>", "requests under way or waiting, beyond which they get status 429")
@@ -175,7 +182,8 @@ function loadOptions(flags: ServeFlags): ServingOptions {
   const milliseconds = (time: number): number | undefined => (time === 0 ? undefined : 1000 * time);
   return {
     maxSequences: flags.maxNumSeqs,
-    ...(flags.kvCacheMemory !== undefined && { cacheBytes: flags.kvCacheMemory }),
+    cacheBytes: flags.kvCacheMemory,
+    memoryShare: flags.gpuMemoryUtilization,
     inProcess: flags.inProcess ?? false,
     stepTimeoutMs: milliseconds(flags.stepTimeout) ?? Infinity,
     timeoutMs: milliseconds(flags.requestTimeout),

@@ -86,12 +86,21 @@ export interface Device extends AsyncDisposable {
    * `names`: what errors call the parts. Throws FormatError for a part that checkWeight or checkPositions refuses.
    */
   prepare(parts: readonly PackedWeight[], use?: WeightUse, names?: readonly string[]): Promise<PreparedWeight>;
+  /** What it has for weights and caches. Absent: it does not know. */
+  memory?(): DeviceMemory;
   /** Bytes of keys and values for one page of one cache. */
   pageBytes(cache: Program["caches"][number]): number;
   /** Binds a program to its weights (borrowed: they must outlive the executable) and vectors, and allocates all that steps need. */
   load(binding: ProgramBinding): Promise<Executable>;
   /** Measures what bounds a program's speed on it, in about half a second, with nothing else running. Absent: it has no way to. */
   measure?(): Promise<DeviceRates>;
+}
+
+/** Memory of a GPU, or of the machine where that is the device. */
+export interface DeviceMemory {
+  readonly totalBytes: number;
+  /** Held by nobody, or given up by whoever only caches files in it. */
+  readonly freeBytes: number;
 }
 
 /** The limits that speeds are held against. */

@@ -11,13 +11,14 @@ type Plan = Omit<MemoryPlanOptions, "pageKinds" | "pageSize" | "cachePositions">
  * How many positions all requests together may hold in caches of `cacheBytes`: the most whose pages of all layers fit. Asks nothing but
  * the model's config, so that what cannot fit is refused before a weight is read.
  *
- * Throws RequestError where the bytes do not suffice for one whole context.
+ * Throws RequestError where the bytes do not suffice for one whole context; `remedy` says what else could be asked for.
  */
 export function cachePositionsFor(
   model: Model,
   device: Pick<Device, "pageBytes" | "pageSize">,
   plan: Plan,
   cacheBytes: number,
+  remedy = "give them more (cacheBytes, --kv-cache-memory)",
 ): number {
   const { kinds, bytesPerPage } = pagesOf(model, device);
   const { pageSize } = device;
@@ -31,7 +32,7 @@ export function cachePositionsFor(
   if (bytesFor(contextLength) > cacheBytes || !holdsContext(contextLength))
     throw new RequestError(
       `caches of ${cacheBytes} bytes do not hold one context of ${contextLength} positions, which takes ${bytesFor(contextLength)} bytes: ` +
-        "give them more (cacheBytes, --kv-cache-memory), or ask for a shorter context (contextLength, --max-model-len)",
+        `${remedy}, or ask for a shorter context (contextLength, --max-model-len)`,
     );
   // bytesFor grows with the positions, in whole pages.
   let [fits, most] = [contextLength, maxSequences * contextLength];

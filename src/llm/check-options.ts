@@ -31,8 +31,12 @@ export function checkEngineOptions(options: EngineOptions): void {
   const { cacheBytes, cachePositions: positions } = options;
   const isSize = cacheBytes === undefined || (Number.isSafeInteger(cacheBytes) && cacheBytes >= 1);
   check("cacheBytes", cacheBytes, isSize, "a number of bytes");
-  if (cacheBytes !== undefined && positions !== undefined)
-    throw new RequestError("cacheBytes and cachePositions both say how large the caches are; give one");
+  const { memoryShare } = options;
+  const isShare = memoryShare === undefined || (typeof memoryShare === "number" && memoryShare > 0 && memoryShare <= 1);
+  check("memoryShare", memoryShare, isShare, "a number above 0 and at most 1");
+  const sizes = Object.entries({ cacheBytes, cachePositions: positions, memoryShare }).filter(([, size]) => size);
+  if (sizes.length > 1)
+    throw new RequestError(`${sizes.map(([name]) => name).join(" and ")} each say how large the caches are; give one`);
 }
 
 /** Throws RequestError naming the option that is not what LoadOptions says. */

@@ -32,6 +32,12 @@ export interface EngineOptions {
   readonly cachePositions?: number | undefined;
   /** The same in bytes, in place of `cachePositions`: as many positions as they hold. Refused before loading where that is no whole context. */
   readonly cacheBytes?: number | undefined;
+  /**
+   * Share of the device's memory, above 0 and at most 1, that weights, caches and buffers may take together; the caches get what the others
+   * leave, as far as all requests could use it. In place of `cachePositions` and `cacheBytes`. Refused before loading where it cannot hold
+   * the weights and a whole context.
+   */
+  readonly memoryShare?: number | undefined;
   /** Tokens that one step computes; longer prompts take several. Default 512, on cuda 2048. */
   readonly stepTokens?: number | undefined;
   /**

@@ -4,6 +4,7 @@ import { createReferenceBackend } from "../backends/reference/reference-backend.
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Backend, BackendName, Device, Executable } from "../device/backend.ts";
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../util/errors.ts";
+import type { LoadProgress } from "../util/load-progress.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { loadEngine } from "./load-engine.ts";
 
@@ -12,6 +13,7 @@ function watchedBackend(
   disposed: string[],
   load: (executable: Executable) => Executable,
   name: BackendName = "reference",
+  members: Partial<Device> = {},
 ): Backend {
   const backend = createReferenceBackend();
   return {
@@ -20,6 +22,7 @@ function watchedBackend(
     open: async (options) => {
       const device = await backend.open(options);
       const watched: Partial<Device> = {
+        ...members,
         backend: name,
         load: async (...args) => load(await device.load(...args)),
         [Symbol.asyncDispose]: async () => {
@@ -86,4 +89,30 @@ test("where the choice is ours, a backend that lacks something makes way for the
     expect.stringContaining("cannot run this model, and the next one is tried: there is no such kernel"),
   ]);
   expect(disposed).toEqual(["device", "device"]);
+});
+
+test("a share of the device's memory goes to the caches, as far as weights and buffers leave it", async () => {
+  const prepared: string[] = [];
+  const start = async (totalBytes: number, engine: EngineOptions) => {
+    const backend = watchedBackend([], (executable) => executable, "cpu", {
+      memory: () => ({ totalBytes, freeBytes: totalBytes }),
+    });
+    const onProgress = ({ phase }: LoadProgress): void => void prepared.push(phase);
+    await using checkpoint = await openCheckpoint(tinyModel(), { warn: () => undefined });
+    return await loadEngine({ backends: [backend], checkpoint, engine, warn: () => undefined, onProgress });
+  };
+  const positions = async (totalBytes: number): Promise<number> => {
+    await using engine = await start(totalBytes, { memoryShare: 0.5, maxSequences: 64, stepTokens: 64 });
+    return engine.info.cachePositions;
+  };
+  const [some, more, all] = [await positions(2e7), await positions(4e7), await positions(2 ** 40)];
+  expect(some).toBeGreaterThan(512);
+  expect(more).toBeGreaterThan(some);
+  expect(all).toBe(64 * 512);
+  prepared.length = 0;
+  await expect(start(1e5, { memoryShare: 0.5 })).rejects.toThrow(
+    "give it more (memoryShare, --gpu-memory-utilization)",
+  );
+  expect(prepared).toEqual([]); // no weight was read
+  await expect(start(1e5, { memoryShare: 0.5, cacheBytes: 1 })).rejects.toThrow("cacheBytes and memoryShare each say");
 });

@@ -3,11 +3,13 @@ import { compileModel, type CompiledModel } from "../compile/compile-model.ts";
 import type { Backend, Device, Executable } from "../device/backend.ts";
 import type { Model } from "../models/model.ts";
 import { UnsupportedError } from "../util/errors.ts";
+import { formatBytes } from "../util/format-bytes.ts";
 import type { OnLoadProgress } from "../util/load-progress.ts";
 import type { Warn } from "../util/warn-once.ts";
 import { cachePositionsFor } from "./cache-positions.ts";
 import { deviceOptions } from "./device-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
+import { bufferBytes, leastWeightBytes, shareOfMemory } from "./memory-share.ts";
 import { openDevice } from "./open-device.ts";
 import { planMemory, type MemoryPlanOptions } from "./plan-memory.ts";
 import { storedDtype } from "./stored-dtype.ts";
@@ -68,16 +70,28 @@ async function bringTo(device: Device, options: LoadExecutableOptions): Promise<
   const { checkpoint, model, plan, onProgress, signal } = options;
   let compiled: CompiledModel | undefined;
   try {
-    const { cacheBytes } = options.engine;
+    const { cacheBytes, memoryShare } = options.engine;
     const stepTokens = plan.stepTokens ?? device.stepTokens ?? defaultStepTokens;
     const steps = { ...plan, stepTokens };
-    const sized =
-      cacheBytes === undefined
-        ? steps
-        : { ...steps, cachePositions: cachePositionsFor(model, device, steps, cacheBytes) };
+    /** With what the caches may take of these bytes. */
+    const withCaches = (bytes: number, remedy?: string): typeof steps => ({
+      ...steps,
+      cachePositions: cachePositionsFor(model, device, steps, bytes, remedy),
+    });
+    const memory = memoryShare === undefined ? undefined : shareOfMemory(device, memoryShare);
+    const beside = (bytes: number): typeof steps =>
+      memory === undefined ? steps : withCaches(memory - bytes, remedyOf(memory, bytes));
+    // Before a weight is read, what cannot fit for sure is refused; how much the caches get is known once weights are there.
+    let sized =
+      cacheBytes === undefined ? beside(leastWeightBytes(checkpoint.tensors.values())) : withCaches(cacheBytes);
     compiled = await compileModel({ model, source: checkpoint, device, onProgress, signal });
     const { program, weights, vectors } = compiled;
-    const limits = planMemory({ ...sized, pageKinds: program.pageKinds, pageSize: device.pageSize });
+    const place = { pageKinds: program.pageKinds, pageSize: device.pageSize };
+    if (memory !== undefined) {
+      const held = weights.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      sized = beside(held + bufferBytes(program, planMemory({ ...steps, ...place })));
+    }
+    const limits = planMemory({ ...sized, ...place });
     const executable = await device.load({ program, weights, vectors, limits });
     return owned({ device, compiled, executable });
   } catch (error) {
@@ -85,6 +99,13 @@ async function bringTo(device: Device, options: LoadExecutableOptions): Promise<
     await device[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function remedyOf(memory: number, weightBytes: number): string {
+  return (
+    `weights and buffers take ${formatBytes(weightBytes)} of the ${formatBytes(memory)} that the model may have; ` +
+    "give it more (memoryShare, --gpu-memory-utilization)"
+  );
 }
 
 function owned(parts: Pick<LoadedExecutable, "device" | "compiled" | "executable">): LoadedExecutable {

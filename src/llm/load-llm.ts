@@ -118,7 +118,7 @@ async function startEngine(
 /** Only what is plain data: a function cannot go to another process. */
 function engineOptions(options: LoadOptions): EngineOptions {
   const { backend, threads, dtype, activations, cacheType, headType } = options;
-  const { contextLength, maxSequences, cachePositions, cacheBytes, stepTokens, prefixReuse } = options;
+  const { contextLength, maxSequences, cachePositions, cacheBytes, memoryShare, stepTokens, prefixReuse } = options;
   return {
     backend,
     threads,
@@ -130,6 +130,7 @@ function engineOptions(options: LoadOptions): EngineOptions {
     maxSequences,
     cachePositions,
     cacheBytes,
+    memoryShare,
     stepTokens,
     prefixReuse,
   };

@@ -1,7 +1,10 @@
+import { totalmem } from "node:os";
+
 import type {
   ActivationType,
   CacheType,
   Device,
+  DeviceMemory,
   DeviceRates,
   HeadType,
   WeightUse,
@@ -158,6 +161,12 @@ export class CpuDevice implements Device {
       case "codebook":
         return this.#prepareCoded(ofScheme(parts, "float8", "codebook"), outFeatures, kernel);
     }
+  }
+
+  memory(): DeviceMemory {
+    // A container's limit is no number, or an absurd one, where there is none.
+    const limit = process.constrainedMemory() || Infinity;
+    return { totalBytes: Math.min(totalmem(), limit), freeBytes: Math.min(process.availableMemory(), limit) };
   }
 
   pageBytes({ kvHeads, headDim }: CacheSpec): number {

@@ -1,5 +1,7 @@
+import type { DeviceMemory } from "../../device/backend.ts";
 import { bytesOf } from "../../util/bytes.ts";
 import { CrashError, UnsupportedError } from "../../util/errors.ts";
+import { formatBytes } from "../../util/format-bytes.ts";
 import { errorOf } from "./check-result.ts";
 import type { CudaDriver, Handle } from "./cuda-driver.node.ts";
 import type { KernelFolder } from "./find-kernels.node.ts";
@@ -170,6 +172,13 @@ export class CudaContext {
       this.#check(this.#driver.cuFuncSetAttribute(found, maxDynamicSharedBytes, sharedBytes), name);
     }
     return found;
+  }
+
+  /** Of the whole device; what other processes hold is not free. */
+  memory(): DeviceMemory {
+    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+    this.#check(this.#driver.cuMemGetInfo(free, total), "the device's memory");
+    return { totalBytes: Number(total[0]), freeBytes: Number(free[0]) };
   }
 
   /** Throws OutOfMemoryError naming what for. The memory is as somebody left it. */
@@ -393,8 +402,4 @@ export class CudaContext {
       throw error;
     }
   }
-}
-
-function formatBytes(bytes: number): string {
-  return bytes < 2 ** 20 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }

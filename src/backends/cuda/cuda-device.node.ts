@@ -2,6 +2,7 @@ import type {
   ActivationType,
   FloatCacheType,
   Device,
+  DeviceMemory,
   Executable,
   PreparedWeight,
   ProgramBinding,
@@ -108,6 +109,10 @@ export class CudaDevice implements Device {
       weight[Symbol.dispose]();
       throw error;
     }
+  }
+
+  memory(): DeviceMemory {
+    return this.#context.memory();
   }
 
   pageBytes({ kvHeads, headDim }: CacheSpec): number {
