@@ -63,8 +63,18 @@ static void nibble_halves(const uint8_t *from, int32_t half, uint8_t *to) {
 static void nibble_neighbours(const uint8_t *from, uint8_t *to) {
   for (int32_t i = 0; i < 16; i++) to[2 * i] = from[i] & 15, to[2 * i + 1] = from[i] >> 4;
 }
+// Eight bits as eight bytes, the lowest bit first.
+static uint64_t spread_bits(uint8_t eight) {
+  const uint64_t apart = eight * 0x0101010101010101u & 0x8040201008040201u;
+  return (apart + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+}
 static void add_fifth_bits(const uint8_t *word, uint8_t *to) {
-  for (int32_t i = 0; i < 32; i++) to[i] |= (uint8_t)((word[i / 8] >> i % 8 & 1) << 4);
+  for (int32_t i = 0; i < 4; i++) {
+    uint64_t codes;
+    memcpy(&codes, to + 8 * i, 8);
+    codes |= spread_bits(word[i]) << 4;
+    memcpy(to + 8 * i, &codes, 8);
+  }
 }
 static void signed_bytes(const uint8_t *from, int32_t count, uint8_t *to) {
   for (int32_t i = 0; i < count; i++) to[i] = from[i] ^ 0x80;
@@ -87,10 +97,16 @@ static void ternary_fifths(const uint8_t *from, uint8_t *to) {
 static void read_codes(int32_t type, const uint8_t *block, uint8_t *to) {
   switch (type) {
     case FB_Q1_0:
-      for (int32_t i = 0; i < 128; i++) to[i] = block[2 + i / 8] >> i % 8 & 1;
+      for (int32_t i = 0; i < 16; i++) {
+        const uint64_t codes = spread_bits(block[2 + i]);
+        memcpy(to + 8 * i, &codes, 8);
+      }
       break;
     case FB_Q2_0:
-      for (int32_t i = 0; i < 64; i++) to[i] = block[2 + i / 4] >> 2 * (i % 4) & 3;
+      for (int32_t i = 0; i < 16; i++) {
+        const uint32_t four = block[2 + i], codes = (four & 3) | (four & 12) << 6 | (four & 48) << 12 | (four & 192) << 18;
+        memcpy(to + 4 * i, &codes, 4);
+      }
       break;
     case FB_Q4_0:
     case FB_IQ4_NL: nibble_halves(block + 2, 16, to); break;
@@ -189,7 +205,7 @@ static uint32_t four_even_signs(uint32_t word) {
   return signs;
 }
 
-static grid_block read_grid_block(int32_t type, const uint8_t *block, int32_t t) {
+static inline __attribute__((always_inline)) grid_block read_grid_block(const int32_t type, const uint8_t *block, int32_t t) {
   grid_block g = {{0}, 0, 0, {0}};
   const uint8_t *fours = block + 2 + 8 * t, *eights = block + 2 + 4 * t;
   uint32_t word;
@@ -242,7 +258,8 @@ static grid_block read_grid_block(int32_t type, const uint8_t *block, int32_t t)
   return g;
 }
 
-static void pack_grid(int32_t type, const fb_block_form *form, const uint8_t *rows, size_t stride, int32_t count, uint8_t *to, uint8_t *scales) {
+static inline __attribute__((always_inline)) void pack_grid_as(const int32_t type, const uint8_t *rows, size_t stride, int32_t count, uint8_t *to, uint8_t *scales) {
+  const fb_block_form *form = &fb_block_forms[type];
   const int32_t runs = form->form == FB_FORM_FOURS ? 8 : 4, half_scales = 4 * form->halves;
   for (int32_t t = 0; t < form->values / FB_BLOCK; t++, to += fb_block_code_bytes(form)) {
     uint8_t *high = to + FB_TILE * runs, *signs = high + 2 * form->bits;
@@ -258,13 +275,27 @@ static void pack_grid(int32_t type, const fb_block_form *form, const uint8_t *ro
       if (form->bits == 4) high[c / 2] |= (uint8_t)(field << 4 * (c % 2));
       else if (form->bits == 8) high[c] = (uint8_t)field;
       else if (form->bits == 16) high[2 * c] = (uint8_t)field, high[2 * c + 1] = (uint8_t)(field >> 8);
-      if (form->form != FB_FORM_TERNARY)
-        for (int32_t i = 0; i < FB_BLOCK; i++) signs[4 * c + i % 4] |= (uint8_t)((g.signs >> i & 1) << i / 4);
+      if (form->form != FB_FORM_TERNARY) {
+        const uint32_t planes = transpose_bits(g.signs);
+        memcpy(signs + 4 * c, &planes, 4);
+      }
       for (int32_t half = 0; half < form->halves; half++) {
         const int32_t scale = t * form->halves + half;
         scales[FB_TILE * (scale % half_scales) + c] |= (uint8_t)(g.scales[half] << 4 * (scale / half_scales));
       }
     }
+  }
+}
+
+static void pack_grid(int32_t type, const uint8_t *rows, size_t stride, int32_t count, uint8_t *to, uint8_t *scales) {
+  switch (type) {
+    case FB_IQ1_S: pack_grid_as(FB_IQ1_S, rows, stride, count, to, scales); break;
+    case FB_IQ1_M: pack_grid_as(FB_IQ1_M, rows, stride, count, to, scales); break;
+    case FB_IQ2_XXS: pack_grid_as(FB_IQ2_XXS, rows, stride, count, to, scales); break;
+    case FB_IQ2_XS: pack_grid_as(FB_IQ2_XS, rows, stride, count, to, scales); break;
+    case FB_IQ2_S: pack_grid_as(FB_IQ2_S, rows, stride, count, to, scales); break;
+    case FB_IQ3_XXS: pack_grid_as(FB_IQ3_XXS, rows, stride, count, to, scales); break;
+    default: pack_grid_as(FB_IQ3_S, rows, stride, count, to, scales); break;
   }
 }
 
@@ -354,7 +385,7 @@ static void pack_tiles(void *context, int32_t thread, int32_t threads) {
     for (int32_t group = 0; group < w->groups; group++, from += form->bytes, codes += code_bytes, scales += scale_bytes) {
       memset(scales, 0, scale_bytes);
       pack_scales(w->type, form, from, stride, count, scales);
-      if (fb_has_grid(form)) pack_grid(w->type, form, from, stride, count, codes, scales + fb_block_factor_bytes(form));
+      if (fb_has_grid(form)) pack_grid(w->type, from, stride, count, codes, scales + fb_block_factor_bytes(form));
       else pack_planes(w->type, form, from, stride, count, codes);
     }
   }

@@ -35,6 +35,18 @@ static inline void pack_quads(quads_of_block quads, int32_t bits, block_rows to)
   }
 }
 
+// The 8 × 4 bits of a word transposed: byte j gets the bits j, 4 + j, 8 + j, …
+static inline uint32_t transpose_bits(uint32_t x) {
+  uint32_t bytes = 0;
+  for (int32_t j = 0; j < 4; j++) {
+    uint32_t t = x >> j & 0x11111111u;
+    t = (t | t >> 3) & 0x03030303u;
+    t = (t | t >> 6) & 0x000f000fu;
+    bytes |= ((t | t >> 12) & 0xffu) << 8 * j;
+  }
+  return bytes;
+}
+
 // -- Streams along k: a column's words lie apart, [in * bits / 32][out] -----------------------------------------------------------------
 
 // The words of `count` columns; where all 16 are there it is a few vectors, no call.

@@ -153,17 +153,6 @@ static uint32_t transpose_pairs(uint32_t x) {
   t = (x >> 6 ^ x) & 0x00cc00ccu;
   return x ^ t ^ t << 6;
 }
-// The 8 × 4 bits of a word transposed: byte j gets the bits j, 4 + j, 8 + j, …
-static uint32_t transpose_bits(uint32_t x) {
-  uint32_t bytes = 0;
-  for (int32_t j = 0; j < 4; j++) {
-    uint32_t t = x >> j & 0x11111111u;
-    t = (t | t >> 3) & 0x03030303u;
-    t = (t | t >> 6) & 0x000f000fu;
-    bytes |= ((t | t >> 12) & 0xffu) << 8 * j;
-  }
-  return bytes;
-}
 // Words whose codes fill them, in the order of k, become a plane of the block.
 static void arrange_plane(int32_t width, uint32_t rows[][FB_TILE]) {
   for (int32_t row = 0; row < width; row++) {
