@@ -155,7 +155,11 @@ class Answer {
     this.#job = job;
     this.#emit = emit;
     this.#stopIds = new Set(job.request.stopIds);
-    this.#decoder = job.tokenizer?.decodeStream({ skipSpecial: job.skipSpecial });
+    this.#decoder = job.tokenizer?.decodeStream({
+      skipSpecial: job.skipSpecial,
+      // A grammar judges every token as one behind others.
+      continues: job.request.grammar !== undefined,
+    });
     this.#stops = new StopStrings(job.stops);
   }
 

@@ -115,7 +115,9 @@ class PipelineTokenizer implements Tokenizer {
   }
 
   decodeStream(options?: DecodeOptions): DecodeStream {
-    return this.#openPipe(true, options);
+    const pipe = this.#openPipe(true, options);
+    if (options?.continues === true) for (const id of this.encode("a", { addSpecial: false })) pipe.push(id);
+    return pipe;
   }
 
   #openPipe(isStream: boolean, { skipSpecial = false }: DecodeOptions = {}): DecodeStream {

@@ -33,6 +33,8 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   /** Whether special tokens are left out. Default false. */
   readonly skipSpecial?: boolean;
+  /** A stream's ids go on with a text: a blank at their begin, which decoders of whole texts drop, is kept. Default false. */
+  readonly continues?: boolean;
 }
 
 /** The pieces put together are what `decode` makes of all ids at once; each is made of whole characters. */
