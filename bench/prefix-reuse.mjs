@@ -6,26 +6,12 @@
 // Two copies of the model, one of which computes every prompt anew, take turns. The first turn has some `history` tokens and is
 // answered with 32 more; the second repeats all of that as messages and asks something short. Every run is a conversation of its
 // own, different from its first word on.
-import { parseArgs } from "node:util";
 import { LLM } from "../dist/node.mjs";
+import { countFlags } from "./count-flags.mjs";
 import { median, range } from "./statistics.mjs";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: "string", default: "5" },
-    history: { type: "string", default: "1500" },
-    threads: { type: "string" },
-    json: { type: "boolean", default: false },
-  },
-});
-const count = (name) => {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new Error(`--${name} ${values[name]}: a whole number above 0 is needed`);
-};
-const [runs, history] = [count("runs"), count("history")];
-const options = { maxSequences: 1, ...(values.threads !== undefined && { threads: count("threads") }) };
+const { positionals, runs, history, threads, json } = countFlags({ runs: 5, history: 1500, threads: undefined });
+const options = { maxSequences: 1, threads };
 
 /** A text of about `history` tokens that no other run begins with. */
 const story = (run) => `Story ${run}. ${"The fox went over the hill and saw another fox there. ".repeat(history / 12)}`;
@@ -50,7 +36,7 @@ for (let run = 0; run < runs; run++) {
 const { description } = variants[0].llm.info.device;
 for (const { llm } of variants) await llm.close();
 
-if (values.json) console.log(JSON.stringify(variants.map(({ prefixReuse, turns }) => ({ prefixReuse, turns }))));
+if (json) console.log(JSON.stringify(variants.map(({ prefixReuse, turns }) => ({ prefixReuse, turns }))));
 else {
   console.log(`${description}; median (least … most) of ${runs} conversations`);
   for (const { prefixReuse, turns } of variants) {

@@ -10,29 +10,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { performance } from "node:perf_hooks";
-import { parseArgs, TextDecoder } from "node:util";
+import { TextDecoder } from "node:util";
+import { countFlags } from "./count-flags.mjs";
 import { median, range } from "./statistics.mjs";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: "string", default: "5" },
-    system: { type: "string", default: "1500" },
-    threads: { type: "string" },
-    json: { type: "boolean", default: false },
-  },
-});
-const count = (name) => {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new Error(`--${name} ${values[name]}: a whole number above 0 is needed`);
-};
-const [runs, length] = [count("runs"), count("system")];
+const { positionals, runs, system: length, threads, json } = countFlags({ runs: 5, system: 1500, threads: undefined });
 const system = `You are helpful. ${"The fox went over the hill and saw another fox there. ".repeat(length / 12)}`;
 
 const launcher = fileURLToPath(new URL("../bin/fewbit.mjs", import.meta.url));
-const threads = values.threads === undefined ? [] : ["--threads", String(count("threads"))];
-const args = ["serve", ...positionals.slice(0, 1), "--port", "0", "--json", "--max-num-seqs", "1", ...threads];
+const args = ["serve", ...positionals.slice(0, 1), "--port", "0", "--json", "--max-num-seqs", "1"];
+if (threads !== undefined) args.push("--threads", String(threads));
 const server = spawn(process.execPath, [launcher, ...args], { stdio: ["ignore", "pipe", "inherit"] });
 process.on("exit", () => server.kill());
 const [line] = await once(server.stdout.setEncoding("utf8"), "data");
@@ -76,7 +63,7 @@ server.kill();
 
 const medians = Object.values(variants).map((asked) => median(asked.map(({ ms }) => ms)));
 const speedup = medians[1] / medians[0];
-if (values.json) console.log(JSON.stringify({ ...variants, speedup }));
+if (json) console.log(JSON.stringify({ ...variants, speedup }));
 else {
   for (const [name, asked] of Object.entries(variants)) {
     const times = asked.map(({ ms }) => ms);
