@@ -1,10 +1,11 @@
 import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
 import { quote } from "../util/quote.ts";
-import type { KernelUse, Runner } from "./find-runners.ts";
+import type { KernelUse, PlannedMemory, Runner } from "./find-runners.ts";
 import { formatTable } from "./format-table.ts";
 import { groupModules } from "./group-modules.ts";
 import type { Inspection } from "./inspection.ts";
+import type { MachineMemory } from "./machine-memory.ts";
 import type { WeightError } from "./plot/weight-errors.ts";
 import type { Terminal } from "./terminal.ts";
 import { megabytes } from "./megabytes.ts";
@@ -33,9 +34,12 @@ export function describeCheckpoint(checkpoint: Checkpoint, inspection: Inspectio
   ]);
   const runners =
     unreadable === undefined
-      ? inspection.backends.flatMap((runner) =>
-          describeRunner(runner).map((line, i) => [i === 0 ? runner.backend : "", line]),
-        )
+      ? [
+          ...inspection.backends.flatMap((runner) =>
+            describeRunner(runner, inspection.memory).map((line, i) => [i === 0 ? runner.backend : "", line]),
+          ),
+          describeMachine(inspection.memory),
+        ]
       : [["nothing can run it", unreadable]];
   const title = (text: string): string => colors.bold(text);
   return [
@@ -73,11 +77,31 @@ function storedAs({ scheme, bits, groupSize, shape, tensor }: CheckpointModule):
   return `${bits}-bit ${scheme}${groups}`;
 }
 
-function describeRunner({ canRun, detail, kernels, cacheBytesPer1k }: Runner): readonly string[] {
+function describeRunner(runner: Runner, machine: MachineMemory): readonly string[] {
+  const { canRun, detail, kernels, cacheBytesPer1k, memory } = runner;
   if (!canRun) return [`cannot run it: ${detail}`];
   const cache =
     cacheBytesPer1k === undefined ? [] : [`${megabytes(cacheBytesPer1k)} of KV cache per 1k tokens of context`];
-  return [`can run it: ${detail}`, ...kernels.map(describeUse), ...cache];
+  return [
+    `can run it: ${detail}`,
+    ...kernels.map(describeUse),
+    ...cache,
+    ...(memory === undefined
+      ? []
+      : [describeMemory(memory, memory.device ?? (runner.backend === "cuda" ? undefined : machine))]),
+  ];
+}
+
+function describeMemory(memory: PlannedMemory, has: Pick<MachineMemory, "freeBytes"> | undefined): string {
+  const { weightBytes, cacheBytes, scratchBytes, totalBytes, isEstimate, contextLength, sequences } = memory;
+  const whose = sequences === 1 ? "" : ` and ${sequences} answers at once`;
+  const parts = `weights ${megabytes(weightBytes)}, KV cache ${megabytes(cacheBytes)}, scratch ${megabytes(scratchBytes)}`;
+  const total = `${isEstimate ? "about " : ""}${megabytes(totalBytes)}${totalBytes > (has?.freeBytes ?? Infinity) ? ", MORE THAN IS FREE," : ""}`;
+  return `takes ${total} with a context of ${contextLength}${whose}: ${parts}`;
+}
+
+function describeMachine({ totalBytes, freeBytes, limitBytes }: MachineMemory): readonly string[] {
+  return ["memory", `${megabytes(freeBytes)} of ${megabytes(limitBytes ?? totalBytes)} are free here`];
 }
 
 function describeUse({ kernel, linears, refusals }: KernelUse): string {

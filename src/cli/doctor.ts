@@ -1,4 +1,4 @@
-import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import type { Command } from "commander";
 import type { Backend, BackendReport, DeviceRates } from "../device/backend.ts";
 import { hubCacheFolder } from "../hub/hub-settings.node.ts";
@@ -8,11 +8,11 @@ import { cpuFeatures } from "./cpu-features.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
 import { formatTable } from "./format-table.ts";
 import { Interruption } from "./interruption.ts";
+import { machineMemory, type MachineMemory } from "./machine-memory.ts";
 import {
   examineCache,
   examineEnvironment,
   examineTerminal,
-  memoryLimit,
   type CacheFindings,
   type TerminalFindings,
 } from "./surroundings.ts";
@@ -61,7 +61,7 @@ interface Findings {
     readonly logicalCores: number;
     readonly installedCores: number;
   };
-  readonly memory: { readonly totalBytes: number; readonly freeBytes: number; readonly limitBytes: number | null };
+  readonly memory: MachineMemory;
   readonly cache: CacheFindings;
   readonly terminal: TerminalFindings;
   readonly environment: Readonly<Record<string, string>>;
@@ -90,12 +90,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
       logicalCores: availableParallelism(),
       installedCores: cpus().length,
     },
-    memory: {
-      totalBytes: totalmem(),
-      // Free and what the system would give up, within the limit of a control group.
-      freeBytes: process.availableMemory?.() ?? freemem(),
-      limitBytes: memoryLimit(totalmem()),
-    },
+    memory: machineMemory(),
     cache: await examineCache(hubCacheFolder()),
     terminal: examineTerminal(terminal.colors.isColorSupported),
     environment: examineEnvironment(process.env),

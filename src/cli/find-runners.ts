@@ -2,14 +2,19 @@ import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import { compileModel } from "../compile/compile-model.ts";
 import { formatProgram } from "../compile/format-program.ts";
 import { planLoads } from "../compile/plan-loads.ts";
-import type { Backend, BackendName, Device, DeviceOptions, WeightUse } from "../device/backend.ts";
+import type { Backend, BackendName, Device, DeviceMemory, DeviceOptions, WeightUse } from "../device/backend.ts";
 import type { Refusal } from "../device/kernel-choice.ts";
 import { requireFloatType } from "../formats/float-type.ts";
+import { deviceOptions } from "../llm/device-options.ts";
+import type { EngineOptions } from "../llm/engine-options.ts";
 import { modelOf } from "../llm/load-engine.ts";
+import { memoryNeeds, type MemoryNeeds } from "../llm/memory-needs.ts";
+import { planSteps } from "../llm/plan-steps.ts";
 import { storedDtype } from "../llm/stored-dtype.ts";
 import type { Model } from "../models/model.ts";
 import { FewbitError, FormatError, UnsupportedError } from "../util/errors.ts";
 import { quote } from "../util/quote.ts";
+import type { Warn } from "../util/warn-once.ts";
 import { summarize, type WeightSummary } from "../weights/packed-weight.ts";
 
 /** What a backend would do with a checkpoint. */
@@ -22,6 +27,16 @@ export interface Runner {
   readonly kernels: readonly KernelUse[];
   /** Keys and values of 1,000 positions, as far as a window keeps them. */
   readonly cacheBytesPer1k?: number;
+  /** What running it takes. Absent: it cannot run. */
+  readonly memory?: PlannedMemory;
+}
+
+/** For contexts of so many positions, and so many sequences at once. */
+export interface PlannedMemory extends MemoryNeeds {
+  readonly contextLength: number;
+  readonly sequences: number;
+  /** What the device has. Absent: it does not know. */
+  readonly device?: DeviceMemory;
 }
 
 /** A kernel that a backend has chosen. */
@@ -39,7 +54,8 @@ const nothing = { canRun: false, kernels: [] } as const;
 export async function findRunners(
   checkpoint: Checkpoint,
   backends: readonly Backend[],
-  options: DeviceOptions,
+  engine: EngineOptions,
+  warn: Warn,
 ): Promise<readonly Runner[]> {
   let needs: ModelNeeds;
   try {
@@ -48,11 +64,18 @@ export async function findRunners(
     const detail = reasonOf(error);
     return backends.map(({ name }) => ({ backend: name, detail, ...nothing }));
   }
+  const plan = planSteps(needs.model, engine, warn);
+  const { contextLength, maxSequences: sequences } = plan;
+  const options = { ...deviceOptions(engine), storedDtype: storedDtype(checkpoint, needs.model) };
   const runners: Runner[] = [];
   for (const backend of backends) {
     try {
-      await using device = await backend.open({ ...options, storedDtype: storedDtype(checkpoint, needs.model) });
-      runners.push({ backend: backend.name, canRun: true, detail: device.description, ...ask(device, needs) });
+      await using device = await backend.open(options);
+      const asked = ask(device, needs);
+      const needed = await memoryNeeds(checkpoint, needs.model, device, plan);
+      const has = device.memory?.();
+      const memory = { contextLength, sequences, ...needed, ...(has && { device: has }) };
+      runners.push({ backend: backend.name, canRun: true, detail: device.description, ...asked, memory });
     } catch (error) {
       runners.push({ backend: backend.name, detail: reasonOf(error), ...nothing });
     }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import { hashWeights } from "../checkpoint/hash-weights.ts";
 import { createNodeHost } from "../entry/node.ts";
@@ -11,8 +11,10 @@ import { describeCheckpoint } from "./describe-checkpoint.ts";
 import { describeProgram, findRunners, type Runner } from "./find-runners.ts";
 import { addCommonFlags, engineOptions, type CommonFlags } from "./flags/common-flags.ts";
 import { addModel, namedModel, type ModelFlag } from "./flags/model-flag.ts";
+import { integer } from "./flags/parse-number.ts";
 import type { Inspection } from "./inspection.ts";
 import { Interruption } from "./interruption.ts";
+import { machineMemory } from "./machine-memory.ts";
 import { openNamedCheckpoint } from "./open-named-checkpoint.ts";
 import { errorPlot } from "./plot/error-plot.ts";
 import { weightErrors, type WeightError } from "./plot/weight-errors.ts";
@@ -24,12 +26,14 @@ interface InspectFlags extends CommonFlags, ModelFlag {
   readonly hashes?: boolean;
   readonly plot?: string;
   readonly against?: string;
+  readonly maxNumSeqs: number;
 }
 
 const examples = `
 Examples:
   fewbit inspect ./my-model
   fewbit inspect ./my-model/model.safetensors --json
+  fewbit inspect ./my-model --ctx-size 32768 --max-num-seqs 8
   fewbit inspect ./my-model --hashes --json
   fewbit inspect ./my-model-gptq --against ./my-model --plot error.svg`;
 
@@ -38,13 +42,18 @@ export function defineInspect(command: Command): void {
   command.option("--hashes", "sha256 of every dequantized weight, as little-endian f32, rows of outputs");
   command.option("--against <model>", "another checkpoint of the same model: how far each weight is from its own");
   command.option("--plot <file>", "draws that as an SVG, layer by layer");
+  command.addOption(
+    new Option("--max-num-seqs <count>", "plan the memory of so many answers at once, as serve has them")
+      .argParser(integer({ from: 1, to: 1024 }))
+      .default(1),
+  );
   addCommonFlags(command)
     .addHelpText("after", `\n--verbose prints the program that the model is compiled to.\n${examples}`)
     .action(inspect);
 }
 
 async function inspect(argument: string | undefined, flags: InspectFlags): Promise<void> {
-  const engine = engineOptions(flags);
+  const engine = { ...engineOptions(flags), maxSequences: flags.maxNumSeqs };
   if (flags.plot !== undefined && flags.against === undefined)
     throw new UsageError("--plot draws the error against another checkpoint; --against names it");
   const terminal = new Terminal(flags);
@@ -59,13 +68,14 @@ async function inspect(argument: string | undefined, flags: InspectFlags): Promi
 
   const { backend: wanted = "auto" } = engine;
   const backends = host.backends.filter((backend) => wanted === "auto" || backend.name === wanted);
-  const runners = await findRunners(checkpoint, backends, deviceOptions(engine));
+  const runners = await findRunners(checkpoint, backends, engine, terminal.warn);
   const best = backends.find((_, i) => runners[i].canRun);
   if (flags.verbose && best) terminal.detail(await describeProgram(checkpoint, best, deviceOptions(engine), signal));
   const inspection = {
     ...describeWeights(checkpoint, modules, hashes),
     ...(errors && { errors }),
     backends: wanted === "auto" ? [...runners, ...absentRunners] : runners,
+    memory: machineMemory(),
   };
   if (flags.json) terminal.printJson(inspection);
   else terminal.print(describeCheckpoint(checkpoint, inspection, terminal));
@@ -116,7 +126,7 @@ function describeWeights(
   checkpoint: Checkpoint,
   modules: readonly CheckpointModule[],
   hashes: ReadonlyMap<string, string> | undefined,
-): Omit<Inspection, "backends"> {
+): Omit<Inspection, "backends" | "memory"> {
   let parameters = 0;
   let byteLength = 0;
   for (const module of modules) {

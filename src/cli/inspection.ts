@@ -1,8 +1,9 @@
 import type { JsonObject } from "../util/json.ts";
 import type { WeightError } from "./plot/weight-errors.ts";
 import type { Runner } from "./find-runners.ts";
+import type { MachineMemory } from "./machine-memory.ts";
 
-/** What is found; `--json` prints it: all but the last two is a contract with scripts. */
+/** What is found; `--json` prints it: all but the last three is a contract with scripts. */
 export interface Inspection {
   readonly format: string;
   /** Why nothing reads it: weights are then the file's tensors as they are stored. Absent: it can be read. */
@@ -19,6 +20,8 @@ export interface Inspection {
   readonly errors?: readonly WeightError[];
   readonly byteLength: number;
   readonly backends: readonly Runner[];
+  /** What this machine has, for what a backend would take. */
+  readonly memory: MachineMemory;
 }
 
 interface InspectedWeight {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { examineCache, examineEnvironment, memoryLimit } from "./surroundings.ts";
+import { examineCache, examineEnvironment } from "./surroundings.ts";
 
 test("a cache that is not there yet is judged by the folder it would be made in", async () => {
   const folder = mkdtempSync(join(tmpdir(), "fewbit-cache-"));
@@ -28,8 +28,4 @@ test("no secret is told", () => {
     HF_TOKEN: "(set)",
     HUGGING_FACE_HUB_TOKEN: "(set)",
   });
-});
-
-test("a limit beyond the machine is none", () => {
-  expect(memoryLimit(1)).toBeNull();
 });

@@ -55,9 +55,3 @@ export function examineEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<stri
   const found = Object.entries(env).filter(([name, value]) => counted.test(name) && value !== undefined);
   return Object.fromEntries(found.sort().map(([name, value = ""]) => [name, /TOKEN|KEY/.test(name) ? "(set)" : value]));
 }
-
-/** What a control group leaves the process of the machine's memory; null: all of it. */
-export function memoryLimit(totalBytes: number): number | null {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < totalBytes ? limit : null;
-}

@@ -88,6 +88,11 @@ export interface Device extends AsyncDisposable {
   prepare(parts: readonly PackedWeight[], use?: WeightUse, names?: readonly string[]): Promise<PreparedWeight>;
   /** What it has for weights and caches. Absent: it does not know. */
   memory?(): DeviceMemory;
+  /**
+   * A weight of the size that `prepare` would make, with nothing in it: for `load`, which then tells what a program takes, and never to be run.
+   * Memory that nobody touches costs nothing here. Absent: on this device it does.
+   */
+  reserve?(parts: readonly PackedWeight[], use?: WeightUse): Promise<PreparedWeight>;
   /** Bytes of keys and values for one page of one cache. */
   pageBytes(cache: Program["caches"][number]): number;
   /** Binds a program to its weights (borrowed: they must outlive the executable) and vectors, and allocates all that steps need. */

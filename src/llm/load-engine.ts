@@ -12,6 +12,7 @@ import type { Warn } from "../util/warn-once.ts";
 import { checkEngineOptions } from "./check-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { loadExecutable, type LoadedExecutable } from "./load-executable.ts";
+import { planSteps } from "./plan-steps.ts";
 
 export interface LoadEngineOptions {
   readonly backends: readonly Backend[];
@@ -25,10 +26,6 @@ export interface LoadEngineOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const defaultContextLength = 4096;
-/** Tokens of a step whose hidden states are wanted. Each costs a row of logits, of memory that is touched only where these are made. */
-const pooledTokens = 64;
-
 /**
  * Brings a checkpoint's model to a device and starts an engine on it, which owns device and weights. Nothing is left open on an error:
  * FormatError and UnsupportedError for the checkpoint, RequestError for options, OutOfMemoryError, AbortedError.
@@ -38,18 +35,14 @@ export async function loadEngine(options: LoadEngineOptions): Promise<Engine> {
   checkEngineOptions(engine); // a process of its own gets them from elsewhere
   throwIfAborted(signal, "loading the model");
   const model = modelOf(checkpoint);
-  const { maxSequences = 4, stepTokens, cachePositions } = engine;
-  const contextLength = chooseContextLength(model, engine.contextLength, warn);
-  // Each sequence is sampled once a step; the others are for embeddings that are means.
-  const maxOutputs = maxSequences + Math.min(stepTokens ?? pooledTokens, pooledTokens);
-  const plan = { contextLength, maxSequences, stepTokens, maxOutputs, cachePositions };
+  const plan = planSteps(model, engine, warn);
   const loaded = await loadExecutable({ backends, checkpoint, model, engine, plan, warn, onProgress, signal });
   try {
     const { program } = loaded.compiled;
     return createLocalEngine(loaded.executable, {
       vocabSize: program.vocabSize,
       pageKinds: program.pageKinds,
-      contextLength,
+      contextLength: plan.contextLength,
       ...(engine.prefixReuse !== undefined && { prefixReuse: engine.prefixReuse }),
       ...(model.ropeSwitchLength !== undefined && { ropeSwitchLength: model.ropeSwitchLength }),
       ...(program.hidden && { hiddenSize: program.hidden.width }),
@@ -81,12 +74,4 @@ function describeDevice({ device, compiled: { weights }, executable }: LoadedExe
     weightBytes: weights.reduce((sum, { byteLength }) => sum + byteLength, 0),
     stepBytes: executable.byteLength,
   };
-}
-
-function chooseContextLength(model: Model, wanted: number | undefined, warn: Warn): number {
-  const { contextLength: most } = model;
-  if (wanted !== undefined && wanted > most) {
-    warn(`a context of ${wanted} positions was asked for; the model was trained for ${most}, which is used`);
-  }
-  return Math.min(wanted ?? defaultContextLength, most);
 }

@@ -11,7 +11,8 @@ import { deviceOptions } from "./device-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { bufferBytes, leastWeightBytes, shareOfMemory } from "./memory-share.ts";
 import { openDevice } from "./open-device.ts";
-import { planMemory, type MemoryPlanOptions } from "./plan-memory.ts";
+import { planMemory } from "./plan-memory.ts";
+import { stepsOn, type ExecutablePlan } from "./plan-steps.ts";
 import { storedDtype } from "./stored-dtype.ts";
 
 export interface LoadExecutableOptions {
@@ -27,14 +28,6 @@ export interface LoadExecutableOptions {
   readonly onProgress?: OnLoadProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Without `stepTokens` as many as suit the device. */
-export interface ExecutablePlan extends Omit<MemoryPlanOptions, "pageKinds" | "pageSize" | "stepTokens"> {
-  readonly stepTokens?: number | undefined;
-}
-
-/** Where the device has no opinion. */
-const defaultStepTokens = 512;
 
 /** A model on a device, ready to run. Owns all of it. */
 export interface LoadedExecutable extends AsyncDisposable {
@@ -71,8 +64,7 @@ async function bringTo(device: Device, options: LoadExecutableOptions): Promise<
   let compiled: CompiledModel | undefined;
   try {
     const { cacheBytes, memoryShare } = options.engine;
-    const stepTokens = plan.stepTokens ?? device.stepTokens ?? defaultStepTokens;
-    const steps = { ...plan, stepTokens };
+    const steps = stepsOn(device, plan);
     /** With what the caches may take of these bytes. */
     const withCaches = (bytes: number, remedy?: string): typeof steps => ({
       ...steps,

@@ -24,7 +24,9 @@ interface InspectJson {
     readonly canRun: boolean;
     readonly detail: string;
     readonly kernels: readonly { readonly kernel: string; readonly linears: number }[];
+    readonly memory?: Readonly<Record<"weightBytes" | "cacheBytes" | "scratchBytes" | "totalBytes", number>>;
   }[];
+  readonly memory: Readonly<Record<"totalBytes" | "freeBytes", number>>;
 }
 
 const quantized = golden("models/gptq-3b-g128-asym");
@@ -52,6 +54,28 @@ describe.skipIf(!isBuilt)("a whole model", () => {
     expect(reference).toMatchObject({ backend: "reference", canRun: true, kernels: [{ linears: 9 }] });
     expect(found.backends.map(({ backend }) => backend)).toEqual(["cuda", "cpu", "reference", "webgpu"]);
     expect(cpu.canRun).toBe(hasNative);
+  });
+
+  test("plans the memory of a backend for the context and the answers that are asked for", async () => {
+    const plan = async (...flags: string[]) => {
+      const args = ["inspect", quantized.path, "--backend", "reference", ...flags];
+      const { backends, memory } = await fewbitJson<InspectJson>(args);
+      expect(memory.totalBytes).toBeGreaterThanOrEqual(memory.freeBytes);
+      const [{ memory: needs }] = backends;
+      if (needs === undefined) throw new Error("no plan");
+      expect(needs.totalBytes).toBe(needs.weightBytes + needs.cacheBytes + needs.scratchBytes);
+      return needs;
+    };
+    const short = await plan("--ctx-size", "64");
+    const long = await plan("--ctx-size", "128");
+    const several = await plan("--ctx-size", "64", "--max-num-seqs", "3");
+    expect(long).toMatchObject({ contextLength: 128, sequences: 1, weightBytes: short.weightBytes });
+    expect(long.cacheBytes).toBe(2 * short.cacheBytes);
+    expect(several).toMatchObject({ contextLength: 64, sequences: 3 });
+    expect(several.cacheBytes).toBe(3 * short.cacheBytes);
+    expect((await fewbit(["inspect", quantized.path, "--ctx-size", "64"])).stdout).toMatch(
+      /^ +takes .* with a context of 64: weights .*, KV cache .*, scratch .*$/m,
+    );
   });
 
   test("for people; the program with --verbose", async () => {

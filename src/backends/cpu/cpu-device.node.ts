@@ -138,6 +138,19 @@ export class CpuDevice implements Device {
     use: WeightUse = "linear",
     names: readonly string[] = partNames(parts),
   ): Promise<PreparedWeight> {
+    return this.#make(parts, use, names, true);
+  }
+
+  async reserve(parts: readonly PackedWeight[], use?: WeightUse): Promise<PreparedWeight> {
+    return this.#make(parts, use ?? "linear", partNames(parts), false);
+  }
+
+  async #make(
+    parts: readonly PackedWeight[],
+    use: WeightUse,
+    names: readonly string[],
+    fills: boolean,
+  ): Promise<PreparedWeight> {
     void this.#device.pointer; // throws where the device was closed
     if (parts.length === 0) throw new RequestError("prepare: there are no parts");
     parts.forEach((part, i) => checkWeight(part, names[i]));
@@ -148,18 +161,18 @@ export class CpuDevice implements Device {
     switch (parts[0].scheme) {
       case "dense":
         return kernel === "linear_rounded_int8"
-          ? this.#prepareRounded(ofScheme(parts, "dense"), outFeatures, kernel)
-          : this.#prepareDense(ofScheme(parts, "dense"), outFeatures, kernel);
+          ? this.#prepareRounded(ofScheme(parts, "dense"), outFeatures, kernel, fills)
+          : this.#prepareDense(ofScheme(parts, "dense"), outFeatures, kernel, fills);
       case "affine-zero":
       case "sparse-24":
-        return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), names, outFeatures, kernel);
+        return this.#prepareAffine(ofScheme(parts, "affine-zero", "sparse-24"), names, outFeatures, kernel, fills);
       case "block":
-        return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel);
+        return this.#prepareBlocks(ofScheme(parts, "block"), outFeatures, kernel, fills);
       case "affine-mixed":
-        return this.#prepareMixed(ofScheme(parts, "affine-mixed"), outFeatures, kernel);
+        return this.#prepareMixed(ofScheme(parts, "affine-mixed"), outFeatures, kernel, fills);
       case "float8":
       case "codebook":
-        return this.#prepareCoded(ofScheme(parts, "float8", "codebook"), outFeatures, kernel);
+        return this.#prepareCoded(ofScheme(parts, "float8", "codebook"), outFeatures, kernel, fills);
     }
   }
 
@@ -224,14 +237,15 @@ export class CpuDevice implements Device {
     parts: readonly DenseWeight[],
     outFeatures: number,
     kernel: LinearKernelName,
+    fills: boolean,
   ): Promise<PreparedWeight> {
     const [{ inFeatures, type, values }] = parts;
     // One part stays where it is: an embedding that serves as head too would otherwise be in memory twice while it loads.
     const borrowed = parts.length === 1 ? values : undefined;
-    if (borrowed !== undefined) await this.#library.enlargePages(borrowed, borrowed.byteLength);
+    if (fills && borrowed !== undefined) await this.#library.enlargePages(borrowed, borrowed.byteLength);
     const pointer = this.#library.weightDense(inFeatures, outFeatures, floatTypeCodes[type], borrowed ?? null);
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures }, borrowed);
-    return fill(weight, borrowed === undefined ? parts : [], (part, column) =>
+    return fill(weight, fills && borrowed === undefined ? parts : [], (part, column) =>
       this.#library.weightPutDense(pointer, column, part.outFeatures, part.values),
     );
   }
@@ -240,6 +254,7 @@ export class CpuDevice implements Device {
     parts: readonly DenseWeight[],
     outFeatures: number,
     kernel: LinearKernelName,
+    fills: boolean,
   ): Promise<PreparedWeight> {
     const [{ inFeatures, type }] = parts;
     const groupSize = roundedGroupSize(inFeatures);
@@ -256,7 +271,7 @@ export class CpuDevice implements Device {
       divisor: 1,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, async ({ values, outFeatures: out }, column) => {
+    return fill(weight, fills ? parts : [], async ({ values, outFeatures: out }, column) => {
       const isWhole = await this.#device.run((device) =>
         this.#library.weightPutRounded(device, pointer, column, out, floatTypeCodes[type], values),
       );
@@ -269,6 +284,7 @@ export class CpuDevice implements Device {
     names: readonly string[],
     outFeatures: number,
     kernel: LinearKernelName,
+    fills: boolean,
   ): Promise<PreparedWeight> {
     const [first] = parts;
     const { inFeatures, bits, groupSize, scaleType } = first;
@@ -287,7 +303,7 @@ export class CpuDevice implements Device {
       divisor: divisor ?? 1,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, async (part, column, i) => {
+    return fill(weight, fills ? parts : [], async (part, column, i) => {
       const bytes = { ...partOf(part), column, outFeatures: part.outFeatures };
       const refused = await this.#device.run((device) => this.#library.weightPutAffine(device, pointer, bytes));
       if (refused >= 0) throw illegalPositions(refused, names[i]);
@@ -298,6 +314,7 @@ export class CpuDevice implements Device {
     parts: readonly MixedAffineWeight[],
     outFeatures: number,
     kernel: LinearKernelName,
+    fills: boolean,
   ): Promise<PreparedWeight> {
     const [{ inFeatures, groups, rowOrder }] = parts;
     const pointer = this.#library.weightMixed({
@@ -310,7 +327,7 @@ export class CpuDevice implements Device {
       span: kernel === "linear_mixed_int8" ? activationSpan(commonGroupSize(parts[0]), inFeatures) : 0,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, ({ codes, scaleCodes, scaleMaxima, columns, outFeatures: out }, column) => {
+    return fill(weight, fills ? parts : [], ({ codes, scaleCodes, scaleMaxima, columns, outFeatures: out }, column) => {
       const part = { codes, scaleCodes, scaleMaxima, columns, column, outFeatures: out };
       return this.#device.run((device) => this.#library.weightPutMixed(device, pointer, part));
     });
@@ -320,6 +337,7 @@ export class CpuDevice implements Device {
     parts: readonly BlockWeight[],
     outFeatures: number,
     kernel: LinearKernelName,
+    fills: boolean,
   ): Promise<PreparedWeight> {
     const [{ inFeatures, type }] = parts;
     const magnitudes = blockGrid(type);
@@ -334,7 +352,7 @@ export class CpuDevice implements Device {
       span: kernel === "linear_blocks_int8" ? blockSpan(type) : 0,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, ({ outFeatures: out, blocks, factor = 1 }, column) =>
+    return fill(weight, fills ? parts : [], ({ outFeatures: out, blocks, factor = 1 }, column) =>
       this.#device.run((device) => this.#library.weightPutBlocks(device, pointer, column, out, blocks, factor)),
     );
   }
@@ -343,6 +361,7 @@ export class CpuDevice implements Device {
     parts: readonly (Float8Weight | CodebookWeight)[],
     outFeatures: number,
     kernel: LinearKernelName,
+    fills: boolean,
   ): Promise<PreparedWeight> {
     const { inFeatures, form, table, scaleTable, groupSize, divides } = codedForm(parts[0]);
     const pointer = this.#library.weightCoded({
@@ -355,7 +374,7 @@ export class CpuDevice implements Device {
       divides: divides ? 1 : 0,
     });
     const weight = this.#own(pointer, kernel, { inFeatures, outFeatures });
-    return fill(weight, parts, (part, column) => {
+    return fill(weight, fills ? parts : [], (part, column) => {
       const bytes = {
         codes: part.codes,
         scales: rowScales(part),

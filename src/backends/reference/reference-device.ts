@@ -49,19 +49,12 @@ export class ReferenceDevice implements Device {
     _use?: WeightUse,
     names: readonly string[] = partNames(parts),
   ): Promise<PreparedWeight> {
-    const refusal = refusesInputs(parts);
-    if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
     parts.forEach((part, i) => {
       checkWeight(part, names[i]);
       checkPositions(part, names[i]);
     });
-    const [{ inFeatures }] = parts;
-    const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
-    const values = allocate(
-      () => new Float32Array(inFeatures * outFeatures),
-      `a weight ${inFeatures} → ${outFeatures}`,
-    );
-
+    const weight = this.#allocate(parts);
+    const { inFeatures, values } = weight.matrix;
     const slice = new TimeSlice();
     const rowsAtOnce = Math.ceil(dequantizedAtOnce / inFeatures);
     let filled = 0;
@@ -72,7 +65,11 @@ export class ReferenceDevice implements Device {
         filled += rows.length;
         if (slice.isSpent) await slice.rest();
       }
-    return new ReferenceWeight(this, { inFeatures, outFeatures, values });
+    return weight;
+  }
+
+  async reserve(parts: readonly PackedWeight[]): Promise<PreparedWeight> {
+    return this.#allocate(parts);
   }
 
   pageBytes(cache: CacheSpec): number {
@@ -107,6 +104,18 @@ export class ReferenceDevice implements Device {
       "the program's buffers and caches",
     );
     return new ReferenceExecutable(memory, limits);
+  }
+
+  #allocate(parts: readonly PackedWeight[]): ReferenceWeight {
+    const refusal = refusesInputs(parts);
+    if (refusal !== undefined) throw new RequestError(`prepare: ${refusal}`);
+    const [{ inFeatures }] = parts;
+    const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
+    const values = allocate(
+      () => new Float32Array(inFeatures * outFeatures),
+      `a weight ${inFeatures} → ${outFeatures}`,
+    );
+    return new ReferenceWeight(this, { inFeatures, outFeatures, values });
   }
 
   /** Nothing outlives its owner here: all memory is the garbage collector's. */
