@@ -6,10 +6,11 @@
 typedef struct {
   int8_t *codes;    // [row][blocks * FB_BLOCK], zero past `in`
   float *scales;    // [row][spans]
-  int32_t *sums;    // [row][spans] minus the sum of the span's codes: a zero point times it starts the accumulator
+  int32_t *sums;    // [row][spans] minus the sum of the span's codes, times `zero`: starts the accumulator
   float *totals;    // [row][spans] scale times the sum of the span's codes: what a minimum is multiplied by
   int32_t stride;   // blocks * FB_BLOCK
   int32_t span, spans;
+  int32_t zero;     // the one zero point of the weight's codes; 1 where it has several
 } fb_activations;
 
 // Rows for which blocks_int8 unpacks a tile once: a multiple of what every instruction set takes at once.

@@ -30,7 +30,7 @@ static void quantize(const float *x, const uint32_t *row_order, int32_t in, fb_a
     const float sum = v16f_sum(sums);
     const size_t at = (size_t)row * (size_t)to->spans + (size_t)span;
     to->scales[at] = sum == sum ? largest / 127 : sum;
-    to->sums[at] = sum == sum ? -(int32_t)sum : 0;
+    to->sums[at] = sum == sum ? -(int32_t)sum * to->zero : 0;
     to->totals[at] = to->scales[at] * sum;
   }
 }
@@ -134,7 +134,7 @@ INLINE void span_int8(const uint8_t *codes, int32_t blocks, const int8_t *inputs
 
 // affine_int8_rows: y[r][n] = sum over spans of scale_x[r] * scale_w[n] * (sum of code_w * code_x - zero[n] * sum of code_x).
 // Split    none: one tile, up to V16_ROWS_INT8 rows, all inputs. Weights pass through registers once per call.
-// Needs    group_size a multiple of the span, or one group.
+// Needs    group_size a multiple of the span, or one group; x of the weight's zero point where it has one for all.
 // Why      the zero point starts the integer accumulator; with few rows two accumulators hide the latency of the dot product.
 INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, const int rows, const int bits, const int sparse, float *y) {
   tile_pointers at = tile_of(w, tile);
@@ -143,14 +143,14 @@ INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activati
   const int8_t *codes = x->codes + (size_t)row * (size_t)x->stride;
   const float *scales = x->scales + (size_t)row * (size_t)x->spans;
   const int32_t *sums = x->sums + (size_t)row * (size_t)x->spans;
-  const v16i symmetric = v16i_set1(1 << (bits - 1));
   v16f out[V16_ROWS_INT8];
   UNROLL for (int r = 0; r < rows; r++) out[r] = v16f_set1(0);
   for (int32_t span = 0, block = 0, in_group = 0, group = 0; span < x->spans; span++) {
-    const v16i zero = at.zeros ? v16i_from_u8(at.zeros + (size_t)group * FB_TILE) : symmetric;
+    const v16i zero = at.zeros ? v16i_from_u8(at.zeros + (size_t)group * FB_TILE) : v16i_zero();
     v16i sum[V16_ROWS_INT8], other[V16_ROWS_INT8];
     UNROLL for (int r = 0; r < rows; r++) {
-      sum[r] = v16i_mul16(zero, v16i_set1(sums[(size_t)r * (size_t)x->spans + (size_t)span]));
+      const v16i start = v16i_set1(sums[(size_t)r * (size_t)x->spans + (size_t)span]);
+      sum[r] = at.zeros ? v16i_mul16(zero, start) : start;
       if (rows <= 2) other[r] = v16i_zero();
     }
     const int32_t count = block + span_blocks < w->blocks ? span_blocks : w->blocks - block;

@@ -177,7 +177,7 @@ INLINE void unpack_panel_scales(const fb_weight *w, const fb_block_form *form, i
   }
 }
 
-// Blocks first … first + count - 1 of a tile; `first` is a multiple of PANEL_BLOCKS.
+// Blocks first … first + count - 1 of a tile; `first` is a multiple of PANEL_BLOCKS. Asks for the panel behind, which comes while this one is multiplied.
 INLINE void unpack_panel(const fb_weight *w, const int type, int32_t tile, int32_t first, int32_t count, panel *to) {
   const fb_block_form *form = &fb_block_forms[type];
   const size_t bytes = fb_block_code_bytes(form);
@@ -186,6 +186,7 @@ INLINE void unpack_panel(const fb_weight *w, const int type, int32_t tile, int32
   unpack_panel_numbers(form, codes, count, numbers);
   for (int32_t block = 0; block < count; block++) {
     v64b quads[8];
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(codes + (size_t)(PANEL_BLOCKS + block) * bytes + i);
     unpack_codes(form, w->grid, codes + (size_t)block * bytes, numbers[block], quads);
     UNROLL for (int q = 0; q < 8; q++) v64b_store(to->codes[block][q], quads[q]);
   }
@@ -208,14 +209,14 @@ INLINE panel_input input_from(const fb_activations *x, int32_t row, int32_t firs
 }
 
 // out[r][n] += sum over the scales of a block of scale_x[r] * scale_w[n] * (sum of code_w * code_x - zero * sum of code_x) + total_x[r] * minimum[n].
-// Needs    a span of 32 / halves inputs.
+// Needs    a span of 32 / halves inputs, and x of the type's zero.
 // Then x stands at the next block.
 // Why      as affine_int8_rows. Codes come in registers, or are loaded as they are needed where many rows leave no room.
-INLINE void block_int8(const v64b quads[8], uint8_t (*stored)[64], float (*weight_scales)[FB_TILE], float (*minima)[FB_TILE], panel_input *x, const int rows, const int halves, const int wide, const int has_minimum, v16i zeros, v16f *out) {
+INLINE void block_int8(const v64b quads[8], uint8_t (*stored)[64], float (*weight_scales)[FB_TILE], float (*minima)[FB_TILE], panel_input *x, const int rows, const int halves, const int wide, const int has_minimum, v16f *out) {
   UNROLL for (int half = 0; half < halves; half++) {
     v16i sum[V16_ROWS_INT8], other[V16_ROWS_INT8];
     UNROLL for (int r = 0; r < rows; r++) {
-      sum[r] = has_minimum ? v16i_zero() : v16i_mul16(zeros, v16i_set1(x->sums[(size_t)r * x->spans]));
+      sum[r] = has_minimum ? v16i_zero() : v16i_set1(x->sums[(size_t)r * x->spans]);
       if (rows <= 2) other[r] = v16i_zero();
     }
     UNROLL for (int i = 0; i < 8 / halves; i++) {
@@ -239,13 +240,12 @@ INLINE void block_int8(const v64b quads[8], uint8_t (*stored)[64], float (*weigh
 }
 
 // Many rows: y[r] += the rows' products with a panel.
-INLINE void panel_int8_rows(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, const int rows, const int halves, const int wide, const int has_minimum, int zero, float *y) {
+INLINE void panel_int8_rows(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, const int rows, const int halves, const int wide, const int has_minimum, float *y) {
   panel_input input = input_from(x, row, first, halves);
-  const v16i zeros = v16i_set1(zero);
   v16f out[V16_ROWS_INT8];
   UNROLL for (int r = 0; r < rows; r++) out[r] = v16f_load(y + FB_TILE * r);
   for (int32_t block = 0; block < count; block++)
-    block_int8(NULL, p->codes[block], p->scales[block], p->minima[block], &input, rows, halves, wide, has_minimum, zeros, out);
+    block_int8(NULL, p->codes[block], p->scales[block], p->minima[block], &input, rows, halves, wide, has_minimum, out);
   UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, out[r]);
 }
 
@@ -254,7 +254,6 @@ INLINE void panel_int8_rows(panel *p, int32_t first, int32_t count, const fb_act
 INLINE void blocks_int8_one(const fb_weight *w, const int type, int32_t tile, const fb_activations *x, int32_t row, float *y) {
   const fb_block_form *form = &fb_block_forms[type];
   const size_t bytes = fb_block_code_bytes(form);
-  const v16i zeros = v16i_set1(form->zero);
   _Alignas(64) float scales[PANEL_BLOCKS][2][FB_TILE], minima[PANEL_BLOCKS][2][FB_TILE];
   v16f out[V16_ROWS_INT8] = {v16f_set1(0)};
   for (int32_t first = 0; first < w->blocks; first += PANEL_BLOCKS) {
@@ -268,7 +267,7 @@ INLINE void blocks_int8_one(const fb_weight *w, const int type, int32_t tile, co
       v64b quads[8];
       for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(codes + i + PREFETCH_BYTES);
       unpack_codes(form, w->grid, codes, numbers[block], quads);
-      block_int8(quads, NULL, scales[block], minima[block], &input, 1, form->halves, form->zero > 64, form->has_minimum, zeros, out);
+      block_int8(quads, NULL, scales[block], minima[block], &input, 1, form->halves, form->zero > 64, form->has_minimum, out);
     }
   }
   v16f_store(y, out[0]);
@@ -311,14 +310,14 @@ static const block_functions functions_of_blocks[FB_BLOCK_TYPES] = {
 #undef EACH_TILE_TYPE
 
 #define PANEL_INT8(name)                                                                                                                           \
-  static void panel_int8_##name(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, int32_t rows, int zero, float *y) { \
+  static void panel_int8_##name(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, int32_t rows, float *y) { \
     IN_ROWS(V16_ROWS_INT8, rows, PANEL_INT8_CALL_##name)                                                                                             \
   }
-#define PANEL_INT8_CALL_narrow(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 0, 0, zero, y + FB_TILE * done)
-#define PANEL_INT8_CALL_wide(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 1, 0, zero, y + FB_TILE * done)
-#define PANEL_INT8_CALL_minimum(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 0, 1, zero, y + FB_TILE * done)
-#define PANEL_INT8_CALL_halves(n) panel_int8_rows(p, first, count, x, row + done, n, 2, 0, 0, zero, y + FB_TILE * done)
-#define PANEL_INT8_CALL_halves_minimum(n) panel_int8_rows(p, first, count, x, row + done, n, 2, 0, 1, zero, y + FB_TILE * done)
+#define PANEL_INT8_CALL_narrow(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 0, 0, y + FB_TILE * done)
+#define PANEL_INT8_CALL_wide(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 1, 0, y + FB_TILE * done)
+#define PANEL_INT8_CALL_minimum(n) panel_int8_rows(p, first, count, x, row + done, n, 1, 0, 1, y + FB_TILE * done)
+#define PANEL_INT8_CALL_halves(n) panel_int8_rows(p, first, count, x, row + done, n, 2, 0, 0, y + FB_TILE * done)
+#define PANEL_INT8_CALL_halves_minimum(n) panel_int8_rows(p, first, count, x, row + done, n, 2, 0, 1, y + FB_TILE * done)
 PANEL_INT8(narrow)
 PANEL_INT8(wide)
 PANEL_INT8(minimum)
@@ -327,17 +326,16 @@ PANEL_INT8(halves_minimum)
 
 static void multiply_panels(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, int32_t rows, float *y) {
   const fb_block_form *form = &fb_block_forms[w->type];
-  const int zero = form->zero;
   memset(y, 0, (size_t)rows * FB_TILE * sizeof *y);
   panel p;
   for (int32_t first = 0; first < w->blocks; first += PANEL_BLOCKS) {
     const int32_t count = w->blocks - first < PANEL_BLOCKS ? w->blocks - first : PANEL_BLOCKS;
     functions_of_blocks[w->type].panel(w, tile, first, count, &p);
-    if (form->halves == 2 && form->has_minimum) panel_int8_halves_minimum(&p, first, count, x, row, rows, zero, y);
-    else if (form->halves == 2) panel_int8_halves(&p, first, count, x, row, rows, zero, y);
-    else if (form->has_minimum) panel_int8_minimum(&p, first, count, x, row, rows, zero, y);
-    else if (zero > 64) panel_int8_wide(&p, first, count, x, row, rows, zero, y);
-    else panel_int8_narrow(&p, first, count, x, row, rows, zero, y);
+    if (form->halves == 2 && form->has_minimum) panel_int8_halves_minimum(&p, first, count, x, row, rows, y);
+    else if (form->halves == 2) panel_int8_halves(&p, first, count, x, row, rows, y);
+    else if (form->has_minimum) panel_int8_minimum(&p, first, count, x, row, rows, y);
+    else if (form->zero > 64) panel_int8_wide(&p, first, count, x, row, rows, y);
+    else panel_int8_narrow(&p, first, count, x, row, rows, y);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attention.h"
+#include "blocks.h"
 #include "running_step.h"
 
 static void dequantize(const fb_kernels *kernels, const fb_weight *w, int32_t tile, float *to) {
@@ -121,6 +122,7 @@ static fb_prepared prepared_from(const fb_executable *e, const fb_weight *w, int
   x->stride = w->blocks * FB_BLOCK;
   x->span = w->span;
   x->spans = (x->stride + w->span - 1) / w->span;
+  x->zero = w->kind == FB_BLOCKS ? fb_block_forms[w->type].zero : w->kind == FB_AFFINE && !w->zeros ? 1 << (w->bits - 1) : 1;
   const size_t spans = (size_t)first * (size_t)x->spans;
   x->codes += (size_t)first * (size_t)x->stride;
   x->scales += spans;
