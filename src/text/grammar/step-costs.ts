@@ -8,3 +8,5 @@ export const closureCost = 8;
 export const edgeCost = 4;
 /** To have a rule. */
 export const ruleCost = 160;
+/** To read a name, a sign or a text of a grammar, or what is between them. */
+export const wordCost = 16;

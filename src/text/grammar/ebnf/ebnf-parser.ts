@@ -25,7 +25,7 @@ export class EbnfParser {
     this.#source = source;
     this.#dialect = dialect;
     this.#rules = rules;
-    this.#tokens = readTokens(source, dialect);
+    this.#tokens = readTokens(source, dialect, rules.budget);
   }
 
   /** Calls of all rules by name. */

@@ -1,5 +1,7 @@
 import { RequestError } from "../../../util/errors.ts";
 import { quote } from "../../../util/quote.ts";
+import type { StepBudget } from "../../../util/step-budget.ts";
+import { wordCost } from "../step-costs.ts";
 
 /** The two ways in which grammars are written: llama.cpp's GBNF, and what Lark reads. */
 export type EbnfDialect = "gbnf" | "lark";
@@ -30,11 +32,12 @@ const shapes = {
   ],
 } as const satisfies Record<EbnfDialect, readonly (readonly [kind: string, shape: RegExp])[]>;
 
-/** Throws RequestError for what is no part of a grammar. */
-export function readTokens(source: string, dialect: EbnfDialect): readonly EbnfToken[] {
+/** Throws RequestError for what is no part of a grammar, and what the budget throws. */
+export function readTokens(source: string, dialect: EbnfDialect, budget: StepBudget): readonly EbnfToken[] {
   const tokens: EbnfToken[] = [];
   let position = 0;
   next: while (position < source.length) {
+    budget.spend(wordCost);
     for (const [kind, shape] of shapes[dialect]) {
       shape.lastIndex = position;
       const text = shape.exec(source)?.[0];
