@@ -1,7 +1,7 @@
 // What compiling spends, in steps: measured, so that a step is some 25 to 60 ns of CPU time wherever it is spent.
 
 /** To make a state. */
-export const stateCost = 16;
+export const stateCost = 20;
 /** To have a state in a set of states. */
 export const closureCost = 8;
 /** To make an edge. */
