@@ -36,7 +36,9 @@ export function checkEngineOptions(options: EngineOptions): void {
   check("memoryShare", memoryShare, isShare, "a number above 0 and at most 1");
   const sizes = Object.entries({ cacheBytes, cachePositions: positions, memoryShare }).filter(([, size]) => size);
   if (sizes.length > 1)
-    throw new RequestError(`${sizes.map(([name]) => name).join(" and ")} each say how large the caches are; give one`);
+    throw new RequestError(
+      `${sizes.map(([name]) => name).join(" and ")} each say how large the caches are (--kv-cache-memory, --gpu-memory-utilization); give one`,
+    );
 }
 
 /** Throws RequestError naming the option that is not what LoadOptions says. */

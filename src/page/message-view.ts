@@ -125,7 +125,7 @@ function describe({ end, tokens, tokensPerSecond, firstWordMs }: AnswerFacts): s
   if (tokens !== undefined) facts.push(`${tokens} ${tokens === 1 ? "token" : "tokens"}`);
   if (tokensPerSecond !== undefined) facts.push(`${tokensPerSecond.toFixed(tokensPerSecond < 10 ? 1 : 0)} tokens/s`);
   if (firstWordMs !== undefined)
-    facts.push(`first after ${(firstWordMs / 1000).toFixed(firstWordMs < 1000 ? 2 : 1)} s`);
+    facts.push(`first after ${(firstWordMs / 1000).toFixed(firstWordMs < 1000 ? 2 : 1)}\u00a0s`);
   if (end === "length") facts.push("cut at the most tokens");
   if (end === "stopped by you") facts.push("stopped");
   return facts.join(" · ");
