@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { fixtures } from "../support/fixtures.ts";
 import { expectFailure, fewbit, fewbitJson, golden, isBuilt, scratchFolder } from "./fewbit.ts";
 
 const { path: symmetric } = golden("models/gptq-4b-g128-sym-lmhead");
@@ -38,6 +39,42 @@ describe.skipIf(!isBuilt)("convert", () => {
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(/relative squared error.*\n.*q_proj .*act-order/s);
     expect(stdout).toMatch(/with a loss/);
+  });
+
+  test("a file of GGUF becomes safetensors and GPTQ that say the same", async () => {
+    const file = join(fixtures, "gguf/mini-split-Q4_0-00001-of-00002.gguf");
+    const ids = async (model: string): Promise<readonly number[]> => {
+      const args = ["run", model, "--ids", "1,2,3", "--max-tokens", "12", "--temperature", "0", "--ignore-eos"];
+      return (await fewbitJson<{ ids: number[] }>([...args, "--backend", "reference", "--dtype", "f32"])).ids;
+    };
+    const said = await ids(file);
+    expect(said).toHaveLength(12);
+    for (const to of ["safetensors", "gptq"]) {
+      const out = join(scratchFolder(), to);
+      expect(await fewbitJson<Converted>(["convert", file, "--to", to, "--out", out])).toMatchObject({ isExact: true });
+      expect(await ids(out)).toEqual(said);
+    }
+  });
+
+  test("a model in floats is rounded to packed codes when it may be", async () => {
+    const out = join(scratchFolder(), "packed");
+    const args = [
+      "convert",
+      golden("arch/llama-tied").path,
+      "--to",
+      "gptq",
+      "--bits",
+      "8",
+      "--group-size",
+      "32",
+      "--sym",
+    ];
+    expectFailure(await fewbit([...args, "--out", out]), 1, /--requantize/);
+    const found = await fewbitJson<Converted>([...args, "--out", out, "--requantize"]);
+    expect(found).toMatchObject({ to: "gptq", isExact: false });
+    expect(found.lossy).toHaveLength(found.modules);
+    for (const { relativeSquaredError } of found.lossy) expect(relativeSquaredError).toBeLessThan(1e-4);
+    expect(await fewbitJson(["inspect", out])).toMatchObject({ format: "gptq", declared: { bits: 8, group_size: 32 } });
   });
 
   test("overwrites only what it is told to, and never the model itself", async () => {
