@@ -97,6 +97,9 @@ async function convert(argument: string | undefined, flags: ConvertFlags): Promi
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const { signal } = interruption;
+  signal.addEventListener("abort", () =>
+    terminal.note("stopping: no unfinished file takes its name; run it again to go on"),
+  );
   const location = await locateNamedModel(createNodeHost(), namedModel(argument, flags), flags, terminal, signal);
   await using checkpoint = await openLocatedCheckpoint(location, flags, terminal, signal);
   const { out, to, type, floats, requantize = false, force = false } = flags;
