@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Makes the tarballs of a release: `fewbit`, without anything native, and a package a platform with the library of native/cpu,
-// which `fewbit` names as optional dependencies. The manifests are written here and not taken from package.json, because a
+// Makes the tarballs of a release: `fewbit`, without anything native, a package a platform with the library of native/cpu, and one with
+// the kernels of native/cuda, which `fewbit` names as optional dependencies. The manifests are written here and not taken from package.json, because a
 // lock file cannot name packages of the very version that it belongs to.
 //
 //   node scripts/pack.mjs [--out FOLDER] [--no-build] [PACKAGE …]
@@ -9,9 +9,10 @@
 // $CC or cc for this machine, <target>-linux-gnu-gcc, x86_64-w64-mingw32-gcc, and on macOS clang for both its machines.
 // Tarballs come to --out (build/packages); their paths are printed. --no-build takes dist/ as it is, for tests that run
 // beside each other.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildCuda } from "./build-cuda.mjs";
 import { buildNative, findCompiler, NativeBuildError } from "./build-native.mjs";
 import { projectRoot } from "./lib/files.mjs";
 import { npm } from "./lib/npm.mjs";
@@ -25,6 +26,10 @@ const platforms = [
   { platform: "darwin", arch: "x64", cc: "clang -arch x86_64" },
   { platform: "win32", arch: "x64", cc: "x86_64-w64-mingw32-gcc" },
 ].map((each) => ({ ...each, name: `@fewbit/cpu-${each.platform}-${each.arch}` }));
+
+/** What `fewbit` finds at run time (src/backends/cuda/find-kernels.node.ts), wherever NVIDIA has a driver. */
+const kernelPackage = "@fewbit/cuda";
+const optionalNames = [...platforms.map(({ name }) => name), kernelPackage];
 
 /** What the official builds of Node 20 and 22 need: whoever can run those can load the library. */
 const newestGlibc = [2, 28];
@@ -43,7 +48,7 @@ async function main() {
   const options = { out: { type: "string" }, "no-build": { type: "boolean" } };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const out = resolve(values.out ?? join(projectRoot, "build", "packages"));
-  const names = ["fewbit", ...platforms.map(({ name }) => name)];
+  const names = ["fewbit", ...optionalNames];
   const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new PackError(`${unknown}: the packages are ${names.join(", ")}`);
   const wanted = positionals.length > 0 ? positionals : names;
@@ -55,7 +60,12 @@ async function main() {
     rmSync(stage, { recursive: true, force: true });
     mkdirSync(stage, { recursive: true });
     const target = platforms.find((each) => each.name === name);
-    const reason = target === undefined ? stageProgram(stage) : await stageLibrary(stage, target);
+    const reason =
+      name === kernelPackage
+        ? await stageKernels(stage)
+        : target === undefined
+          ? stageProgram(stage)
+          : await stageLibrary(stage, target);
     if (reason === undefined) console.log(pack(stage, out));
     else if (positionals.length > 0) throw new PackError(`${name}: ${reason}`);
     else console.error(`pack: left out ${name}: ${reason}`);
@@ -68,7 +78,7 @@ function stageProgram(stage) {
   const manifest = Object.fromEntries(
     publishedFields.flatMap((field) => (field in ours ? [[field, ours[field]]] : [])),
   );
-  const optionalDependencies = Object.fromEntries(platforms.map(({ name }) => [name, ours.version]));
+  const optionalDependencies = Object.fromEntries(optionalNames.map((name) => [name, ours.version]));
   writeManifest(stage, { ...manifest, optionalDependencies });
   for (const folder of ["bin", "dist"])
     cpSync(join(projectRoot, folder), join(stage, folder), {
@@ -120,6 +130,35 @@ async function stageLibrary(stage, target) {
     join(stage, "README.md"),
     `# ${target.name}\n\nThe CPU kernels of [fewbit](https://www.npmjs.com/package/fewbit) for ${target.platform} on ${target.arch}, compiled from ` +
       `\`native/cpu\`.${needs} npm installs it with \`fewbit\` where it fits; nothing else is meant to use it.\n`,
+  );
+  return undefined;
+}
+
+/** Undefined, or why the kernels cannot be made here. */
+async function stageKernels(stage) {
+  const { folder, skipped } = await buildCuda();
+  if (folder === undefined) return skipped;
+  const files = ["kernels.json", ...readdirSync(folder).filter((file) => file.endsWith(".fatbin"))];
+  const { version, license, homepage, repository } = ours;
+  writeManifest(stage, {
+    name: kernelPackage,
+    version,
+    description: "The CUDA kernels of fewbit",
+    license,
+    type: "commonjs",
+    homepage,
+    repository,
+    os: ["linux", "win32"],
+    cpu: ["x64", "arm64"],
+    exports: { "./kernels.json": "./kernels.json", "./package.json": "./package.json" },
+    files,
+  });
+  for (const file of files) cpSync(join(folder, file), join(stage, file));
+  cpSync(join(projectRoot, "LICENSE"), join(stage, "LICENSE"));
+  writeFileSync(
+    join(stage, "README.md"),
+    `# ${kernelPackage}\n\nThe CUDA kernels of [fewbit](https://www.npmjs.com/package/fewbit), compiled from \`native/cuda\` for compute capability 8.0 ` +
+      "and 9.0, with PTX for what comes later. They need driver 580 or newer. npm installs them with `fewbit`; nothing else is meant to use them.\n",
   );
   return undefined;
 }

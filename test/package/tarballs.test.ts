@@ -61,8 +61,8 @@ describe.skipIf(!isBuilt)("the tarball of fewbit", () => {
     const { name, version, exports, bin, engines, dependencies } = packageJson;
     expect(manifest).toMatchObject({ name, version, exports, bin, engines, dependencies, type: "module" });
     const platforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64"];
-    const libraries = platforms.map((platform) => [`@fewbit/cpu-${platform}`, version]);
-    expect(manifest.optionalDependencies).toEqual(Object.fromEntries(libraries));
+    const native = [...platforms.map((platform) => `@fewbit/cpu-${platform}`), "@fewbit/cuda"];
+    expect(manifest.optionalDependencies).toEqual(Object.fromEntries(native.map((name) => [name, version])));
     for (const field of ["private", "scripts", "devDependencies"]) expect(manifest).not.toHaveProperty(field);
   });
 

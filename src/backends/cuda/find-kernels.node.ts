@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UnsupportedError } from "../../util/errors.ts";
 
@@ -31,7 +32,7 @@ export class KernelFolder {
 }
 
 /**
- * The kernels: in the folder that FEWBIT_CUDA_KERNELS names, else what this checkout has compiled.
+ * The kernels: in the folder that FEWBIT_CUDA_KERNELS names, else what this checkout has compiled, else what the package of kernels holds.
  * Throws UnsupportedError saying what was looked for and what to do.
  */
 export function findKernels(
@@ -44,8 +45,15 @@ export function findKernels(
     const path = fileURLToPath(new URL(`${up}/build/cuda`, module));
     if (existsSync(join(path, "kernels.json"))) return new KernelFolder(path);
   }
-  throw new UnsupportedError(
-    'the CUDA kernels are not compiled: in a checkout "npm run build:cuda" makes build/cuda, and FEWBIT_CUDA_KERNELS tells ' +
-      "fewbit another folder",
-  );
+  let list: string;
+  try {
+    list = createRequire(module).resolve("@fewbit/cuda/kernels.json");
+  } catch (cause) {
+    throw new UnsupportedError(
+      "there are no CUDA kernels: the optional package @fewbit/cuda is not installed, and there is no build/cuda; in a checkout " +
+        '"npm run build:cuda" makes it, and FEWBIT_CUDA_KERNELS tells fewbit another folder',
+      { cause },
+    );
+  }
+  return new KernelFolder(dirname(list));
 }
