@@ -243,7 +243,8 @@ static void pack_word_rows(packing *work, int32_t block, int32_t column, int32_t
     case 3: pack_word_rows_bits(work, 3, block, column, count, to); break;
     case 5: pack_word_rows_bits(work, 5, block, column, count, to); break;
     case 6: pack_word_rows_bits(work, 6, block, column, count, to); break;
-    default: pack_word_rows_bits(work, 7, block, column, count, to); break;
+    case 7: pack_word_rows_bits(work, 7, block, column, count, to); break;
+    default: pack_lsb_rows(work, block, column, count, to);  // codes that fill their words
   }
 }
 

@@ -270,26 +270,16 @@ static fb_weight *packed(fb_affine_shape shape, const fb_affine_part *part) {
   return w;
 }
 
-static void check_affine(affine_case c) {
-  char label[120];
-  snprintf(label, sizeof label, "%d -> %d, %d bit, groups of %d, scales %d, zeros %d%s", c.in, c.out, c.bits, c.group_size, c.type, c.zeros, c.ordered ? ", reordered" : "");
-  const size_t groups = (size_t)((c.in + c.group_size - 1) / c.group_size), out = (size_t)c.out;
-  const int32_t span = span_of(&c);
-  uint8_t *codes = random_bytes((size_t)(c.in * c.bits / 8) * out), *scales = random_stored(groups * out, c.type, 0.01f);
-  uint8_t *zeros = c.zeros ? random_bytes(groups * out * (size_t)c.bits / 8) : NULL;
-  uint32_t *order = c.ordered ? shuffled(c.in) : NULL;
-  const fb_affine_part part = {.out = c.out, .code_order = FB_CODES_LSB_K, .zero_order = c.zeros ? c.zeros - 1 : 0, .codes = codes, .scales = scales, .zeros = zeros};
-  fb_weight *w = packed((fb_affine_shape){order, c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span, 1}, &part);
-  check_dequantize(&c, label, w, codes, scales, zeros);
-
-  float *x = random_floats((size_t)ROW_COUNT * (size_t)c.in);
-  for (int32_t k = 0; k < c.in; k++) x[k] = 0;  // a row without any signal: its scales are 0
-  linear_context context = {.weight = w, .floats = x, .stride = c.in};
-  if (span) {
-    fb_activations found = activations_of(w, span), expected = activations_of(w, span);
+// Products of rows with an affine weight, in 8 bits where it has a span, and in f32.
+static void check_products(const char *label, const fb_weight *w) {
+  float *x = random_floats((size_t)ROW_COUNT * (size_t)w->in);
+  for (int32_t k = 0; k < w->in; k++) x[k] = 0;  // a row without any signal: its scales are 0
+  linear_context context = {.weight = w, .floats = x, .stride = w->in};
+  if (w->span) {
+    fb_activations found = activations_of(w, w->span), expected = activations_of(w, w->span);
     // First what lies between two codes: halves, in spans whose largest is 127.
-    float *ties = memory((size_t)ROW_COUNT * (size_t)c.in * sizeof *ties);
-    for (int32_t i = 0; i < ROW_COUNT * c.in; i++) ties[i] = i % c.in % FB_BLOCK ? (float)random_below(250) - 124.5f : 127;
+    float *ties = memory((size_t)ROW_COUNT * (size_t)w->in * sizeof *ties);
+    for (int32_t i = 0; i < ROW_COUNT * w->in; i++) ties[i] = i % w->in % FB_BLOCK ? (float)random_below(250) - 124.5f : 127;
     quantize_rows(tested, w, ties, &found);
     quantize_rows(portable, w, ties, &expected);
     expect_same(QUANTIZE, label, found.codes, expected.codes, (size_t)ROW_COUNT * (size_t)found.stride);
@@ -306,8 +296,24 @@ static void check_affine(affine_case c) {
     free_activations(&expected);
   }
   for (context.tile = 0; context.tile < w->tiles; context.tile++) check_rows(TILE_F32, label, call_tile_f32, &context, tested->rows_f32);
+  free(x);
+}
+
+static void check_affine(affine_case c) {
+  char label[120];
+  snprintf(label, sizeof label, "%d -> %d, %d bit, groups of %d, scales %d, zeros %d%s", c.in, c.out, c.bits, c.group_size, c.type, c.zeros, c.ordered ? ", reordered" : "");
+  const size_t groups = (size_t)((c.in + c.group_size - 1) / c.group_size), out = (size_t)c.out;
+  const int32_t span = span_of(&c);
+  uint8_t *codes = random_bytes((size_t)(c.in * c.bits / 8) * out), *scales = random_stored(groups * out, c.type, 0.01f);
+  uint8_t *zeros = c.zeros ? random_bytes(groups * out * (size_t)c.bits / 8) : NULL;
+  uint32_t *order = c.ordered ? shuffled(c.in) : NULL;
+  const fb_affine_part part = {.out = c.out, .code_order = FB_CODES_LSB_K, .zero_order = c.zeros ? c.zeros - 1 : 0, .codes = codes, .scales = scales, .zeros = zeros};
+  fb_weight *w = packed((fb_affine_shape){order, c.in, c.out, c.bits, c.group_size, c.type, c.zeros != 0, span, 0, 1}, &part);
+  check_dequantize(&c, label, w, codes, scales, zeros);
+
+  check_products(label, w);
   fb_weight_free(w);
-  free(codes), free(scales), free(zeros), free(order), free(x);
+  free(codes), free(scales), free(zeros), free(order);
 }
 
 // Blocks that are packed whole, from random bytes of exactly the file's length, against the same input by input: that a row order forces,
@@ -319,8 +325,8 @@ static void check_order(int32_t order, int32_t bits, int32_t in, int32_t out, si
   uint32_t *identity = memory((size_t)in * sizeof *identity);
   for (int32_t k = 0; k < in; k++) identity[k] = (uint32_t)k;
   const fb_affine_part part = {.out = out, .code_order = order, .zero_order = FB_ZEROS_BYTES, .codes = codes, .scales = scales, .zeros = zeros};
-  fb_weight *found = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F16, 1, 0, 1}, &part);
-  fb_weight *expected = packed((fb_affine_shape){identity, in, out, bits, in, FB_F16, 1, 0, 1}, &part);
+  fb_weight *found = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F16, 1, 0, 0, 1}, &part);
+  fb_weight *expected = packed((fb_affine_shape){identity, in, out, bits, in, FB_F16, 1, 0, 0, 1}, &part);
   expect_same(PACK, label, found->codes, expected->codes, (size_t)(found->tiles * found->blocks * bits) * 64);
   for (int32_t n = 0; n < out; n++)
     expect_same(PACK, label, found->zeros + n, zeros + n, 1);  // of one group
@@ -338,7 +344,7 @@ static void check_sparse_24(int32_t bits, int32_t in, int32_t out) {
   memset(codes, bits == 4 ? 0x99 : 0x81, size * (size_t)bits / 16);  // every code kept is one more than that of 0
   for (size_t i = 0; i < size / 8; i++) positions[i] = (uint8_t)(pairs[random_below(6)] | pairs[random_below(6)] << 4);
   const fb_affine_part part = {.out = out, .code_order = FB_CODES_SPARSE_24, .codes = codes, .positions = positions, .scales = scales};
-  fb_weight *w = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F32, 0, 0, 1}, &part);
+  fb_weight *w = packed((fb_affine_shape){NULL, in, out, bits, in, FB_F32, 0, FB_BLOCK, 1, 1}, &part);
   float *tile = zeroed_floats((size_t)in * FB_TILE);
   for (int32_t t = 0; t < w->tiles; t++) {
     tested->affine_dequantize(w, t, tile);
@@ -350,6 +356,7 @@ static void check_sparse_24(int32_t bits, int32_t in, int32_t out) {
         expect_same(PACK, label, &kept, &two, sizeof kept);
       }
   }
+  check_products(label, w);
   fb_weight_free(w);
   free(codes), free(positions), free(scales), free(tile);
 }
