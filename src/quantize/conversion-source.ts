@@ -35,8 +35,15 @@ export interface FloatsPart {
   readonly kind: "floats";
   readonly name: string;
   readonly shape: readonly number[];
-  /** Of a module, likewise with its bias. */
-  readonly read: () => Promise<{ readonly values: PackedWeight | Float32Array; readonly bias?: Float32Array }>;
+  readonly read: () => Promise<ReadFloats>;
+}
+
+export interface ReadFloats {
+  readonly values: PackedWeight | Float32Array;
+  /** Of a module, where no part of its own has it. */
+  readonly bias?: Float32Array;
+  /** Values that are 1 more than those here, which an architecture's norms are in one container and not in the other. */
+  readonly shiftedFrom?: Float32Array;
 }
 
 /**
@@ -97,9 +104,9 @@ async function ggmlParts(checkpoint: Checkpoint): Promise<readonly SourcePart[]>
   }
   for (const { tensor: name, length, plusOne } of vectors) {
     const isShifted = plusOne === true && checkpoint.hasNormsPlusOne === true;
-    const read = async (): Promise<{ values: Float32Array }> => {
+    const read = async (): Promise<ReadFloats> => {
       const values = await checkpoint.vector(name);
-      return { values: isShifted ? values.map((value) => value - 1) : values };
+      return isShifted ? { values: values.map((value) => value - 1), shiftedFrom: values } : { values };
     };
     parts.push({ kind: "floats", name, shape: [length], read });
   }

@@ -17,10 +17,20 @@ export function floatTensor(
 
 /** What rounding to the type costs; undefined: nothing. */
 export function lossOfFloats(values: Float32Array, type: FloatType): Loss | undefined {
-  if (type === "f32" || values.length === 0) return undefined;
-  const row = (bytes: Uint8Array, of: FloatType): DenseWeight => ({
-    ...{ scheme: "dense", inFeatures: 1, outFeatures: values.length },
-    ...{ type: of, values: bytes },
+  return type === "f32" ? undefined : compareFloats(storeFloats(values, type), type, values);
+}
+
+/** What values lose when 1 is taken from them: where they are below 0.5 the difference has fewer bits. undefined: nothing. */
+export function lossOfShift(values: Float32Array): Loss | undefined {
+  const back = values.map((value) => Math.fround(value - 1) + 1);
+  return compareFloats(bytesOf(back), "f32", values);
+}
+
+function compareFloats(found: Uint8Array, type: FloatType, wanted: Float32Array): Loss | undefined {
+  if (wanted.length === 0) return undefined;
+  const row = (values: Uint8Array, of: FloatType): DenseWeight => ({
+    ...{ scheme: "dense", inFeatures: 1, outFeatures: wanted.length },
+    ...{ type: of, values },
   });
-  return compareWeights(row(storeFloats(values, type), type), row(bytesOf(values), "f32"));
+  return compareWeights(row(found, type), row(bytesOf(wanted), "f32"));
 }

@@ -11,7 +11,7 @@ import type { Loss } from "../weights/compare-weights.ts";
 import { dequantize } from "../weights/dequantize.ts";
 import { checkPositions } from "../weights/sparse-24.ts";
 import { sourceParts, type FloatsPart, type LinearPart, type SourcePart } from "./conversion-source.ts";
-import { floatTensor, lossOfFloats } from "./convert-floats.ts";
+import { floatTensor, lossOfFloats, lossOfShift } from "./convert-floats.ts";
 import { refusedModules } from "./refused-modules.ts";
 import { convertWeight, lossOf, type ConvertedWeight, type Target, type WantedRounding } from "./convert-weight.ts";
 
@@ -128,9 +128,13 @@ async function attempt(
     },
   });
   if (part.kind === "floats") {
-    const { values, bias } = await part.read();
+    const { values, bias, shiftedFrom } = await part.read();
     const plain = values instanceof Float32Array ? values : dequantize(values);
-    return together(floatsNamed(part.name, part.shape, plain), biasOf(part.name.replace(/\.weight$/, ""), bias));
+    const found = together(floatsNamed(part.name, part.shape, plain), biasOf(part.name.replace(/\.weight$/, ""), bias));
+    const loss = shiftedFrom && lossOfShift(shiftedFrom);
+    if (loss === undefined) return found;
+    const shift = { name: part.name, reason: "1 is taken from its values, as the architecture stores them", loss };
+    return { ...found, losses: () => [shift, ...found.losses()] };
   }
   const { name } = part;
   const { weight, bias } = await part.read();
