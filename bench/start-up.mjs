@@ -48,7 +48,7 @@ function runProcess(args, { isWeighed = false } = {}) {
   });
 }
 
-/** What a process may take: 1.15 × its weights, the KV pool that it has by default, and 130 MB for Node and all else. */
+/** What a process may take: 1.1 × its weights, the KV pool that it has by default, and 130 MB for Node and all else. */
 async function memoryTerms(model, name) {
   const { output } = await runProcess(["inspect", ...model, "--json"]);
   const { byteLength: weights, backends } = JSON.parse(output);
@@ -58,7 +58,7 @@ async function memoryTerms(model, name) {
   await llm.close();
   const { cacheBytesPer1k } = backends.find(({ backend }) => backend === name);
   const pool = (cachePositions / 1000) * cacheBytesPer1k;
-  return { weights, pool, limit: 1.15 * weights + pool + 130e6 };
+  return { weights, pool, limit: 1.1 * weights + pool + 130e6 };
 }
 
 const { values, positionals } = parseArgs({
@@ -99,6 +99,6 @@ else {
   console.log(`${shown.join(" ")}\n${backend}; median (least … most) of ${runs} runs, files in the page cache`);
   console.log(`first token   ${spread(milliseconds, (ms) => `${ms.toFixed(0)} ms`)}`);
   console.log(`peak memory   ${spread(peaks, megabytes)}, ${((100 * median(peaks)) / terms.limit).toFixed(0)}% of`);
-  const parts = `1.15 × weights ${megabytes(terms.weights)} + KV pool ${megabytes(terms.pool)} + 130 MB`;
+  const parts = `1.1 × weights ${megabytes(terms.weights)} + KV pool ${megabytes(terms.pool)} + 130 MB`;
   console.log(`  the limit   ${megabytes(terms.limit)} = ${parts}`);
 }
