@@ -12,10 +12,13 @@ import { withPathHint } from "./suggest-path.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What matters where a model has many users. */
-export type ServingOptions = Pick<
+export interface ServingOptions extends Pick<
   LoadOptions,
   "maxSequences" | "cacheBytes" | "memoryShare" | "inProcess" | "stepTimeoutMs" | keyof RequestLimits
->;
+> {
+  /** Without `--verbose` too it is said what became of the model. */
+  readonly isAnnounced?: boolean;
+}
 
 /** Loads the model that a command speaks with, and says with `--verbose` what became of it. For one sequence at a time unless told. */
 export async function loadModel(
@@ -23,7 +26,7 @@ export async function loadModel(
   flags: CommonFlags,
   terminal: Terminal,
   signal: AbortSignal,
-  { maxSequences = 1, ...serving }: ServingOptions = {},
+  { maxSequences = 1, isAnnounced = false, ...serving }: ServingOptions = {},
 ): Promise<LLM> {
   const path = typeof name === "object" ? undefined : name;
   const llm = await withPathHint(path, () =>
@@ -40,12 +43,16 @@ export async function loadModel(
   );
   const { model, architecture, format, contextLength, device, loadMs } = llm.info;
   const kernels = Object.entries(device.kernels).map(([kernel, count]) => `${kernel} × ${count}`);
-  terminal.detail(`model    ${model} (${architecture}, ${format}), ${contextLength} positions`);
-  terminal.detail(`device   ${device.backend}: ${device.description}`);
-  terminal.detail(`kernels  ${kernels.join(", ")}`);
-  terminal.detail(
+  const lines = [
+    `model    ${model} (${architecture}, ${format}), ${contextLength} positions`,
+    `device   ${device.backend}: ${device.description}`,
+    `kernels  ${kernels.join(", ")}`,
     `memory   weights ${megabytes(device.weightBytes)}, caches and buffers ${megabytes(device.stepBytes)}`,
-  );
-  terminal.detail(`loaded   in ${Math.round(loadMs)} ms`);
+    `loaded   in ${Math.round(loadMs)} ms`,
+  ];
+  for (const line of lines) {
+    if (isAnnounced) terminal.note(line);
+    else terminal.detail(line);
+  }
   return llm;
 }

@@ -181,6 +181,7 @@ function logRequest(record: RequestRecord): void {
 function loadOptions(flags: ServeFlags): ServingOptions {
   const milliseconds = (time: number): number | undefined => (time === 0 ? undefined : 1000 * time);
   return {
+    isAnnounced: true,
     maxSequences: flags.maxNumSeqs,
     cacheBytes: flags.kvCacheMemory,
     memoryShare: flags.gpuMemoryUtilization,
