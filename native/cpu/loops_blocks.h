@@ -12,6 +12,8 @@ typedef struct {
   _Alignas(64) uint8_t codes[PANEL_BLOCKS][8][64];
   _Alignas(64) float scales[PANEL_BLOCKS][2][FB_TILE];
   _Alignas(64) float minima[PANEL_BLOCKS][2][FB_TILE];
+  const uint8_t *next;  // packed codes of the panel behind, until somebody has asked for them
+  size_t next_bytes;    // of a block there
 } panel;
 
 // ---- Codes ----
@@ -177,7 +179,7 @@ INLINE void unpack_panel_scales(const fb_weight *w, const fb_block_form *form, i
   }
 }
 
-// Blocks first … first + count - 1 of a tile; `first` is a multiple of PANEL_BLOCKS. Asks for the panel behind, which comes while this one is multiplied.
+// Blocks first … first + count - 1 of a tile; `first` is a multiple of PANEL_BLOCKS.
 INLINE void unpack_panel(const fb_weight *w, const int type, int32_t tile, int32_t first, int32_t count, panel *to) {
   const fb_block_form *form = &fb_block_forms[type];
   const size_t bytes = fb_block_code_bytes(form);
@@ -186,11 +188,12 @@ INLINE void unpack_panel(const fb_weight *w, const int type, int32_t tile, int32
   unpack_panel_numbers(form, codes, count, numbers);
   for (int32_t block = 0; block < count; block++) {
     v64b quads[8];
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(codes + (size_t)(PANEL_BLOCKS + block) * bytes + i);
     unpack_codes(form, w->grid, codes + (size_t)block * bytes, numbers[block], quads);
     UNROLL for (int q = 0; q < 8; q++) v64b_store(to->codes[block][q], quads[q]);
   }
   unpack_panel_scales(w, form, tile, first, count, to->scales, to->minima);
+  to->next = codes + PANEL_BLOCKS * bytes;
+  to->next_bytes = bytes;
 }
 
 // ---- 8-bit activations ----
@@ -239,13 +242,19 @@ INLINE void block_int8(const v64b quads[8], uint8_t (*stored)[64], float (*weigh
   x->codes += FB_BLOCK;
 }
 
-// Many rows: y[r] += the rows' products with a panel.
+// Many rows: y[r] += the rows' products with a panel. The first of them ask for the panel behind, a block's lines at a time: asked for all
+// at once, as a panel is unpacked, they are waited for.
 INLINE void panel_int8_rows(panel *p, int32_t first, int32_t count, const fb_activations *x, int32_t row, const int rows, const int halves, const int wide, const int has_minimum, float *y) {
   panel_input input = input_from(x, row, first, halves);
   v16f out[V16_ROWS_INT8];
   UNROLL for (int r = 0; r < rows; r++) out[r] = v16f_load(y + FB_TILE * r);
-  for (int32_t block = 0; block < count; block++)
+  const uint8_t *next = p->next;
+  p->next = NULL;
+  for (int32_t block = 0; block < count; block++) {
+    if (next)
+      for (size_t i = 0; i < p->next_bytes; i += 64, next += 64) __builtin_prefetch(next);
     block_int8(NULL, p->codes[block], p->scales[block], p->minima[block], &input, rows, halves, wide, has_minimum, out);
+  }
   UNROLL for (int r = 0; r < rows; r++) v16f_store(y + FB_TILE * r, out[r]);
 }
 
