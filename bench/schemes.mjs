@@ -9,6 +9,7 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { format, resolveConfig } from "prettier";
 import { median } from "./statistics.mjs";
 import { ggufTypes, makeGguf, makeSafetensors, safetensorsKinds, weightCount } from "./synthetic-models.mjs";
 
@@ -60,7 +61,10 @@ if (failed.length > 0) {
   console.error(`failed: ${failed.join(", ")}; --resume tries them again`);
   process.exitCode = 1;
 }
-if (flags.write && failed.length === 0) writeFileSync(join(root, "docs", "schemes.md"), document());
+if (flags.write && failed.length === 0) {
+  const path = join(root, "docs", "schemes.md");
+  writeFileSync(path, await format(document(), { ...(await resolveConfig(path)), filepath: path }));
+}
 
 function measure({ name, isGguf }) {
   const path = join(folder, isGguf ? `${name}.gguf` : name);
