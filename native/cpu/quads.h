@@ -9,6 +9,12 @@ typedef uint32_t block_rows[8][FB_TILE];
 // The eight quads of a block: quads[q][c] holds inputs 4q … 4q + 3 of column c, one a byte, the first lowest.
 typedef uint32_t quads_of_block[8][FB_TILE];
 
+static inline uint32_t fb_load_word(const uint8_t *words, size_t index) {
+  uint32_t word;
+  memcpy(&word, words + 4 * index, 4);
+  return word;
+}
+
 // One plane of `width` bits, those from `low` on of every code.
 static inline __attribute__((always_inline)) void pack_plane(quads_of_block quads, const int32_t width, const int32_t low, uint32_t to[][FB_TILE]) {
   const uint32_t fields = ((1u << width) - 1) * 0x01010101u;
