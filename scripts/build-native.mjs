@@ -25,7 +25,7 @@ const linkFlags = ["-shared", "-pthread", "-lm"];
 
 /** What else a system needs, so that the library runs on others than the one that made it, and needs only the system's own C library. */
 const platformFlags = {
-  linux: { compiling: ["-include", "native/cpu/glibc_floor.h"], linking: ["-static-libgcc"] },
+  linux: { compiling: ["-include", "native/cpu/glibc_floor.h"], linking: ["-static-libgcc", "-Wl,-z,defs"] },
   darwin: {
     compiling: ["-mmacosx-version-min=11.0"],
     linking: ["-mmacosx-version-min=11.0", "-Wl,-install_name,@rpath/libfewbit-cpu.dylib"],
