@@ -7,6 +7,8 @@ export interface Implementation {
   readonly activations: ActivationType;
   /** How it can keep keys and values. */
   readonly cacheTypes: readonly CacheType[];
+  /** Whether a second step may be handed to it while one runs. */
+  readonly runsAhead: boolean;
   /** `threads`: absent: 2 where there are threads. Keys and values are f32 unless said otherwise. */
   open(options?: { readonly threads?: number; readonly cacheType?: CacheType }): Promise<Device>;
 }
@@ -15,6 +17,7 @@ export const reference: Implementation = {
   label: "reference",
   activations: "f32",
   cacheTypes: ["f32"],
+  runsAhead: false,
   open: () => createReferenceBackend().open(),
 };
 
@@ -32,6 +35,7 @@ export async function availableImplementations(): Promise<readonly Implementatio
           label: `cpu ${isa} ${activations}`,
           activations,
           cacheTypes: ["f32", "f16", "int8"],
+          runsAhead: true,
           open: ({ threads = 2, cacheType = "f32" } = {}) =>
             // Rounded heads have a suite of their own (head.test.ts).
             backend.open({ threads, activations, cacheType, headType: "keep" }),
@@ -43,6 +47,7 @@ export async function availableImplementations(): Promise<readonly Implementatio
       label: "cuda f32",
       activations: "f32",
       cacheTypes: ["f32", "f16"],
+      runsAhead: true,
       open: ({ cacheType = "f32" } = {}) => cuda.open({ dtype: "f32", cacheType }),
     });
   return implementations;
