@@ -1,7 +1,7 @@
 import { blockLayouts, type BlockType } from "../../weights/blocks/block-type.ts";
 
-/** Inputs that the tiles of native/cpu hold together. */
-const blockInputs = 32;
+/** Inputs that the tiles of native/cpu hold together: FB_BLOCK of native/cpu. */
+export const blockInputs = 32;
 
 /** FB_Q1_0 and so on of native/cpu/fewbit_cpu.h, which has them in the order of `blockLayouts`. */
 export function blockTypeCode(type: BlockType): number {

@@ -1,6 +1,7 @@
 import type { ActivationType, HeadType, WeightUse } from "../../device/backend.ts";
 import { chooseKernel, type Kernel, type KernelChoice } from "../../device/kernel-choice.ts";
 import { describeSummary, type WeightSummary } from "../../weights/packed-weight.ts";
+import { blockInputs } from "./block-types.ts";
 
 export type LinearKernelName =
   | "linear_affine_int8"
@@ -21,9 +22,6 @@ export interface LinearRequest {
   readonly use: WeightUse;
   readonly headType: HeadType;
 }
-
-/** Inputs that the tiles of native/cpu hold together. */
-const blockInputs = 32;
 
 /** Best first. The names say how the input is taken: in 8 bits per span of a group, or in f32. */
 const linearKernels: readonly (Kernel<LinearRequest> & { readonly name: LinearKernelName })[] = [
