@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { UsageError } from "../usage-error.ts";
 import { addOptionWithAliases } from "./alias-option.ts";
+import { collect } from "./collect.ts";
 
 export interface ModelFlag {
   readonly model?: string;
@@ -9,12 +10,22 @@ export interface ModelFlag {
 export const modelDescription =
   "a folder with a checkpoint, a file of weights, or org/name on the Hub (default: the model of the checkout)";
 
+const flags = "-m, --model <model>";
+const aliases = ["--model-id", "--hf-repo"] as const;
+
 /** `-m`, which always means the model. */
 export function addModelFlag(command: Command): void {
-  addOptionWithAliases(command, new Option("-m, --model <model>", "the model, whatever it looks like"), [
-    "--model-id",
-    "--hf-repo",
-  ]);
+  addOptionWithAliases(command, new Option(flags, "the model, whatever it looks like"), aliases);
+}
+
+export interface ModelsFlag {
+  readonly model?: readonly string[];
+}
+
+/** `-m` of a command that takes several models. */
+export function addModelsFlag(command: Command): void {
+  const description = "a model, whatever it looks like; may be given several times";
+  addOptionWithAliases(command, new Option(flags, description).argParser(collect), aliases);
 }
 
 /** MODEL as an argument or as a flag, whichever people are used to. */

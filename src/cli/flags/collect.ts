@@ -1,0 +1,4 @@
+/** A parser for a flag that may be given several times. */
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
