@@ -1,8 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { Server as HttpServer } from "node:http";
 import { basename, resolve } from "node:path";
-import { serve as listen } from "@hono/node-server";
 import { Option, type Command } from "commander";
 import { createNodeHost } from "../entry/node.ts";
 import { loopbackHosts } from "../server/hosts.ts";
@@ -10,16 +8,18 @@ import { createServer } from "../server/create-server.ts";
 import type { RequestRecord } from "../server/observe-requests.ts";
 import { IoError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
-import { addConfiguredFlags } from "./flags/configured-flags.ts";
-import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
+import { collect } from "./flags/collect.ts";
+import { addConfiguredFlags, configured } from "./flags/configured-flags.ts";
+import { addModelsFlag, modelDescription, type ModelsFlag } from "./flags/model-flag.ts";
 import { byteCount, integer, number } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel, type ServingOptions } from "./load-model.ts";
 import { readPage } from "./read-page.ts";
+import { closeListener, listen } from "./serve/listen.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
-interface ServeFlags extends CommonFlags, ModelFlag {
+interface ServeFlags extends CommonFlags, ModelsFlag {
   readonly host: string;
   readonly port: number;
   readonly servedModelName?: readonly string[];
@@ -36,6 +36,7 @@ interface ServeFlags extends CommonFlags, ModelFlag {
   readonly maxConcurrentRequests: number;
   readonly requestTimeout: number;
   readonly queueTimeout: number;
+  readonly sendTimeout: number;
 }
 
 const examples = `
@@ -48,16 +49,24 @@ Every model runs in a process of its own, which is started again when it crashes
 models are loaded one after the other; POST /v1/unload and /v1/load with {"model":"NAME"} free one and bring it back, and GET /v1/stats
 says what each is doing. On Ctrl-C or SIGTERM new requests get status 503, answers under way are finished, and the server ends; a second signal ends it at once.
 
+What is not on the command line comes from the environment, FEWBIT_SERVE_PORT=9000 for --port 9000, and then from the file of --config,
+in YAML or JSON, with the names of the flags:
+
+  model: [./small, ./large]
+  served-model-name: [small, large]
+  port: 9000
+  log-requests: true
+
 Examples:
   fewbit serve
   fewbit serve Qwen/Qwen2.5-0.5B-Instruct --port 9000
   fewbit serve ./small ./large --served-model-name small large
   fewbit serve ./my-model --host 0.0.0.0 --api-key-file ./keys.txt --max-num-seqs 16
+  fewbit serve --config fewbit.yaml --port 9001
   curl localhost:8000/v1/chat/completions -H "Content-Type: application/json" \\
     -d '{"messages":[{"role":"user","content":"Hi"}],"stream":true}'`;
 
 export function defineServe(command: Command): void {
-  const collect = (key: string, keys: readonly string[] = []): readonly string[] => [...keys, key];
   command
     .argument("[models...]", modelDescription)
     .option("--host <address>", "where to listen; 0.0.0.0 for all networks", "127.0.0.1")
@@ -105,9 +114,16 @@ export function defineServe(command: Command): void {
     )
     .addOption(seconds("--request-timeout", "an answer that takes longer fails with status 408", 0))
     .addOption(seconds("--queue-timeout", "a request that waits longer to be begun fails with status 429", 0))
+    .addOption(
+      seconds(
+        "--send-timeout",
+        "a client that takes nothing of its answer for so long is cut off, and its request ends",
+        60,
+      ),
+    )
     .addOption(seconds("--step-timeout", "a step that takes longer hangs, and its process is replaced", 120))
     .option("--in-process", "run models in the server's own process, where a crash ends both");
-  addModelFlag(command);
+  addModelsFlag(command);
   addConfiguredFlags(command, "FEWBIT_SERVE");
   addCommonFlags(command).addHelpText("after", examples).action(serve);
 }
@@ -119,11 +135,8 @@ function seconds(name: string, description: string, byDefault: number): Option {
     .default(byDefault);
 }
 
-async function serve(positional: readonly string[], flags: ServeFlags): Promise<void> {
-  const { model } = flags;
-  if (model !== undefined && positional.some((name) => name !== model))
-    throw new UsageError("the model is given twice, as an argument and with -m");
-  const given = positional.length > 0 ? positional : [model];
+async function serve(positional: readonly string[], flags: ServeFlags, command: Command): Promise<void> {
+  const given = givenModels(positional, flags, command.getOptionValueSource("model") === configured);
   const names = servedNames(given, flags.servedModelName);
   const apiKeys = await readKeys(flags);
   const terminal = new Terminal(flags);
@@ -146,7 +159,7 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
     onRequest: flags.logRequests ? logRequest : undefined,
   });
   // It listens before the models are there, so that /health can be asked for them.
-  const http = await start(server.fetch, flags);
+  const http = await listen(server.fetch, { ...flags, sendTimeoutMs: milliseconds(flags.sendTimeout) ?? Infinity });
   try {
     for (const { name } of names) await server.load(name);
     const address = http.address();
@@ -160,8 +173,20 @@ async function serve(positional: readonly string[], flags: ServeFlags): Promise<
     await server.drain();
   } finally {
     await server.close();
-    await close(http);
+    await closeListener(http);
   }
+}
+
+/** The arguments, else those of -m; [undefined]: the model of the checkout. */
+function givenModels(
+  positional: readonly string[],
+  { model = [] }: ServeFlags,
+  isConfigured: boolean,
+): readonly (string | undefined)[] {
+  if (positional.length === 0) return model.length === 0 ? [undefined] : model;
+  if (!isConfigured && model.some((name) => !positional.includes(name)))
+    throw new UsageError("models are given twice, as arguments and with -m");
+  return positional;
 }
 
 /** Whoever has no key to show is who calls from this machine, by one of its names; undefined: anybody may call. */
@@ -178,8 +203,12 @@ function logRequest(record: RequestRecord): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`);
 }
 
+/** Undefined: for ever. */
+function milliseconds(time: number): number | undefined {
+  return time === 0 ? undefined : 1000 * time;
+}
+
 function loadOptions(flags: ServeFlags): ServingOptions {
-  const milliseconds = (time: number): number | undefined => (time === 0 ? undefined : 1000 * time);
   return {
     isAnnounced: true,
     maxSequences: flags.maxNumSeqs,
@@ -230,31 +259,9 @@ function modelName(given: string | undefined): string {
   return existsSync(name) ? basename(resolve(name)) : name;
 }
 
-/** Whoever sends headers or a body by drops holds a connection no longer than this. */
-const limits = { headersTimeout: 20_000, requestTimeout: 60_000, maxHeaderSize: 16_384 } as const;
-
-function start(fetch: (request: Request) => Promise<Response>, { host, port }: ServeFlags): Promise<HttpServer> {
-  return new Promise((resolve, reject) => {
-    const options = { fetch, hostname: host, port, serverOptions: limits };
-    const http = listen(options, () => resolve(http)) as HttpServer;
-    http.once("error", (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === "EADDRINUSE" ? "something else listens there" : (cause.code ?? cause.message);
-      reject(new IoError(`${host}:${port}: cannot be listened on (${why})`, { cause }));
-    });
-  });
-}
-
 function ended(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve());
-  });
-}
-
-/** Takes no more connections, and waits for the answers that are under way. */
-function close(http: HttpServer): Promise<void> {
-  return new Promise((resolve) => {
-    http.close(() => resolve());
-    http.closeIdleConnections();
   });
 }
