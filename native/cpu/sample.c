@@ -209,8 +209,12 @@ static const float *adjust(const float *logits, int32_t vocab, int32_t r, const 
   for (int32_t i = bias_starts[r]; i < bias_starts[r + 1]; i++) adjusted[bias_ids[i]] += bias_values[i];
   if (h->allowed_at >= 0) {
     const uint32_t *allowed = (const uint32_t *)(block + h->allowed_at) + (size_t)r * (size_t)((vocab + 31) / 32);
-    for (int32_t id = 0; id < vocab; id++)
-      if (!(allowed[id >> 5] >> (id & 31) & 1)) adjusted[id] = -INFINITY;
+    for (int32_t first = 0; first < vocab; first += 32) {
+      const uint32_t word = allowed[first >> 5];
+      if (word == UINT32_MAX) continue;
+      const int32_t end = vocab - first < 32 ? vocab : first + 32;
+      for (int32_t id = first; id < end; id++) adjusted[id] = word >> (id & 31) & 1 ? adjusted[id] : -INFINITY;
+    }
   }
   const float repetition = ((const float *)(block + h->repetition_at))[r], presence = ((const float *)(block + h->presence_at))[r], frequency = ((const float *)(block + h->frequency_at))[r];
   for (int32_t i = count_starts[r]; i < count_starts[r + 1]; i++) {

@@ -1,22 +1,13 @@
 import type { Automaton } from "./automaton.ts";
 import { Configurations, outside, type Configuration, type Frame, type Place } from "./configuration.ts";
+import type { Part } from "./part.ts";
+import type { SharedParts } from "./shared-parts.ts";
+import { SurroundingsReader } from "./surroundings.ts";
 import { byteClasses, type TokenTrie } from "./token-trie.ts";
 import { tokensToEnd } from "./tokens-to-end.ts";
 
 /** Of masks that are kept for whole configurations, in 32-bit words: 16 MB. */
 const maxMaskWords = 2 ** 22;
-
-/** What a state of the automaton allows while its rule is under way, whatever called that. */
-interface Part {
-  /** The tokens throughout which the rule lasts. */
-  readonly allowed: Uint32Array;
-  /** Nodes of the trie where the rule may end: what follows there depends on its caller. */
-  readonly exits: readonly number[];
-  /** States that tokens lead to while the rule lasts. */
-  readonly followers: readonly number[];
-  /** Tokens that are enough, behind each of those allowed, until the rule has ended. */
-  readonly toEnd: number;
-}
 
 interface Mask {
   readonly allowed: Uint32Array;
@@ -53,14 +44,19 @@ export class TokenMasks {
   readonly #automaton: Automaton;
   readonly #trie: TokenTrie;
   readonly #toEnd: Float64Array;
+  readonly #shared: SharedParts;
+  readonly #surroundings: SurroundingsReader;
   readonly #parts = new Map<number, Part>();
   #configurations: Configurations;
   #masks = new Map<Configuration, Mask>();
 
-  constructor(automaton: Automaton, trie: TokenTrie) {
+  /** `shared` is the vocabulary's. */
+  constructor(automaton: Automaton, trie: TokenTrie, shared: SharedParts) {
     this.#automaton = automaton;
     this.#trie = trie;
     this.#toEnd = tokensToEnd(automaton, trie);
+    this.#shared = shared;
+    this.#surroundings = new SurroundingsReader(automaton, this.#toEnd, trie.maxDepth);
     this.words = Math.ceil(trie.vocabSize / 32);
     this.#configurations = this.#newConfigurations();
   }
@@ -153,13 +149,25 @@ export class TokenMasks {
   #part(state: number): Part {
     let part = this.#parts.get(state);
     if (part === undefined) {
-      const found = new Findings(this.words);
-      this.#walk(this.#alone(state), 0, anyNumber, found);
-      const followers = new Set(Array.from(found.reached, ({ places }) => places.map((place) => place.state)).flat());
-      part = { allowed: found.allowed, exits: found.exits, followers: [...followers], toEnd: found.toEnd };
+      const surroundings = this.#surroundings.at(state);
+      const find = (): Part => this.#findPart(state);
+      part = surroundings === undefined ? find() : this.#shared.at(surroundings, find);
+      if (this.words * (this.#parts.size + 1) > maxMaskWords) this.#parts.clear();
       this.#parts.set(state, part);
     }
     return part;
+  }
+
+  #findPart(state: number): Part {
+    const { allowed, exits, reached, toEnd } = this.#walked(state);
+    const followers = new Set(Array.from(reached, ({ places }) => places.map((place) => place.state)).flat());
+    return { allowed, exits, followers: [...followers], toEnd };
+  }
+
+  #walked(state: number): Findings {
+    const found = new Findings(this.words);
+    this.#walk(this.#alone(state), 0, anyNumber, found);
+    return found;
   }
 
   #alone(state: number): Configuration {
