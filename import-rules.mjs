@@ -31,7 +31,7 @@ const folders = [
 /** Where `node:` modules and koffi may be imported; tests may import `node:` too. Nothing else runs in a browser. */
 const nodeFiles = [
   "^src/(io|hub|backends/cpu|backends/cuda|engine)/.*[.]node[.]ts$",
-  "^src/entry/(node|engine-child)[.]ts$",
+  "^src/entry/(node|engine-child|grammar-thread)[.]ts$",
   "^src/cli/",
 ];
 

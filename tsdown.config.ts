@@ -21,6 +21,7 @@ const program = defineConfig({
     node: "src/entry/node.ts",
     browser: "src/entry/browser.ts",
     server: "src/entry/server.ts",
+    "grammar-thread": "src/entry/grammar-thread.ts",
     "engine-child": "src/entry/engine-child.ts",
     cli: "src/cli/main.ts",
   },

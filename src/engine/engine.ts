@@ -1,5 +1,5 @@
 import type { SamplingParameters } from "../device/sampling.ts";
-import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
+import type { CompiledGrammar } from "../text/grammar/compiled-grammar.ts";
 
 /**
  * Requests in, tokens out, all of it plain data that structured clone can carry: the same interface in this process
@@ -67,7 +67,7 @@ export interface GenerationRequest {
    * end the request is finished, with the reason `stop`. Tokens after which it could not be ended within `maxTokens` any more are left
    * out, unless even the shortest text is too long for these. Default: anything goes.
    */
-  readonly grammar?: GrammarSpec;
+  readonly grammar?: CompiledGrammar;
   /**
    * Only requests of the same salt share the keys and values of what they have in common: how long a prompt takes tells a little of
    * what others have asked, which tenants of one server may not want. At most 256 characters; default "".

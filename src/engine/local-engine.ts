@@ -14,9 +14,9 @@ import type {
   GenerationRequest,
 } from "./engine.ts";
 import { EventQueue } from "./event-queue.ts";
-import { GrammarCompiler } from "../text/grammar/grammar-compiler.ts";
+import type { CompiledGrammar } from "../text/grammar/compiled-grammar.ts";
 import type { GrammarMatcher } from "../text/grammar/grammar-matcher.ts";
-import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
+import { GrammarMatchers } from "../text/grammar/grammar-matchers.ts";
 import type { TokenBytes } from "../text/grammar/token-bytes.ts";
 import { RequestClock } from "./request-clock.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -60,7 +60,7 @@ export class LocalEngine implements Engine {
   readonly #builders: [StepBuilder, StepBuilder];
   readonly #release: () => Promise<void>;
   readonly #tokenBytes: LocalEngineOptions["tokenBytes"];
-  #grammars: Promise<GrammarCompiler> | undefined;
+  #grammars: Promise<GrammarMatchers> | undefined;
   readonly #active = new Map<Sequence, ActiveRequest>();
   #loop: Promise<void> | undefined;
   #disposal: Promise<void> | undefined;
@@ -125,17 +125,17 @@ export class LocalEngine implements Engine {
     if (this.#disposal !== undefined) throw new RequestError("the engine has been disposed; it takes no more requests");
   }
 
-  /** Throws RequestError for a grammar that cannot be had. */
-  async #matcher(grammar: GrammarSpec): Promise<GrammarMatcher> {
+  /** Throws RequestError where there is no vocabulary. */
+  async #matcher(grammar: CompiledGrammar): Promise<GrammarMatcher> {
     this.#grammars ??= this.#openGrammars();
     return (await this.#grammars).matcher(grammar);
   }
 
-  async #openGrammars(): Promise<GrammarCompiler> {
+  async #openGrammars(): Promise<GrammarMatchers> {
     const tokens = await this.#tokenBytes?.();
     if (tokens === undefined)
       throw new RequestError("the model has no tokenizer: an answer of token ids cannot be held to a grammar");
-    return new GrammarCompiler(tokens, this.info.vocabSize);
+    return new GrammarMatchers(tokens, this.info.vocabSize);
   }
 
   stats(): Promise<EngineStats> {

@@ -4,6 +4,7 @@ import { lstat, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChildEngine } from "../engine/child-engine.node.ts";
+import { GrammarThread } from "../engine/grammar-thread.node.ts";
 import { SupervisedEngine } from "../engine/supervised-engine.ts";
 import { openFolder } from "../io/folder.node.ts";
 import type { Folder } from "../io/folder.ts";
@@ -23,6 +24,10 @@ const root = new URL(isSource ? "../../" : "../", import.meta.url);
 
 /** The embedded model's source in full precision, on the Hub: its GPTQ checkpoint is not published by itself. */
 const standIn = "HuggingFaceTB/SmolLM2-135M-Instruct";
+
+/** One for all models. What has been bundled anew may lack its module. */
+const grammarModule = new URL("dist/grammar-thread.mjs", root);
+const grammarThread = !isSource && existsSync(grammarModule) ? new GrammarThread(grammarModule) : undefined;
 
 /** A loaded model; `LLM.load` makes one. */
 export type LLM = LoadedLLM;
@@ -58,6 +63,7 @@ export function createNodeHost(): Host {
     // The published package leaves the model out, for its size.
     defaultModel: existsSync(embedded) ? embedded : standIn,
     hub: { open: async (id, options) => (await import("../hub/node-hub.node.ts")).createNodeHub().open(id, options) },
+    compileGrammar: grammarThread && ((spec) => grammarThread.compile(spec)),
     spawnEngine: (options, { signal, onProgress, onWarning, stepTimeoutMs }) => {
       const modulePath = new URL("dist/engine-child.mjs", root);
       return SupervisedEngine.start({

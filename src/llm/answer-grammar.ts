@@ -1,5 +1,6 @@
 import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
-import { compiledGrammar } from "../text/grammar/compile-grammar.ts";
+import type { CompiledGrammar } from "../text/grammar/compiled-grammar.ts";
+import type { GrammarCache } from "../text/grammar/grammar-cache.ts";
 import { RequestError } from "../util/errors.ts";
 
 /**
@@ -22,7 +23,10 @@ export type ResponseFormat =
   | { readonly type: "json_schema"; readonly json_schema: { readonly schema?: unknown } };
 
 /** Undefined: the answer may be anything. Throws RequestError for several of them, and for what cannot be honoured. */
-export function answerGrammar(options: FormOptions): GrammarSpec | undefined {
+export async function answerGrammar(
+  options: FormOptions,
+  grammars: GrammarCache,
+): Promise<CompiledGrammar | undefined> {
   const { responseFormat, jsonSchema, regex, grammar } = options;
   const given = Object.entries({
     responseFormat: responseFormat && formatGrammar(responseFormat),
@@ -37,12 +41,10 @@ export function answerGrammar(options: FormOptions): GrammarSpec | undefined {
   if (given.length === 0) return undefined;
   const [[option, spec]] = given as [[string, GrammarSpec]];
   try {
-    // The engine does so too, maybe in another process: what is wrong is told before anything has begun.
-    compiledGrammar(spec);
+    return await grammars.compiled(spec);
   } catch (error) {
     throw error instanceof RequestError ? new RequestError(error.message, { option, cause: error }) : error;
   }
-  return spec;
 }
 
 function formatGrammar(format: ResponseFormat): GrammarSpec | undefined {

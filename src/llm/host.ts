@@ -1,6 +1,7 @@
 import type { Backend } from "../device/backend.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ReadOverrides } from "../checkpoint/checkpoint.ts";
+import type { CompileElsewhere } from "../text/grammar/grammar-cache.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Folder } from "../io/folder.ts";
 import type { EngineOptions } from "./engine-options.ts";
@@ -16,6 +17,8 @@ export interface Host {
   readonly defaultModel?: string;
   /** Absent: models come from the disk only. */
   readonly hub?: Hub;
+  /** Absent: grammars are compiled in the thread that asks for them. */
+  readonly compileGrammar?: CompileElsewhere | undefined;
   /** Runs an engine in a process of its own, which is started again when it crashes. Absent: there are none here. */
   readonly spawnEngine?: (
     options: SpawnOptions,

@@ -2,6 +2,7 @@ import { greedySampling } from "../device/sampling.ts";
 import { answerRoom } from "../engine/answer-room.ts";
 import type { Engine, EngineDevice, EngineHealth, EngineStats, GenerationRequest } from "../engine/engine.ts";
 import { validateRequest } from "../engine/validate-request.ts";
+import { GrammarCache } from "../text/grammar/grammar-cache.ts";
 import type { ChatMessage } from "../text/chat-message.ts";
 import type { DecodeOptions, EncodeOptions, Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { throwIfAborted } from "../util/abort.ts";
@@ -62,6 +63,8 @@ export interface LLMParts {
   /** How it makes embeddings; default "last". */
   readonly pooling?: ModelPooling;
   readonly limits?: RequestLimits;
+  /** Absent: it has its own. */
+  readonly grammars?: GrammarCache;
 }
 
 /**
@@ -80,11 +83,12 @@ export class LLM implements AsyncDisposable {
   /** Of answers that have begun, and are not with the engine yet. */
   readonly #preparing = new Set<Promise<GenerationJob>>();
   readonly #limits: RequestLimits;
+  readonly #grammars: GrammarCache;
   /** Of answers and embeddings under way. */
   readonly #active = new Set<Promise<unknown>>();
   #isDraining = false;
 
-  constructor({ info, engine, text, samplingDefaults, pooling = "last", limits = {} }: LLMParts) {
+  constructor({ info, engine, text, samplingDefaults, pooling = "last", limits = {}, grammars }: LLMParts) {
     this.info = info;
     this.#engine = engine;
     this.#text = text;
@@ -92,6 +96,7 @@ export class LLM implements AsyncDisposable {
     this.#samplingDefaults = samplingDefaults;
     this.#pooling = pooling;
     this.#limits = limits;
+    this.#grammars = grammars ?? new GrammarCache();
   }
 
   /** Undefined: the model has none, and runs on token ids only. */
@@ -331,7 +336,7 @@ export class LLM implements AsyncDisposable {
     return tokenizer.encode(text, { addSpecial });
   }
 
-  #job(promptIds: readonly number[], options: GenerateOptions): GenerationJob {
+  async #job(promptIds: readonly number[], options: GenerateOptions): Promise<GenerationJob> {
     const {
       maxTokens = this.info.contextLength,
       minTokens,
@@ -349,7 +354,7 @@ export class LLM implements AsyncDisposable {
     }
     const keptSpecial = skipSpecial ? specialTokensOf(keepSpecial, tokenizer) : new Map<number, string>();
     const stopTokens = specialTokensOf(stops, tokenizer);
-    const grammar = answerGrammar(options);
+    const grammar = await answerGrammar(options, this.#grammars);
     if (grammar !== undefined && tokenizer === undefined)
       throw new RequestError("an answer can be held to a form only as text, and the model has no tokenizer.json");
     const request: GenerationRequest = {

@@ -2,6 +2,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Folder } from "../io/folder.ts";
+import { GrammarCache } from "../text/grammar/grammar-cache.ts";
 import { throwIfAborted } from "../util/abort.ts";
 import { RequestError, UnsupportedError } from "../util/errors.ts";
 import { once, type Warn } from "../util/warn-once.ts";
@@ -73,6 +74,7 @@ export async function loadLLM(
     return new LLM({
       engine,
       text,
+      grammars: new GrammarCache(host.compileGrammar),
       limits: { maxRequests, timeoutMs, queueTimeoutMs },
       samplingDefaults: samplingDefaults(generationConfig, warn),
       pooling: await loadPooling(folder, signal),

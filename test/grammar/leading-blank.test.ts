@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { GrammarCompiler } from "../../src/text/grammar/grammar-compiler.ts";
+import { compiledGrammar } from "../../src/text/grammar/compiled-grammar.ts";
+import { GrammarMatchers } from "../../src/text/grammar/grammar-matchers.ts";
 import type { GrammarSpec } from "../../src/text/grammar/grammar-spec.ts";
 import { buildTokenizer } from "../../src/text/tokenizer/build-tokenizer.ts";
 import { parseTokenizerJson } from "../../src/text/tokenizer/json/parse-tokenizer-json.ts";
@@ -18,11 +19,11 @@ test.each(["llama2", "gemma", "phi3", "qwen2"])("what a grammar allows is what t
   const path = new URL(`../fixtures/tokenizers/${name}/tokenizer.json`, import.meta.url);
   const tokenizer = buildTokenizer(parseTokenizerJson(await readFile(path), "tokenizer.json"));
   const { bytes, starts } = tokenizer.tokenBytes();
-  const compiler = new GrammarCompiler({ bytes, starts }, starts.length - 1);
+  const matchers = new GrammarMatchers({ bytes, starts }, starts.length - 1);
   const random = seededRandom(3);
   for (const spec of forms)
     for (let round = 0; round < 10; round++) {
-      const matcher = compiler.matcher(spec);
+      const matcher = matchers.matcher(compiledGrammar(spec));
       const stream = tokenizer.decodeStream({ continues: true });
       let text = "";
       const said: number[] = [];

@@ -1,24 +1,17 @@
-import { readFile } from "node:fs/promises";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Tool } from "../../src/llm/tools/tool-options.ts";
 import { planTurn } from "../../src/llm/tools/plan-turn.ts";
 import { AnswerParser, type AnswerPart } from "../../src/text/tool-calls/answer-parser.ts";
 import { HarmonyParser } from "../../src/text/tool-calls/harmony-parser.ts";
-import { GrammarCompiler } from "../../src/text/grammar/grammar-compiler.ts";
-import type { TokenBytes } from "../../src/text/grammar/token-bytes.ts";
-import { buildTokenizer } from "../../src/text/tokenizer/build-tokenizer.ts";
-import { parseTokenizerJson } from "../../src/text/tokenizer/json/parse-tokenizer-json.ts";
+import { compiledGrammar } from "../../src/text/grammar/compiled-grammar.ts";
 import { seededRandom } from "../support/seeded-random.ts";
-import { sampleText } from "./sample-text.ts";
+import { modelSampler, type Sampler } from "./sample-text.ts";
 
-let tokens: TokenBytes;
-let compiler: GrammarCompiler;
+let sample: Sampler;
 
 beforeAll(async () => {
-  const path = new URL("../../models/smollm2-135m-instruct-gptq-int4/tokenizer.json", import.meta.url);
-  tokens = buildTokenizer(parseTokenizerJson(await readFile(path), "tokenizer.json")).tokenBytes();
-  compiler = new GrammarCompiler(tokens, tokens.starts.length - 1);
+  sample = await modelSampler();
 });
 
 const parameters = {
@@ -60,8 +53,9 @@ describe("calls that are drawn at random from what a format allows are read agai
     const validate = new Ajv2020({ allErrors: true }).compile(parameters);
     const random = seededRandom(7);
     const called = new Set<string>();
+    const grammar = compiledGrammar(turn.grammar("")!);
     for (let round = 0; round < 12; round++) {
-      const text = sampleText(compiler.matcher(turn.grammar("")!), tokens, random, 150);
+      const text = sample(grammar, random, 150);
       const options = turn.parserOptions("");
       const parser = options.hasChannels === true ? new HarmonyParser() : new AnswerParser(options);
       const parts: readonly AnswerPart[] = [...parser.push(text!), ...parser.finish()];

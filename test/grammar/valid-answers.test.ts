@@ -1,16 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { beforeAll, describe, expect, test } from "vitest";
-import { GrammarCompiler } from "../../src/text/grammar/grammar-compiler.ts";
+import { compiledGrammar } from "../../src/text/grammar/compiled-grammar.ts";
 import type { GrammarSpec } from "../../src/text/grammar/grammar-spec.ts";
-import type { TokenBytes } from "../../src/text/grammar/token-bytes.ts";
-import { buildTokenizer } from "../../src/text/tokenizer/build-tokenizer.ts";
-import { parseTokenizerJson } from "../../src/text/tokenizer/json/parse-tokenizer-json.ts";
 import { RequestError } from "../../src/util/errors.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { randomRegex, randomSchema } from "./random-forms.ts";
-import { sampleText } from "./sample-text.ts";
+import { modelSampler, type Sampler } from "./sample-text.ts";
 
 /** FEWBIT_GRAMMARS=all: as many as the acceptance asks for. */
 const isWhole = process.env.FEWBIT_GRAMMARS === "all";
@@ -20,20 +16,16 @@ const answersEach = 3;
 /** More than the shortest answer to any of them takes. */
 const maxTokens = 150;
 
-let tokens: TokenBytes;
-let compiler: GrammarCompiler;
+let sample: Sampler;
 
 beforeAll(async () => {
-  const path = new URL("../../models/smollm2-135m-instruct-gptq-int4/tokenizer.json", import.meta.url);
-  tokens = buildTokenizer(parseTokenizerJson(await readFile(path), "tokenizer.json")).tokenBytes();
-  compiler = new GrammarCompiler(tokens, tokens.starts.length - 1);
+  sample = await modelSampler();
 });
 
 function answers(spec: GrammarSpec, seed: number): readonly string[] {
   const random = seededRandom(seed);
-  const texts = Array.from({ length: answersEach }, () =>
-    sampleText(compiler.matcher(spec), tokens, random, maxTokens),
-  );
+  const grammar = compiledGrammar(spec);
+  const texts = Array.from({ length: answersEach }, () => sample(grammar, random, maxTokens));
   return texts.filter((text) => text !== undefined);
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { RequestError } from "../../util/errors.ts";
 import { compileGrammar } from "./compile-grammar.ts";
-import { GrammarCompiler } from "./grammar-compiler.ts";
+import { compiledGrammar } from "./compiled-grammar.ts";
+import { GrammarMatchers } from "./grammar-matchers.ts";
 import type { GrammarSpec } from "./grammar-spec.ts";
 import { packTokens, specialTokenBytes } from "./token-bytes.ts";
 
@@ -10,11 +11,11 @@ const words = ['{"', '":', '"a"', "true", "foo", "日本", "  "].map((word) => n
 const special = specialTokenBytes("<call>");
 const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
 const vocabulary = [...bytes, ...words, special, undefined];
-const compiler = new GrammarCompiler(packTokens(vocabulary), vocabulary.length);
+const matchers = new GrammarMatchers(packTokens(vocabulary), vocabulary.length);
 
 /** Whether the text, byte by byte, is one that the grammar matches; special tokens stand between ‹ and ›. */
 function matches(spec: GrammarSpec, text: string): boolean {
-  const matcher = compiler.matcher(spec);
+  const matcher = matchers.matcher(compiledGrammar(spec));
   const ids = text
     .split(/(‹[^›]*›)/)
     .flatMap((part) => (part.startsWith("‹") ? [263] : [...new TextEncoder().encode(part)]));
@@ -132,7 +133,7 @@ const hostile: readonly (readonly [what: string, spec: () => GrammarSpec])[] = [
 describe("hostile grammars end in bounded work:", () => {
   test.each(hostile)("%s", (_, spec) => {
     const given = spec();
-    const compile = (): void => void compiler.matcher(given);
+    const compile = (): void => void matchers.matcher(compiledGrammar(given));
     // Either is fine; what is not is a process that is busy, or another error.
     try {
       compile();
@@ -145,13 +146,13 @@ describe("hostile grammars end in bounded work:", () => {
 test("no token is allowed that leads where the vocabulary cannot go on", () => {
   const tokens = ["a", "b", "日"].map((text) => new TextEncoder().encode(text));
   tokens.push(Uint8Array.of(0xe6)); // begins the character, which no other token goes on with
-  const narrow = new GrammarCompiler(packTokens(tokens), tokens.length);
-  expect([...narrow.matcher(regex("[a日]b")).allowed]).toEqual([0b0101]);
-  expect([...narrow.matcher(regex("ab|ac")).allowed]).toEqual([0b0001]);
+  const narrow = new GrammarMatchers(packTokens(tokens), tokens.length);
+  expect([...narrow.matcher(compiledGrammar(regex("[a日]b"))).allowed]).toEqual([0b0101]);
+  expect([...narrow.matcher(compiledGrammar(regex("ab|ac"))).allowed]).toEqual([0b0001]);
 });
 
 test("an ambiguous grammar is followed in polynomial work", () => {
-  const matcher = compiler.matcher(ebnf('root ::= "a" | "a" root root | "a" root | "(" root ")"'));
+  const matcher = matchers.matcher(compiledGrammar(ebnf('root ::= "a" | "a" root root | "a" root | "(" root ")"')));
   for (let i = 0; i < 60; i++) matcher.accept("a".charCodeAt(0));
   expect(matcher.accepts).toBe(true);
 });

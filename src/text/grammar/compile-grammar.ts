@@ -19,21 +19,6 @@ const maxLength = 2 ** 20;
 const maxDepth = 32;
 const maxRepetitions = 10_000;
 
-/** Grammars that are kept compiled, those that were asked for last. */
-const maxKept = 32;
-const kept = new Map<string, Automaton>();
-
-/** As compileGrammar, where the same has been asked for before at once. */
-export function compiledGrammar(spec: GrammarSpec, key: string = grammarKey(spec)): Automaton {
-  const automaton = kept.get(key) ?? compileGrammar(spec);
-  const [oldest] = kept.keys();
-  if (!kept.has(key) && kept.size >= maxKept && oldest !== undefined) kept.delete(oldest);
-  // A Map is in the order of insertion: what was used last is inserted last.
-  kept.delete(key);
-  kept.set(key, automaton);
-  return automaton;
-}
-
 /** Equal for equal grammars. Throws RequestError for one that is too large to be looked at. */
 export function grammarKey(spec: GrammarSpec): string {
   const key = JSON.stringify(spec);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../../test/support/seeded-random.ts";
-import { GrammarCompiler } from "./grammar-compiler.ts";
+import { compiledGrammar } from "./compiled-grammar.ts";
+import { GrammarMatchers } from "./grammar-matchers.ts";
 import type { GrammarMatcher } from "./grammar-matcher.ts";
 import type { GrammarSpec } from "./grammar-spec.ts";
 import { packTokens, specialTokenBytes } from "./token-bytes.ts";
@@ -9,7 +10,7 @@ import { packTokens, specialTokenBytes } from "./token-bytes.ts";
 const words = ['{"', '":', '","', '"}', '": [', "ab", "abab", "[[", "]]"].map((word) => new TextEncoder().encode(word));
 const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
 const vocabulary = [...bytes, ...words, specialTokenBytes("<end>")];
-const compiler = new GrammarCompiler(packTokens(vocabulary), vocabulary.length);
+const matchers = new GrammarMatchers(packTokens(vocabulary), vocabulary.length);
 
 function ids(allowed: Uint32Array): number[] {
   return vocabulary.map((_, id) => id).filter((id) => ((allowed[id >> 5] >>> (id & 31)) & 1) === 1);
@@ -21,7 +22,7 @@ const regex = (pattern: string): GrammarSpec => ({ kind: "regex", pattern });
 const schema = (value: object): GrammarSpec => ({ kind: "json-schema", schema: JSON.stringify(value) });
 
 test("what needs more tokens than there are is left out, the stop token counted", () => {
-  const matcher = compiler.matcher(regex("a{3}|(?:ab){4}|c{9}"));
+  const matcher = matchers.matcher(compiledGrammar(regex("a{3}|(?:ab){4}|c{9}")));
   expect(ids(matcher.allowed)).toEqual([..."ac"].map(idOf).concat(idOf("ab"), idOf("abab")));
   // By c it would be 9, and one to stop.
   expect(ids(matcher.allowedWithin(9))).toEqual(ids(matcher.allowed));
@@ -51,7 +52,7 @@ describe("whoever takes what is allowed within n, n - 1, … tokens comes to an 
   test.each(cases)("%s", (_, spec, maxTokens) => {
     const random = seededRandom(1);
     for (let round = 0; round < 60; round++) {
-      const matcher = compiler.matcher(spec);
+      const matcher = matchers.matcher(compiledGrammar(spec));
       expect(tokensTaken(matcher, maxTokens, (all) => all[random(all.length)])).toBeLessThan(maxTokens);
     }
   });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { GrammarCompiler } from "./grammar-compiler.ts";
+import { compiledGrammar } from "./compiled-grammar.ts";
+import { GrammarMatchers } from "./grammar-matchers.ts";
 import type { GrammarSpec } from "./grammar-spec.ts";
 import { packTokens } from "./token-bytes.ts";
 
@@ -9,7 +10,7 @@ const vocabulary = [
   ...words.map((word) => new TextEncoder().encode(word)),
 ];
 const tokens = packTokens(vocabulary);
-const newCompiler = (): GrammarCompiler => new GrammarCompiler(tokens, vocabulary.length);
+const newMatchers = (): GrammarMatchers => new GrammarMatchers(tokens, vocabulary.length);
 
 const string = (maxLength: number) => ({ type: "string", maxLength });
 const object = (name: string, ...types: readonly object[]): GrammarSpec => ({
@@ -37,8 +38,8 @@ const grammars: readonly GrammarSpec[] = [
 const texts = ["abc", '{"a0":"abc","a1":12.5}', '{"b0":"abc', '{"a0":12.5,"a1":"ab"}', '{"a0":1,"a1":"abab","a2":["a","ab"]}', '{"c0":"abab","c1":12,"c2":{"":[1.5]}}', "a ab abcab", "abcabcabc日", "aaaaaaaa1"]; // prettier-ignore
 
 /** What may follow after every byte of the text, as far as the text is allowed, and what of that leaves room to end. */
-function masksOf(compiler: GrammarCompiler, spec: GrammarSpec, text: string): readonly string[] {
-  const matcher = compiler.matcher(spec);
+function masksOf(matchers: GrammarMatchers, spec: GrammarSpec, text: string): readonly string[] {
+  const matcher = matchers.matcher(compiledGrammar(spec));
   const masks: string[] = [];
   for (const id of new TextEncoder().encode(text)) {
     masks.push(
@@ -51,7 +52,7 @@ function masksOf(compiler: GrammarCompiler, spec: GrammarSpec, text: string): re
 }
 
 test("what grammars allow does not depend on those before them, with which they share what is alike", () => {
-  const shared = newCompiler();
+  const shared = newMatchers();
   for (const spec of grammars)
-    for (const text of texts) expect(masksOf(shared, spec, text)).toEqual(masksOf(newCompiler(), spec, text));
+    for (const text of texts) expect(masksOf(shared, spec, text)).toEqual(masksOf(newMatchers(), spec, text));
 });

@@ -1,16 +1,15 @@
-import { compiledGrammar, grammarKey } from "./compile-grammar.ts";
+import type { CompiledGrammar } from "./compiled-grammar.ts";
 import { GrammarMatcher } from "./grammar-matcher.ts";
-import type { GrammarSpec } from "./grammar-spec.ts";
-import type { TokenBytes } from "./token-bytes.ts";
 import { SharedParts } from "./shared-parts.ts";
+import type { TokenBytes } from "./token-bytes.ts";
 import { TokenMasks } from "./token-masks.ts";
 import { TokenTrie } from "./token-trie.ts";
 
-/** Grammars that are kept compiled, with all that has been found out about what they allow. */
+/** Grammars of which all is kept that has been found out about what they allow. */
 const maxKept = 32;
 
-/** Compiles grammars for one vocabulary, those that were asked for last only once. */
-export class GrammarCompiler {
+/** Holds answers to grammars, for one vocabulary. */
+export class GrammarMatchers {
   readonly #trie: TokenTrie;
   readonly #shared = new SharedParts();
   readonly #kept = new Map<string, TokenMasks>();
@@ -20,12 +19,11 @@ export class GrammarCompiler {
     this.#trie = new TokenTrie(tokens, vocabSize);
   }
 
-  /** For a new answer. Throws RequestError as compileGrammar. */
-  matcher(spec: GrammarSpec): GrammarMatcher {
-    const key = grammarKey(spec);
+  /** For a new answer. */
+  matcher({ key, automaton }: CompiledGrammar): GrammarMatcher {
     let masks = this.#kept.get(key);
     if (masks === undefined) {
-      masks = new TokenMasks(compiledGrammar(spec, key), this.#trie, this.#shared);
+      masks = new TokenMasks(automaton, this.#trie, this.#shared);
       const [oldest] = this.#kept.keys();
       if (this.#kept.size >= maxKept && oldest !== undefined) this.#kept.delete(oldest);
     }
