@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { commands } from "./commands.ts";
 import { readableWidth } from "./readable-width.ts";
 import { StrictCommand } from "./strict-command.ts";
-import { version } from "./version.ts";
+import { version } from "../util/version.ts";
 
 const examples = `
 Examples:

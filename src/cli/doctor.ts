@@ -17,7 +17,7 @@ import {
   type TerminalFindings,
 } from "./surroundings.ts";
 import { Terminal } from "./terminal.ts";
-import { nodeNeeded, version } from "./version.ts";
+import { nodeNeeded, version } from "../util/version.ts";
 import { visibleControls } from "./visible-controls.ts";
 
 const examples = `

@@ -25,6 +25,7 @@ interface ServeFlags extends CommonFlags, ModelsFlag {
   readonly servedModelName?: readonly string[];
   readonly apiKey?: readonly string[];
   readonly apiKeyFile?: string;
+  readonly metricsWithoutKey?: boolean;
   readonly allowedHost?: readonly string[];
   readonly corsOrigin?: readonly string[];
   readonly logRequests?: boolean;
@@ -79,6 +80,7 @@ export function defineServe(command: Command): void {
     )
     .option("--api-key <key>", "who may ask; may be given several times", collect)
     .option("--api-key-file <path>", "keys, one a line")
+    .option("--metrics-without-key", "let /metrics be read by scrapers that have no key")
     .option(
       "--allowed-host <name>",
       "a name besides localhost by which a server without keys on this machine may be called",
@@ -152,6 +154,7 @@ async function serve(positional: readonly string[], flags: ServeFlags, command: 
   const server = createServer({
     models: new Map(names.map(({ name, source }) => [name, sources[source]])),
     apiKeys,
+    metricsNeedKey: !flags.metricsWithoutKey,
     hosts: allowedHosts(flags, apiKeys),
     maxRequests: flags.maxConcurrentRequests,
     page: await readPage(),

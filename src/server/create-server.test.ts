@@ -21,7 +21,7 @@ function serverOf(options: Partial<ServerOptions> = {}) {
     server.fetch(
       new Request(`http://test${path}`, {
         method: "POST",
-        body: typeof body === "string" ? body : JSON.stringify(body),
+        body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
         ...init,
         headers: { "content-type": "application/json", ...init.headers },
       }),
@@ -38,6 +38,16 @@ interface Chunk {
     readonly finish_reason: string | null;
   }[];
   readonly usage?: object;
+}
+
+interface MessageUsage {
+  readonly input_tokens: number;
+  readonly cache_read_input_tokens?: number;
+}
+
+interface MessageEvent {
+  readonly message?: { readonly usage: MessageUsage };
+  readonly usage?: MessageUsage;
 }
 
 /** The values of a stream, which must end as OpenAI's do. */
@@ -189,7 +199,13 @@ describe("/v1/embeddings", () => {
 describe("what is wrong with a request is said in OpenAI's form", () => {
   const { post, get } = serverOf({ maxBodyBytes: 2000 });
   test.each<readonly [string, () => Promise<Response>, number, object]>([
-    ["no JSON", () => post("/v1/completions", "{"), 400, { message: "the body is not valid JSON" }],
+    ["no JSON", () => post("/v1/completions", "{"), 400, { message: "the body is not valid JSON in UTF-8" }],
+    ["no UTF-8", () => post("/v1/completions", new Uint8Array([0x22, 0xff, 0x22])), 400, { message: "the body is not valid JSON in UTF-8" }], // prettier-ignore
+    ["no prompt", () => post("/v1/completions", {}), 400, { param: "prompt", message: "prompt is missing" }],
+    ["no schema", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "json_schema" } }), 400, { message: "response_format.json_schema is missing" }], // prettier-ignore
+    ["log-probabilities of others alone", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], top_logprobs: 2 }), 400, { param: "top_logprobs" }], // prettier-ignore
+    ["tokens that there are not", () => post("/detokenize", { tokens: [1, 1e6] }), 400, { message: expect.stringContaining("tokens[1] is 1000000") as string }], // prettier-ignore
+    ["a compressed body", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-encoding": "gzip" } }), 415, { message: expect.stringContaining("gzip") as string }], // prettier-ignore
     ["a wrong field", () => post("/v1/completions", { prompt: "a", n: 0 }), 400, { param: "n" }],
     ["a wrong value", () => post("/v1/completions", { prompt: "a", temperature: -1 }), 400, { code: null }],
     ["an empty chat", () => post("/v1/chat/completions", { messages: [] }), 400, { param: "messages" }],
@@ -212,12 +228,22 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
     ["JSON that says it is text", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-type": "text/plain" } }), 415, {}], // prettier-ignore
     ["JSON of no type", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-type": "" } }), 415, {}],
     ["another path", () => get("/v1/nothing"), 404, { code: "unknown_url" }],
+    ["a path without its beginning", () => post("/completions", {}), 404, { message: expect.stringContaining("it is at /v1/completions") as string }], // prettier-ignore
     ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "xml" } }), 400, { param: "response_format.type" }], // prettier-ignore
   ])("%s", async (_, send, status, error) => {
     const response = await send();
     expect(response.status).toBe(status);
     expect(await response.json()).toMatchObject({ error: { message: expect.any(String) as string, ...error } });
   });
+});
+
+test("a path tells which methods it has, and a slash behind it changes nothing", async () => {
+  const { get, post } = serverOf();
+  const refused = await get("/v1/completions/");
+  expect([refused.status, refused.headers.get("allow")]).toEqual([405, "POST"]);
+  expect(await refused.json()).toMatchObject({ error: { message: "/v1/completions takes POST, not GET" } });
+  expect((await post("/v1/models", {})).headers.get("allow")).toBe("GET");
+  expect((await post("/v1/completions/", { prompt: promptIds, max_tokens: 1 })).status).toBe(200);
 });
 
 describe("what is wrong has the name that the client gave it", () => {
@@ -255,6 +281,7 @@ describe("what is wrong has the name that the client gave it", () => {
       error: { message: "stop_sequences: every text must have 1 to 1024 characters" },
     });
     const tgi = await post("/generate", { inputs: textOf(promptIds), parameters: { top_k: -1 } });
+    expect(tgi.status).toBe(422);
     expect(await tgi.json()).toMatchObject({ error: expect.stringMatching(/^parameters\.top_k is -1/) as string });
   });
 });
@@ -295,6 +322,13 @@ describe("with keys", () => {
     expect((await get("/v1/nothing")).status).toBe(401);
     expect(await (await get("/health")).json()).toEqual({ status: "ok" });
   });
+
+  test("metrics need one, unless scrapers are said to have none", async () => {
+    expect((await get("/metrics")).status).toBe(401);
+    const open = serverOf({ apiKeys: ["one"], metricsNeedKey: false });
+    expect((await open.get("/metrics")).status).toBe(200);
+    expect((await open.get("/v1/stats")).status).toBe(401);
+  });
 });
 
 describe("other APIs", () => {
@@ -312,6 +346,30 @@ describe("other APIs", () => {
     expect(status).toBe(400);
     const image = [{ role: "user", content: [{ type: "image", source: {} }] }];
     expect((await post("/v1/messages", { messages: image, max_tokens: 1 })).status).toBe(400);
+  });
+
+  test("Hugging Face's clients ask at the root, and get a list", async () => {
+    const parameters = { max_new_tokens: 4 };
+    const body = { inputs: textOf(promptIds), parameters: { ...parameters, watermark: false, truncate: null } };
+    const answer = { generated_text: textOf(greedyIds.slice(0, 4)) };
+    expect(await (await post("/", body)).json()).toEqual([answer]);
+    expect(await (await post("/generate", body)).json()).toEqual(answer);
+    const streamed = await (await post("/", { ...body, stream: true })).text();
+    expect(streamed.trim().split("\n\n")).toHaveLength(4);
+    const refused = await post("/", { ...body, parameters: { ...parameters, best_of: 2 } });
+    expect([refused.status, await refused.json()]).toEqual([
+      422,
+      { error: "parameters.best_of is not known here; leave it out", error_type: "validation" },
+    ]);
+  });
+
+  test("a message that streams begins with the tokens of its prompt", async () => {
+    const text = await (await post("/v1/messages", { messages, max_tokens: 2, stream: true })).text();
+    const [start, delta] = ["message_start", "message_delta"].map(
+      (name) => JSON.parse(new RegExp(`^event: ${name}\ndata: (.*)$`, "m").exec(text)![1]) as MessageEvent,
+    );
+    const { input_tokens: input, cache_read_input_tokens: cached = 0 } = delta.usage!;
+    expect(start.message!.usage.input_tokens).toBe(input + cached);
   });
 
   test("metrics count what was answered, under names that routers know", async () => {

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { z, type ZodType } from "zod";
 import type { LLM } from "../llm/llm.ts";
-import { ApiError, apiErrorOf } from "./api-error.ts";
+import { ApiError } from "./api-error.ts";
 import { Authentication } from "./authentication.ts";
 import { BodyReader } from "./body-reader.ts";
 import { modelBody } from "./openai/model-body.ts";
@@ -24,9 +24,9 @@ import {
 } from "./llama/text-routes.ts";
 import { metricsText } from "./metrics.ts";
 import { Hosts } from "./hosts.ts";
-import { generate, generateFields, generateRequest, generateStream } from "./tgi/generate.ts";
+import { generate, generateAtRoot, generateFields, generateRequest, generateStream } from "./tgi/generate.ts";
 import { tgiInfo } from "./tgi/info.ts";
-import { errorBody } from "./wire-error.ts";
+import { wireError } from "./wire-error.ts";
 import { observeRequests, type RequestRecord } from "./observe-requests.ts";
 import { inClientWords, type OptionFields } from "./option-fields.ts";
 import { readJson } from "./read-json.ts";
@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly models: ReadonlyMap<string, LLM | LoadableModel>;
   /** Who may ask: one of these keys must come with every request, but for /health. Default: everybody. */
   readonly apiKeys?: readonly string[] | undefined;
+  /** Whether GET /metrics needs a key as everything else does: some scrapers have none to send. Default true. */
+  readonly metricsNeedKey?: boolean | undefined;
   /**
    * Names by which the server may be called, as in a URL without the port; pages of other hosts may ask only where `corsOrigins` lets them.
    * Default: anybody may call.
@@ -83,7 +85,7 @@ export function createServer(options: ServerOptions): Server {
   const authentication = new Authentication(apiKeys);
   const load = new Load(maxRequests);
   const bodies = new BodyReader({ maxBytes: maxBodyBytes, timeoutMs: options.bodyTimeoutMs });
-  const app = new Hono();
+  const app = new Hono({ strict: false }); // a slash at the end of a path is nobody's mistake
   observeRequests(app, options.onRequest);
   const { corsOrigins = [] } = options;
   if (corsOrigins.length > 0)
@@ -108,8 +110,9 @@ export function createServer(options: ServerOptions): Server {
 
   if (options.page !== undefined) servePage(app, options.page);
 
+  const { metricsNeedKey = true } = options;
   app.use(async (context, next) => {
-    await authentication.check(context.req.raw.headers);
+    if (metricsNeedKey || context.req.path !== "/metrics") await authentication.check(context.req.raw.headers);
     await next();
   });
 
@@ -147,6 +150,7 @@ export function createServer(options: ServerOptions): Server {
   answers("/v1/messages", messagesRequest, createMessage, messagesFields);
   answers("/v1/messages/count_tokens", countRequest, countTokens, messagesFields);
   answers("/generate", generateRequest, generate, generateFields);
+  answers("/", generateRequest, generateAtRoot, generateFields);
   answers("/generate_stream", generateRequest, generateStream, generateFields);
   answers("/tokenize", tokenizeRequest, tokenize);
   answers("/detokenize", detokenizeRequest, detokenize);
@@ -174,16 +178,24 @@ export function createServer(options: ServerOptions): Server {
   changes("/load", loadModel);
   changes("/unload", unloadModel);
 
+  const methodsOf = (path: string): readonly string[] =>
+    app.routes.filter((route) => route.method !== "ALL" && route.path === path).map(({ method }) => method);
   app.notFound((context) => {
     const { method, path } = context.req;
-    throw new ApiError(404, "invalid_request_error", `there is no ${method} ${path}`, { code: "unknown_url" });
+    const methods = methodsOf(path);
+    if (methods.length > 0) {
+      context.header("allow", methods.join(", "));
+      throw new ApiError(405, "invalid_request_error", `${path} takes ${methods.join(", ")}, not ${method}`);
+    }
+    const hint = methodsOf(`/v1${path}`).length > 0 ? `; it is at /v1${path}` : "";
+    throw new ApiError(404, "invalid_request_error", `there is no ${method} ${path}${hint}`, { code: "unknown_url" });
   });
   app.onError((error, context) => {
-    const { status } = apiErrorOf(error);
+    const { status, body } = wireError(context.req.path, error);
     // An ApiError is what the server has chosen to say.
     if (status >= 500 && !(error instanceof ApiError)) onError(error);
     const headers = status === 429 || status === 503 ? { "retry-after": "1" } : undefined;
-    return context.json(errorBody(context.req.path, error), status, headers);
+    return context.json(body, status, headers);
   });
   return {
     fetch: async (request) => app.fetch(request),

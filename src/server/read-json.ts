@@ -7,7 +7,7 @@ import type { BodyReader } from "./body-reader.ts";
 const deepest = 256;
 
 /**
- * A request's body as JSON of the schema's form. Throws ApiError: 415 for another content type, and for none; what the reader throws; 400
+ * A request's body as JSON of the schema's form. Throws ApiError: 415 for another content type, for none, and for what is compressed; what the reader throws; 400
  * for what is no JSON, or of another form, naming the first field that is wrong.
  *
  * The content type matters since browsers let any page send a form, plain text or bytes without a type to any address, this machine's too, and
@@ -21,18 +21,22 @@ export async function readJson<Value>(request: Request, schema: ZodType<Value>, 
       "invalid_request_error",
       `the body must be JSON, sent as content-type application/json; the content type is ${type}`,
     );
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (encoding.toLowerCase() !== "identity")
+    throw new ApiError(415, "invalid_request_error", `the body must be plain, and its content-encoding is ${encoding}`);
   const bytes = await bodies.read(request);
   if (isNestedDeeper(bytes, deepest)) throw invalid(`the body is nested more than ${deepest} levels deep`);
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw invalid("the body is not valid JSON");
+    throw invalid("the body is not valid JSON in UTF-8");
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const { path, message } = nearest(parsed.error.issues[0]);
   const param = path.join(".");
+  if (param !== "" && valueAt(json, path) === undefined) throw invalid(`${param} is missing`, param);
   throw invalid(`${param === "" ? "the body" : param}: ${message}`, param);
 }
 
@@ -46,6 +50,10 @@ function nearest(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, "path" | "mess
   if (meant === undefined) return issue;
   const { path, message } = nearest(meant);
   return { path: [...issue.path, ...path], message };
+}
+
+function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((value, key) => (value as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[key], json);
 }
 
 function invalid(message: string, param = ""): ApiError {

@@ -1,10 +1,15 @@
 import { anthropicErrorBody } from "./anthropic/error-body.ts";
-import { apiErrorOf } from "./api-error.ts";
-import { tgiErrorBody } from "./tgi/generate.ts";
+import { apiErrorOf, type ApiError } from "./api-error.ts";
+import { tgiError } from "./tgi/tgi-error.ts";
 
-/** An error's body in the form of the API that a path belongs to. */
-export function errorBody(path: string, error: unknown): object {
-  if (path.startsWith("/v1/messages")) return anthropicErrorBody(error);
-  if (path === "/generate" || path === "/generate_stream") return tgiErrorBody(error);
-  return apiErrorOf(error).body;
+export interface WireError {
+  readonly status: ApiError["status"] | 422;
+  readonly body: object;
+}
+
+/** An error in the form of the API that a path belongs to. */
+export function wireError(path: string, error: unknown): WireError {
+  if (path === "/" || /^\/generate(_stream)?$/.test(path)) return tgiError(error);
+  const { status, body } = apiErrorOf(error);
+  return { status, body: path.startsWith("/v1/messages") ? anthropicErrorBody(error) : body };
 }

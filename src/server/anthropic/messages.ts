@@ -50,7 +50,8 @@ export async function createMessage(
   const head = { id: `msg_${randomId()}`, type: "message", role: "assistant", model };
   if (!request.stream) return Response.json(messageBody(head, await answer.result));
   await answer.accepted;
-  return eventStream(events(head, answer), () => gone.abort(), {
+  const promptTokens = await llm.countTokens(conversation(request), messageTools(request));
+  return eventStream(events(head, promptTokens, answer), () => gone.abort(), {
     ...namedEvents,
     error: anthropicErrorBody,
   });
@@ -65,9 +66,10 @@ function messageBody(head: object, result: AnswerResult): object {
   };
 }
 
-async function* events(head: object, answer: ChatAnswer): AsyncGenerator<object> {
-  const nothing = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
-  const message = { ...head, content: [], stop_reason: null, stop_sequence: null, usage: usageBody(nothing) };
+async function* events(head: object, promptTokens: number, answer: ChatAnswer): AsyncGenerator<object> {
+  // What of the prompt need not be computed again is not known yet.
+  const usage = usageBody({ promptTokens, cachedTokens: 0, completionTokens: 0 });
+  const message = { ...head, content: [], stop_reason: null, stop_sequence: null, usage };
   yield { type: "message_start", message };
   for await (const event of blockEvents(answer)) {
     if (event.type === "finished") {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { LLM } from "../../llm/llm.ts";
+import { ApiError } from "../api-error.ts";
 import { chatMessages, messages } from "../openai/messages.ts";
 import { toolFields, toolOptions } from "../openai/tool-fields.ts";
 
@@ -24,6 +25,11 @@ export function tokenize(llm: LLM, _: string, request: z.infer<typeof tokenizeRe
 export const detokenizeRequest = z.object({ model, tokens: z.array(z.int().min(0)) });
 
 export function detokenize(llm: LLM, _: string, request: z.infer<typeof detokenizeRequest>): Response {
+  const wrong = request.tokens.findIndex((id) => id >= llm.info.vocabSize);
+  if (wrong >= 0) {
+    const message = `tokens[${wrong}] is ${request.tokens[wrong]}; it must be a token id, an integer from 0 to ${llm.info.vocabSize - 1}`;
+    throw new ApiError(400, "invalid_request_error", message, { param: "tokens" });
+  }
   return Response.json({ content: llm.detokenize(request.tokens) });
 }
 

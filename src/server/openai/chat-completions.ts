@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { LLM } from "../../llm/llm.ts";
 import type { AnswerEvent, AnswerResult, ChatAnswer } from "../../llm/tools/chat-answer.ts";
 import type { RespondOptions } from "../../llm/tools/tool-options.ts";
+import { ApiError } from "../api-error.ts";
 import { eventStream } from "../event-stream.ts";
 import type { OptionFields } from "../option-fields.ts";
 import { mergeStreams } from "../merge-streams.ts";
@@ -40,6 +41,10 @@ export async function chatCompletions(
   request: ChatRequest,
   signal: AbortSignal,
 ): Promise<Response> {
+  if (request.top_logprobs != null && request.top_logprobs > 0 && request.logprobs !== true)
+    throw new ApiError(400, "invalid_request_error", "top_logprobs: needs logprobs to be true", {
+      param: "top_logprobs",
+    });
   const gone = new AbortController();
   const options = chatOptions(request, AbortSignal.any([signal, gone.signal]));
   const conversation = chatMessages(request.messages);

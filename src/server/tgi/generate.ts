@@ -2,9 +2,10 @@ import { z } from "zod";
 import type { GenerateOptions } from "../../llm/generation-options.ts";
 import type { Generation, GenerationResult, TokenEvent } from "../../llm/generation.ts";
 import type { LLM } from "../../llm/llm.ts";
-import { apiErrorOf } from "../api-error.ts";
+import { ApiError } from "../api-error.ts";
 import type { OptionFields } from "../option-fields.ts";
 import { eventStream, plainEvents } from "../event-stream.ts";
+import { tgiError } from "./tgi-error.ts";
 
 /** The body of POST /generate and /generate_stream, as Text Generation Inference has them. */
 export const generateRequest = z.object({
@@ -25,6 +26,11 @@ export const generateRequest = z.object({
       stop: z.array(z.string().min(1)).max(64).nullish(),
       return_full_text: z.boolean().nullish(),
       details: z.boolean().nullish(),
+      best_of: z.int().nullish(),
+      top_n_tokens: z.int().nullish(),
+      truncate: z.int().nullish(),
+      watermark: z.boolean().nullish(),
+      decoder_input_details: z.boolean().nullish(),
       grammar: z
         .union([
           z.object({ type: z.literal("regex"), value: z.string() }),
@@ -55,13 +61,17 @@ const defaultMaxTokens = 100;
 
 /** Continues a text; `signal` fires when the client has gone. */
 export async function generate(llm: LLM, _: string, request: GenerateRequest, signal: AbortSignal): Promise<Response> {
-  if (request.stream) return generateStream(llm, _, request, signal);
-  const { inputs, parameters } = request;
-  const result = await llm.generate(inputs, options(request, signal)).result;
-  return Response.json({
-    generated_text: (parameters?.return_full_text ? inputs : "") + (result.text ?? ""),
-    ...(parameters?.details && { details: { ...details(result, llm), prefill: [], tokens: tokensOf(llm, result) } }),
-  });
+  return Response.json(await whole(llm, request, signal));
+}
+
+/** POST /, where the clients of Hugging Face ask: a list of the one answer, or a stream. */
+export async function generateAtRoot(
+  llm: LLM,
+  _: string,
+  request: GenerateRequest,
+  signal: AbortSignal,
+): Promise<Response> {
+  return request.stream ? generateStream(llm, _, request, signal) : Response.json([await whole(llm, request, signal)]);
 }
 
 /** As `generate`, token by token. */
@@ -74,19 +84,33 @@ export async function generateStream(
   const gone = new AbortController();
   const answer = llm.generate(request.inputs, options(request, AbortSignal.any([signal, gone.signal])));
   await answer.accepted;
-  const format = { ...plainEvents, error: tgiErrorBody, end: "" };
+  const format = { ...plainEvents, error: (error: unknown) => tgiError(error).body, end: "" };
   return eventStream(events(llm, request, answer), () => gone.abort(), format);
 }
 
-/** An error as TGI words it. */
-export function tgiErrorBody(error: unknown): object {
-  const { status, message } = apiErrorOf(error);
-  const kind = status === 429 ? "overloaded" : status < 500 ? "validation" : "generation";
-  return { error: message, error_type: kind };
+async function whole(llm: LLM, request: GenerateRequest, signal: AbortSignal): Promise<object> {
+  const { inputs, parameters } = request;
+  const result = await llm.generate(inputs, options(request, signal)).result;
+  return {
+    generated_text: (parameters?.return_full_text ? inputs : "") + (result.text ?? ""),
+    ...(parameters?.details && { details: { ...details(result, llm), prefill: [], tokens: tokensOf(llm, result) } }),
+  };
+}
+
+/** Throws ApiError 400 for what would change the answer and is not there; its default may be said. */
+function refuse({ parameters }: GenerateRequest): void {
+  const { best_of: best = 1, top_n_tokens: top, truncate, watermark, decoder_input_details: input } = parameters ?? {};
+  const asked = { best_of: (best ?? 1) > 1, top_n_tokens: top, truncate, watermark, decoder_input_details: input };
+  const name = Object.entries(asked).find(([, value]) => value)?.[0];
+  if (name === undefined) return;
+  const param = `parameters.${name}`;
+  throw new ApiError(400, "invalid_request_error", `${param} is not known here; leave it out`, { param });
 }
 
 /** Without a temperature or do_sample the likeliest tokens are taken. */
-function options({ parameters }: GenerateRequest, signal: AbortSignal): GenerateOptions {
+function options(request: GenerateRequest, signal: AbortSignal): GenerateOptions {
+  refuse(request);
+  const { parameters } = request;
   const { do_sample: samples, temperature, seed, grammar } = parameters ?? {};
   return {
     maxTokens: parameters?.max_new_tokens ?? defaultMaxTokens,

@@ -1,4 +1,5 @@
 import type { LLM } from "../../llm/llm.ts";
+import { version } from "../../util/version.ts";
 
 /** GET /info, as Text Generation Inference has it. */
 export function tgiInfo({ name, llm }: { readonly name: string; readonly llm: LLM }, maxRequests: number): object {
@@ -14,7 +15,11 @@ export function tgiInfo({ name, llm }: { readonly name: string; readonly llm: LL
     max_stop_sequences: 64,
     max_input_tokens: contextLength - 1,
     max_total_tokens: contextLength,
+    validation_workers: 1,
     max_client_batch_size: 1,
     router: "fewbit",
+    version,
+    sha: null,
+    docker_label: null,
   };
 }
