@@ -27,6 +27,12 @@ export class ApiError extends Error {
   }
 }
 
+/** An error as one of the APIs writes it. */
+export interface WireError {
+  readonly status: ApiError["status"] | 422;
+  readonly body: object;
+}
+
 const ofCode: Readonly<Partial<Record<ErrorCode, readonly [status: ApiError["status"], type: string]>>> = {
   "bad-request": [400, "invalid_request_error"],
   unsupported: [400, "invalid_request_error"],

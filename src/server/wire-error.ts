@@ -1,11 +1,6 @@
 import { anthropicErrorBody } from "./anthropic/error-body.ts";
-import { apiErrorOf, type ApiError } from "./api-error.ts";
+import { apiErrorOf, type WireError } from "./api-error.ts";
 import { tgiError } from "./tgi/tgi-error.ts";
-
-export interface WireError {
-  readonly status: ApiError["status"] | 422;
-  readonly body: object;
-}
 
 /** An error in the form of the API that a path belongs to. */
 export function wireError(path: string, error: unknown): WireError {

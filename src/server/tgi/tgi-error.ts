@@ -1,5 +1,4 @@
-import { apiErrorOf } from "../api-error.ts";
-import type { WireError } from "../wire-error.ts";
+import { apiErrorOf, type WireError } from "../api-error.ts";
 
 /** An error as Text Generation Inference has it: what is wrong with a body is of status 422. */
 export function tgiError(error: unknown): WireError {
