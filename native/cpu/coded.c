@@ -1,30 +1,28 @@
 // Packs codes that stand for floats into tiles of 16 outputs: "Coded tiles" of docs/layouts.md. Bytes are moved, nibbles swapped where they must.
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "device.h"
-#include "memory.h"
-
-static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
+#include "weight.h"
 
 fb_weight *fb_weight_coded(const fb_coded_shape *shape) {
-  fb_weight *w = calloc(1, sizeof *w);
-  if (!w) return NULL;
-  const int32_t nibbles = shape->form == FB_CODED_NIBBLES;
-  *w = (fb_weight){.kind = FB_CODED, .in = shape->in, .out = shape->out, .type = shape->form, .group_size = shape->group_size, .divides = shape->divides};
-  w->groups = (int32_t)(((int64_t)shape->in + shape->group_size - 1) / shape->group_size);
-  w->tiles = (shape->out + FB_TILE - 1) / FB_TILE;
-  w->blocks = nibbles ? shape->in / 2 : shape->in;
-  const size_t columns = (size_t)w->tiles * FB_TILE, codes = round_up(columns * (size_t)w->blocks);
-  const size_t scales = round_up(columns * (size_t)w->groups * (shape->scale_table ? 1 : sizeof(float)));
+  const int nibbles = shape->form == FB_CODED_NIBBLES;
+  const fb_weight coded = {
+      .kind = FB_CODED,
+      .in = shape->in,
+      .out = shape->out,
+      .type = shape->form,
+      .group_size = shape->group_size,
+      .groups = (int32_t)(((int64_t)shape->in + shape->group_size - 1) / shape->group_size),
+      .tiles = (shape->out + FB_TILE - 1) / FB_TILE,
+      .blocks = nibbles ? shape->in / 2 : shape->in,
+      .divides = shape->divides,
+  };
+  const size_t columns = (size_t)coded.tiles * FB_TILE, codes = fb_whole_lines(columns * (size_t)coded.blocks);
+  const size_t scales = fb_whole_lines(columns * (size_t)coded.groups * (shape->scale_table ? 1 : sizeof(float)));
   const size_t table = (nibbles ? 16 : 256) * sizeof(float), scale_table = shape->scale_table ? 256 * sizeof(float) : 0;
-  w->byte_length = codes + scales + table + scale_table;
-  w->owned = fb_memory_take(w->byte_length);
-  if (!w->owned) {
-    free(w);
-    return NULL;
-  }
+  fb_weight *w = fb_weight_take(&coded, codes + scales + table + scale_table);
+  if (!w) return NULL;
   w->codes = w->owned;
   w->scales = w->codes + codes;
   w->table = memcpy(w->scales + scales, shape->table, table);

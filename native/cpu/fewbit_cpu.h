@@ -76,6 +76,9 @@ typedef struct fb_weight {
   size_t byte_length;   // of what the library allocated
 } fb_weight;
 
+// Bytes of a number of a FloatType.
+static inline size_t fb_type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
+
 // Bytes of an affine block: 64 a bit of a code, or of half the codes beside a word of what is kept for every column.
 static inline size_t fb_affine_block_bytes(int32_t bits, int32_t sparse) { return (size_t)(sparse ? 64 + 32 * bits : 64 * bits); }
 

@@ -110,7 +110,7 @@ typedef struct {
 INLINE tile_pointers tile_of(const fb_weight *w, int32_t tile) {
   return (tile_pointers){
       w->codes + (size_t)tile * (size_t)w->blocks * fb_affine_block_bytes(w->bits, w->sparse),
-      w->scales + (size_t)tile * (size_t)w->groups * FB_TILE * type_bytes(w->type),
+      w->scales + (size_t)tile * (size_t)w->groups * FB_TILE * fb_type_bytes(w->type),
       w->zeros ? w->zeros + (size_t)tile * (size_t)w->groups * FB_TILE : NULL,
   };
 }
@@ -138,7 +138,7 @@ INLINE void span_int8(const uint8_t *codes, int32_t blocks, const int8_t *inputs
 // Why      the zero point starts the integer accumulator; with few rows two accumulators hide the latency of the dot product.
 INLINE void affine_int8_rows(const fb_weight *w, int32_t tile, const fb_activations *x, int32_t row, const int rows, const int bits, const int sparse, float *y) {
   tile_pointers at = tile_of(w, tile);
-  const size_t scale_stride = FB_TILE * type_bytes(w->type);
+  const size_t scale_stride = FB_TILE * fb_type_bytes(w->type);
   const int32_t span_blocks = x->span / FB_BLOCK, group_spans = w->group_size >= w->in ? x->spans : w->group_size / x->span;
   const int8_t *codes = x->codes + (size_t)row * (size_t)x->stride;
   const float *scales = x->scales + (size_t)row * (size_t)x->spans;
@@ -206,7 +206,7 @@ static void affine_int8(const fb_weight *w, int32_t tile, const fb_activations *
 // The exact path: a tile becomes f32 as its formula says, for any group size.
 INLINE void dequantize_bits(const fb_weight *w, int32_t tile, const int bits, const int sparse, float *to) {
   tile_pointers at = tile_of(w, tile);
-  const size_t scale_stride = FB_TILE * type_bytes(w->type);
+  const size_t scale_stride = FB_TILE * fb_type_bytes(w->type);
   v16f scale = v16f_set1(0), zero = v16f_set1((float)(1 << (bits - 1)));
   int32_t group_left = 0;
   for (int32_t block = 0, k = 0; block < w->blocks; block++) {

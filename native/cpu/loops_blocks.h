@@ -145,7 +145,7 @@ INLINE void unpack_scales(const fb_block_form *form, const uint8_t *from, float 
     return;
   }
   const v16f factor = v16f_mul(load_as(from, form->factor_type), v16f_set1(form->step));
-  const v16f minimum = form->has_minimum ? load_as(from + FB_TILE * type_bytes(form->factor_type), form->factor_type) : v16f_set1(0);
+  const v16f minimum = form->has_minimum ? load_as(from + FB_TILE * fb_type_bytes(form->factor_type), form->factor_type) : v16f_set1(0);
   if (form->scales == FB_SCALES_NONE) {
     for (int s = 0; s < count; s++) {
       v16f_store(scales[s][0], factor);

@@ -16,7 +16,6 @@
 INLINE v16f load_as(const uint8_t *p, int32_t type) {
   return type == FB_F32 ? v16f_load((const float *)p) : type == FB_F16 ? v16f_load_f16(p) : v16f_load_bf16(p);
 }
-INLINE size_t type_bytes(int32_t type) { return type == FB_F32 ? 4 : 2; }
 
 // exp(x) within 2 ulp for x <= 88; below -87 it stays at exp(-87), which callers cut off. NaN stays NaN: see the words' max and min.
 INLINE v16f exp_v16(v16f x) {

@@ -6,7 +6,7 @@
 // Few rows take one column after the other, which reads the weight as one stream; interleaved columns stream at half the rate.
 INLINE void dense_block(const uint8_t *w, size_t row_bytes, const int type, int32_t in, const float *x, int32_t stride, const int columns, const int rows, float *y) {
   v16f even[2][V16_ROWS_DENSE], odd[2][V16_ROWS_DENSE];
-  const size_t width = type_bytes(type);
+  const size_t width = fb_type_bytes(type);
   UNROLL for (int n = 0; n < columns; n++) UNROLL for (int r = 0; r < rows; r++) even[n][r] = odd[n][r] = v16f_set1(0);
   int32_t k = 0;
   for (; k + 32 <= in; k += 32) {
@@ -30,7 +30,7 @@ INLINE void dense_block(const uint8_t *w, size_t row_bytes, const int type, int3
   }
 }
 INLINE void dense_type(const fb_weight *w, int32_t tile, const int type, const float *x, int32_t stride, int32_t rows, float *y) {
-  const size_t row_bytes = (size_t)w->in * type_bytes(type);
+  const size_t row_bytes = (size_t)w->in * fb_type_bytes(type);
   const int32_t first = tile * FB_TILE, count = w->out - first < FB_TILE ? w->out - first : FB_TILE;
   int32_t n = 0;
 #define DENSE_CALL(c, r) dense_block(w->values + (size_t)(first + n) * row_bytes, row_bytes, type, w->in, x + (size_t)done * (size_t)stride, stride, c, r, y + FB_TILE * done + n)

@@ -92,7 +92,7 @@ static void soft_cap(float cap, const float *x, float *out, int32_t n) {
 }
 
 static void widen(const uint8_t *from, int32_t type, float *to, int32_t n) {
-  const size_t width = type_bytes(type);
+  const size_t width = fb_type_bytes(type);
   int32_t i = 0;
   for (; i + 16 <= n; i += 16) v16f_store(to + i, load_as(from + (size_t)i * width, type));
   for (; i < n; i++) to[i] = load_one(from + (size_t)i * width, type);

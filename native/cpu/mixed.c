@@ -5,10 +5,8 @@
 
 #include "device.h"
 #include "half.h"
-#include "memory.h"
 #include "quads.h"
-
-static size_t round_up(size_t size) { return (size + 63) / 64 * 64; }
+#include "weight.h"
 
 // A block has the width of the widest group that has a row in it.
 static void set_widths(fb_weight *w, const fb_mixed_shape *shape) {
@@ -25,36 +23,32 @@ static void set_widths(fb_weight *w, const fb_mixed_shape *shape) {
 
 // The tables come first, since they tell how many bytes a tile has.
 fb_weight *fb_weight_mixed(const fb_mixed_shape *shape) {
-  fb_weight *w = calloc(1, sizeof *w);
-  if (!w) return NULL;
-  *w = (fb_weight){.kind = FB_MIXED, .in = shape->in, .out = shape->out, .groups = shape->groups, .span = shape->span};
-  w->tiles = (int32_t)(((int64_t)shape->out + FB_TILE - 1) / FB_TILE);
-  w->blocks = (int32_t)(((int64_t)shape->in + FB_BLOCK - 1) / FB_BLOCK);
-  const size_t groups = (size_t)shape->groups, tables = groups * (sizeof *w->group_ends + 1) + (size_t)w->blocks;
-  w->group_ends = calloc(1, tables);
-  if (!w->group_ends) {
-    free(w);
-    return NULL;
-  }
-  w->group_widths = (uint8_t *)(w->group_ends + groups);
-  w->widths = w->group_widths + groups;
-  set_widths(w, shape);
-  const size_t codes = (size_t)w->tiles * w->tile_bytes, scales = round_up((size_t)w->tiles * groups * FB_TILE);
-  const size_t maxima = round_up((size_t)w->tiles * groups * sizeof *w->maxima), order = shape->row_order ? round_up((size_t)shape->in * sizeof *shape->row_order) : 0;
-  w->byte_length = codes + scales + maxima + order;
-  w->owned = fb_memory_take(w->byte_length);
-  if (!w->owned) {
-    free(w->group_ends);
-    free(w);
+  fb_weight mixed = {
+      .kind = FB_MIXED,
+      .in = shape->in,
+      .out = shape->out,
+      .groups = shape->groups,
+      .tiles = (int32_t)(((int64_t)shape->out + FB_TILE - 1) / FB_TILE),
+      .blocks = (int32_t)(((int64_t)shape->in + FB_BLOCK - 1) / FB_BLOCK),
+      .span = shape->span,
+  };
+  const size_t groups = (size_t)shape->groups, tiles = (size_t)mixed.tiles;
+  mixed.group_ends = calloc(1, groups * (sizeof *mixed.group_ends + 1) + (size_t)mixed.blocks);
+  if (!mixed.group_ends) return NULL;
+  mixed.group_widths = (uint8_t *)(mixed.group_ends + groups);
+  mixed.widths = mixed.group_widths + groups;
+  set_widths(&mixed, shape);
+  const size_t codes = tiles * mixed.tile_bytes, scales = fb_whole_lines(tiles * groups * FB_TILE), maxima = fb_whole_lines(tiles * groups * sizeof *mixed.maxima);
+  const size_t order = shape->row_order ? (size_t)shape->in * sizeof *shape->row_order : 0;
+  fb_weight *w = fb_weight_take(&mixed, codes + scales + maxima + fb_whole_lines(order));
+  if (!w) {
+    free(mixed.group_ends);
     return NULL;
   }
   w->codes = w->owned;
   w->scales = w->codes + codes;
   w->maxima = (float *)(void *)(w->scales + scales);
-  if (shape->row_order) {
-    w->row_order = (uint32_t *)(void *)(w->scales + scales + maxima);
-    memcpy(w->row_order, shape->row_order, (size_t)shape->in * sizeof *shape->row_order);
-  }
+  if (shape->row_order) w->row_order = memcpy(w->scales + scales + maxima, shape->row_order, order);
   return w;
 }
 
