@@ -97,9 +97,7 @@ async function convert(argument: string | undefined, flags: ConvertFlags): Promi
   const terminal = new Terminal(flags);
   using interruption = new Interruption();
   const { signal } = interruption;
-  signal.addEventListener("abort", () =>
-    terminal.note("stopping: no unfinished file takes its name; run it again to go on"),
-  );
+  signal.addEventListener("abort", () => terminal.note(`stopping: ${whatRemains(flags)}`));
   const location = await locateNamedModel(createNodeHost(), namedModel(argument, flags), flags, terminal, signal);
   await using checkpoint = await openLocatedCheckpoint(location, flags, terminal, signal);
   const { out, to, type, floats, requantize = false, force = false } = flags;
@@ -118,6 +116,12 @@ async function convert(argument: string | undefined, flags: ConvertFlags): Promi
   const target = { ...(encoder && { encoder }), floats };
   const conversion = await convertToSafetensors(checkpoint, terminal, { ...common, target, rounding });
   report(terminal, flags, { ...conversion, count: encoder ? conversion.packedCount : conversion.triedCount });
+}
+
+/** Of a conversion that is interrupted. */
+function whatRemains({ to, force }: ConvertFlags): string {
+  if (to === gguf) return "no file is made; the same command begins anew";
+  return `files that are whole stay, and the same command${force === true ? " without --force" : ""} goes on from them`;
 }
 
 function roundingOf({ bits, groupSize, sym, asym }: ConvertFlags): WantedRounding {

@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,6 +7,8 @@ import { expectFailure, fewbit, fewbitJson, golden, isBuilt, scratchFolder } fro
 
 const { path: symmetric } = golden("models/gptq-4b-g128-sym-lmhead");
 const { path: reordered } = golden("models/gptq-4b-g128-asym-actorder");
+
+const embedded = join(import.meta.dirname, "../../models/smollm2-135m-instruct-gptq-int4");
 
 interface Converted {
   readonly to: string;
@@ -97,6 +100,27 @@ describe.skipIf(!isBuilt)("convert", () => {
     expectFailure(await fewbit(args), 2, /unfinished conversion of another/);
     expect((await fewbit([...args, "--force"])).code).toBe(0);
     expect(readdirSync(out)).not.toContain(".fewbit-convert.json");
+  });
+
+  test("Ctrl-C ends it with 130, says what remains, and leaves no half of a file", async () => {
+    const folder = scratchFolder();
+    const out = join(folder, "new");
+    // The marker is written when weights begin to be: half a gigabyte of them.
+    const during = (child: ChildProcess): void => {
+      const timer = setInterval(() => {
+        if (!existsSync(join(out, ".fewbit-convert.json"))) return;
+        clearInterval(timer); // a second one would not wait
+        child.kill("SIGINT");
+      }, 10);
+      child.once("exit", () => clearInterval(timer));
+    };
+    const found = await fewbit(["convert", embedded, "--to", "safetensors", "--out", out], { during });
+    expect(found).toMatchObject({
+      code: 130,
+      stdout: "",
+      stderr: expect.stringMatching(/^stopping: .* goes on from them\n$/) as string,
+    });
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   test("wrong usage", async () => {
