@@ -1,4 +1,4 @@
-import { freemem, totalmem } from "node:os";
+import { totalmem } from "node:os";
 
 export interface MachineMemory {
   readonly totalBytes: number;
@@ -12,7 +12,7 @@ export function machineMemory(): MachineMemory {
   const [totalBytes, limit] = [totalmem(), process.constrainedMemory()];
   return {
     totalBytes,
-    freeBytes: process.availableMemory?.() ?? freemem(),
+    freeBytes: process.availableMemory(),
     limitBytes: limit > 0 && limit < totalBytes ? limit : null,
   };
 }
