@@ -62,7 +62,6 @@ export const attentionCases: readonly AttentionCase[] = [
       [16, 1],
     ] as const
   ).flatMap(([heads, kvHeads]) =>
-    // prettier-ignore
     [16, 40, 64, 128].map((headDim) => ({
       label: `${heads} heads on ${kvHeads} of ${headDim}`,
       heads,
@@ -87,7 +86,6 @@ export const attentionCases: readonly AttentionCase[] = [
       [96, 24],
     ] as const
   ).map(([headDim, rotaryDim]) => ({
-    // prettier-ignore
     label: `a rotation of ${rotaryDim} of ${headDim}`,
     heads: 2,
     kvHeads: 1,

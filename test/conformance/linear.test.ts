@@ -163,7 +163,6 @@ function* shapeCases(random: Random): Generator<LinearCase> {
     [200, 50],
     [1000, 100],
   ] as const)
-    // prettier-ignore
     for (const rows of [1, 9]) {
       const shape = { inFeatures, outFeatures };
       for (const type of ["f32", "f16", "bf16"] as const)
@@ -183,7 +182,6 @@ function* shapeCases(random: Random): Generator<LinearCase> {
     [4, 24, 8],
     [8, 20, 4],
   ] as const)
-    // prettier-ignore
     yield {
       label: `${bits} bit ${inFeatures} → ${outFeatures} with zero points`,
       parts: [randomAffine(random, { inFeatures, outFeatures, bits, groupSize: 32, zeros: "lsb-n-minus-one" })],

@@ -43,7 +43,6 @@ describe("any stretch of the file", () => {
       [299_999, 1],
       [5, 0],
     ])
-      // prettier-ignore
       expect(await source.read(source.size - 300_000 + offset, length)).toEqual(end.subarray(offset, offset + length));
     await expect(source.read(source.size, 1)).rejects.toThrow("truncated");
   });
