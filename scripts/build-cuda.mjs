@@ -36,7 +36,7 @@ const isForHopper = (source) => /#include "(hopper|wgmma)[.]cuh"/.test(readFileS
 const flags = ["-std=c++17", "-O3", "--fmad=false", "-Xptxas=-v", "-fatbin"];
 
 /** A failure that its message explains. */
-export class CudaBuildError extends Error {}
+class CudaBuildError extends Error {}
 
 /** Builds what changed. Returns { built, folder } or, when there is nothing to build with, { skipped: why }. */
 export async function buildCuda({ nvcc, buildFolder = "build", installs = true, log = console.error } = {}) {

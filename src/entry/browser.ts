@@ -27,7 +27,7 @@ export const LLM = {
 };
 
 /** The parts that a browser has for loading models. */
-export function createBrowserHost(): Host {
+function createBrowserHost(): Host {
   return {
     backends: [
       lazyBackend("reference", async () =>

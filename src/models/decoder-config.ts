@@ -100,7 +100,7 @@ const activations: Readonly<Record<string, Activation>> = {
 };
 
 /** The activation that a key names; `fallback` where there is none. */
-export function readActivation(config: ConfigReader, key: string, fallback: Activation = "silu"): Activation {
+function readActivation(config: ConfigReader, key: string, fallback: Activation = "silu"): Activation {
   const name = config.optionalString(key);
   if (name === undefined) return fallback;
   return Object.hasOwn(activations, name) ? activations[name] : config.refuse(key, Object.keys(activations).join(", "));

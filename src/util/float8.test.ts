@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { float8Table, widenFloat8 } from "./float8.ts";
+import { float8Table } from "./float8.ts";
 
 test("e4m3fn: the published vectors, and no infinity", () => {
   const table = float8Table("e4m3fn");
@@ -52,12 +52,4 @@ test("e8m0: powers of two, down to an f32 subnormal", () => {
   expect(table[254]).toBe(2 ** 127);
   expect(table[255]).toBeNaN();
   for (let byte = 1; byte < 255; byte++) expect(table[byte]).toBe(table[byte - 1] * 2);
-});
-
-test("widens into a destination", () => {
-  const dst = new Float32Array(3);
-  expect(widenFloat8("e4m3fn", Uint8Array.of(0x38, 0xc4), dst)).toBe(dst);
-  expect([...dst]).toEqual([1, -3, 0]);
-  expect([...widenFloat8("e5m2", Uint8Array.of(0x3c))]).toEqual([1]);
-  expect(() => widenFloat8("e5m2", new Uint8Array(4), dst)).toThrow(RangeError);
 });

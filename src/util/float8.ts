@@ -21,16 +21,6 @@ export function float8Table(format: Float8): Float32Array {
   return table;
 }
 
-/** Bytes to f32 values, into the front of `dst` when given (at least as long), else into a new array. */
-export function widenFloat8(format: Float8, src: Uint8Array, dst = new Float32Array(src.length)): Float32Array {
-  if (dst.length < src.length) {
-    throw new RangeError(`destination holds ${dst.length} elements, ${src.length} are written`);
-  }
-  const table = float8Table(format);
-  for (let i = 0; i < src.length; i++) dst[i] = table[src[i]];
-  return dst;
-}
-
 function decode(format: Float8, byte: number): number {
   switch (format) {
     case "e4m3fn":

@@ -9,7 +9,7 @@ export function activate(running: RunningStep, op: ActivateOp, row: number): voi
 }
 
 /** act(x) as Activation has it. */
-export function activated(activation: Activation, x: number): number {
+function activated(activation: Activation, x: number): number {
   switch (activation) {
     case "silu":
       return x * sigmoid(x);

@@ -16,7 +16,7 @@ export interface GgufHeader {
 }
 
 /** Magic and version: what tells a GGUF file and its byte order. */
-export const prefixBytes = 8;
+const prefixBytes = 8;
 
 const maxRank = 5;
 /** ggml itself allows 63 bytes; files of other tools keep longer names. */

@@ -45,7 +45,7 @@ const shorterBlocks: Readonly<Partial<Record<GgufType, GgufType>>> = {
 };
 
 /** The type itself, or, where rows are no whole number of its blocks, the next that fits: in the end F16. */
-export function fittingType(type: GgufType, inFeatures: number): GgufType {
+function fittingType(type: GgufType, inFeatures: number): GgufType {
   if (!isBlockType(type) || inFeatures % blockLayouts[type].values === 0) return type;
   const shorter = shorterBlocks[type];
   return shorter === undefined ? "F16" : fittingType(shorter, inFeatures);

@@ -67,7 +67,7 @@ export function ggufFields(
   return fields;
 }
 
-export function numberIn(config: JsonObject, key: string): number | undefined {
+function numberIn(config: JsonObject, key: string): number | undefined {
   const value = config[key];
   return typeof value === "number" ? value : undefined;
 }
@@ -89,7 +89,7 @@ function ropeTheta(config: JsonObject): number {
 }
 
 /** How positions are stretched; undefined: they are not. */
-export function ropeKind(config: JsonObject): string | undefined {
+function ropeKind(config: JsonObject): string | undefined {
   const rope = ropeOf(config);
   const kind = rope?.rope_type ?? rope?.type;
   return typeof kind === "string" && kind !== "default" ? kind : undefined;

@@ -2,7 +2,7 @@
  * GPT-2's spelling of bytes as characters: printable Latin-1 as itself, all other bytes from U+0100 on, in order. Byte-level vocabularies
  * are written in it: U+0120 is a space, U+010A a newline.
  */
-export const byteCharacters: readonly string[] = Array.from(spellBytes(), (code) => String.fromCharCode(code));
+const byteCharacters: readonly string[] = Array.from(spellBytes(), (code) => String.fromCharCode(code));
 
 /** The byte of each character below U+0144, 256 for those that spell none. */
 const bytesOfCharacters = new Uint16Array(0x144).fill(256);
