@@ -15,7 +15,7 @@ import { byteCount, integer, number } from "./flags/parse-number.ts";
 import { Interruption } from "./interruption.ts";
 import { loadModel, type ServingOptions } from "./load-model.ts";
 import { readPage } from "./read-page.ts";
-import { closeListener, listen } from "./serve/listen.ts";
+import { listen } from "./serve/listener.ts";
 import { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -162,12 +162,10 @@ async function serve(positional: readonly string[], flags: ServeFlags, command: 
     onRequest: flags.logRequests ? logRequest : undefined,
   });
   // It listens before the models are there, so that /health can be asked for them.
-  const http = await listen(server.fetch, { ...flags, sendTimeoutMs: milliseconds(flags.sendTimeout) ?? Infinity });
+  const listener = await listen(server.fetch, { ...flags, sendTimeoutMs: milliseconds(flags.sendTimeout) ?? Infinity });
   try {
     for (const { name } of names) await server.load(name);
-    const address = http.address();
-    const port = typeof address === "object" ? address?.port : flags.port;
-    const url = `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${port}`;
+    const url = `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${listener.port}`;
     const served = names.map(({ name }) => name);
     if (flags.json) terminal.printJson({ url, model: served[0], models: served });
     else terminal.print(`${served.join(", ")} at ${url}/v1`);
@@ -176,7 +174,7 @@ async function serve(positional: readonly string[], flags: ServeFlags, command: 
     await server.drain();
   } finally {
     await server.close();
-    await closeListener(http);
+    await listener.close();
   }
 }
 

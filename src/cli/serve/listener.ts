@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from "node:http";
+import type { Socket } from "node:net";
 import { serve } from "@hono/node-server";
 import { IoError } from "../../util/errors.ts";
 
@@ -13,27 +14,54 @@ export interface ListenOptions {
 /** Whoever sends headers or a body by drops holds a connection no longer than this. */
 const limits = { headersTimeout: 20_000, requestTimeout: 60_000, maxHeaderSize: 16_384 } as const;
 
+export interface Listener {
+  /** The one that was taken. */
+  readonly port: number;
+  /** Takes no more connections, closes those on which nothing is being answered, and waits for the others. */
+  readonly close: () => Promise<void>;
+}
+
 /** Answers HTTP by `fetch`; settles when it does. Throws IoError where the address cannot be listened on. */
 export function listen(
   fetch: (request: Request) => Promise<Response>,
   { host, port, sendTimeoutMs }: ListenOptions,
-): Promise<HttpServer> {
+): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const options = { fetch, hostname: host, port, serverOptions: limits };
-    const http = serve(options, () => resolve(http)) as HttpServer;
+    const http = serve(options, ({ port }) => resolve({ port, close })) as HttpServer;
     http.once("error", (cause: NodeJS.ErrnoException) => {
       reject(new IoError(`${host}:${port}: cannot be listened on: ${reasonOf(cause)}`, { cause }));
     });
     if (sendTimeoutMs !== Infinity) leaveStuckClients(http, sendTimeoutMs);
+    const close = closer(http);
   });
 }
 
-/** Takes no more connections, and waits for the answers that are under way. */
-export function closeListener(http: HttpServer): Promise<void> {
-  return new Promise((resolve) => {
-    http.close(() => resolve());
-    http.closeIdleConnections();
+/**
+ * Node's own closeIdleConnections leaves those open that have not sent a whole request yet, as browsers keep some in store, and once its
+ * server is closed nothing ends them.
+ */
+function closer(http: HttpServer): Listener["close"] {
+  const answering = new Map<Socket, number>();
+  const change = (socket: Socket, by: number): void => {
+    const count = (answering.get(socket) ?? 0) + by;
+    if (socket.destroyed) answering.delete(socket);
+    else answering.set(socket, count);
+    if (!http.listening && count === 0) socket.end(() => socket.destroy());
+  };
+  http.on("connection", (socket: Socket) => {
+    change(socket, 0);
+    socket.once("close", () => answering.delete(socket));
   });
+  http.on("request", ({ socket }, response) => {
+    change(socket, 1);
+    response.once("close", () => change(socket, -1));
+  });
+  return () =>
+    new Promise((resolve) => {
+      http.close(() => resolve());
+      for (const socket of answering.keys()) change(socket, 0);
+    });
 }
 
 /**

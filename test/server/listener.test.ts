@@ -4,7 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { createReferenceBackend } from "../../src/backends/reference/reference-backend.ts";
-import { closeListener, listen } from "../../src/cli/serve/listen.ts";
+import { listen } from "../../src/cli/serve/listener.ts";
 import { loadLLM } from "../../src/llm/load-llm.ts";
 import { createServer } from "../../src/server/create-server.ts";
 import { expected, textOf, tinyModel } from "../support/tiny-model.ts";
@@ -18,12 +18,9 @@ const large = 2 ** 24;
 
 /** The port of a listener on this machine, until the test is over. */
 async function portOf(fetch: (request: Request) => Promise<Response>, sendTimeoutMs: number): Promise<number> {
-  const http = await listen(fetch, { host: "127.0.0.1", port: 0, sendTimeoutMs });
-  onTestFinished(async () => {
-    http.closeAllConnections();
-    await closeListener(http);
-  });
-  return (http.address() as { readonly port: number }).port;
+  const { port, close } = await listen(fetch, { host: "127.0.0.1", port: 0, sendTimeoutMs });
+  onTestFinished(close); // run in the order of the last first: connections are gone by then
+  return port;
 }
 
 /** Sends a request, and reads nothing of its answer. */
@@ -73,4 +70,21 @@ test("who reads slowly, or waits for long, is not cut off", async () => {
     byteLength += (slow.read() as Buffer | null)?.byteLength ?? 0;
   const rest = await buffer(slow);
   expect(byteLength + rest.byteLength).toBeGreaterThan(large);
+});
+
+test("connections without a whole request keep nothing from ending, and answers under way are finished", async () => {
+  let answer = (_: Response): void => undefined;
+  const answered = new Promise<Response>((resolve) => (answer = resolve));
+  const { port, close } = await listen(() => answered, { host: "127.0.0.1", port: 0, sendTimeoutMs: Infinity });
+  const [silent, half] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+  const asking = await send(port, "/", "{}");
+  half.write("GET /health HT");
+  silent.resume();
+  half.resume();
+  await delay(100);
+  const closed = close();
+  await Promise.all([once(silent, "close"), once(half, "close")]);
+  answer(new Response("late"));
+  expect((await buffer(asking)).toString()).toMatch(/late$/);
+  await closed;
 });
