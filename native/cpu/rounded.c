@@ -19,7 +19,7 @@ static void round_tiles(void *context, int32_t thread, int32_t threads) {
   (void)thread, (void)threads;
   rounding *work = context;
   fb_weight *w = work->weight;
-  const size_t stride = (size_t)w->blocks * FB_BLOCK, groups = (size_t)w->groups, row_bytes = (size_t)w->in * (work->type == FB_F32 ? 4 : 2);
+  const size_t stride = (size_t)w->blocks * FB_BLOCK, groups = (size_t)w->groups, row_bytes = (size_t)w->in * fb_type_bytes(work->type);
   int8_t *codes = malloc(FB_TILE * stride);
   float *numbers = malloc((stride + 3 * FB_TILE * groups) * sizeof *numbers);
   if (!codes || !numbers) {
