@@ -1,15 +1,8 @@
 import { CrashError, RequestError } from "../util/errors.ts";
-import type {
-  Engine,
-  EngineEvent,
-  EngineHealth,
-  EngineInfo,
-  EngineStats,
-  FinishedEvent,
-  GenerationRequest,
-} from "./engine.ts";
+import type { Engine, EngineEvent, EngineHealth, EngineInfo, EngineStats, GenerationRequest } from "./engine.ts";
 import type { EngineProcess } from "./engine-process.ts";
 import { EventQueue } from "./event-queue.ts";
+import { SupervisedTask } from "./supervised-task.ts";
 import { Watchdog, type WatchdogOptions } from "./watchdog.ts";
 
 export interface SupervisionOptions extends WatchdogOptions {
@@ -54,13 +47,13 @@ export class SupervisedEngine implements Engine {
   #info: EngineInfo;
   #health: EngineHealth = { state: "ready" };
   /** All requests, in order of arrival. */
-  readonly #tasks = new Set<Task>();
+  readonly #tasks = new Set<SupervisedTask>();
   /** Those that are to be submitted, in this order. */
-  #held: Task[] = [];
+  #held: SupervisedTask[] = [];
   /** Whether requests are submitted one by one, since some of them may have been what crashed. */
   #isCautious = false;
   /** The last that was submitted so; undefined: it has said a word. */
-  #onTrial: Task | undefined;
+  #onTrial: SupervisedTask | undefined;
   #crashes = 0;
   #restarts = 0;
   #hang: string | undefined;
@@ -105,16 +98,7 @@ export class SupervisedEngine implements Engine {
     };
     const events = new EventQueue<EngineEvent>(cancel);
     const onEnd = (): void => signal?.removeEventListener("abort", cancel);
-    const task: Task = {
-      request,
-      events,
-      cancellation,
-      onEnd,
-      said: [],
-      times: new TaskTimes(),
-      blames: 0,
-      following: Promise.resolve(),
-    };
+    const task = new SupervisedTask(request, events, cancellation, onEnd);
     if (this.#health.state === "failed") {
       events.fail(this.#failure());
       return events;
@@ -206,7 +190,7 @@ export class SupervisedEngine implements Engine {
     this.#blame(reason);
     this.#onTrial = undefined;
     this.#isCautious = true;
-    const hasSpoken = ({ said }: Task): number => Number(said.length > 0);
+    const hasSpoken = ({ said }: SupervisedTask): number => Number(said.length > 0);
     this.#held = [...this.#tasks].sort((a, b) => hasSpoken(b) - hasSpoken(a));
     const { onCrash, mostCrashes = 8, backOffMs = defaultBackOffMs } = this.#options;
     for (;;) {
@@ -278,20 +262,18 @@ export class SupervisedEngine implements Engine {
   }
 
   /** Passes on what the process says to a request. Never throws. */
-  async #follow(task: Task, process: EngineProcess): Promise<void> {
-    const { events, times, said } = task;
+  async #follow(task: SupervisedTask, process: EngineProcess): Promise<void> {
+    const { events } = task;
     try {
-      for await (const event of process.generate(continuation(task), task.cancellation.signal)) {
+      for await (const event of process.generate(task.remainder(), task.cancellation.signal)) {
         if (event.type === "token") {
-          said.push(event.id);
-          times.token();
-          events.push(event);
+          task.say(event);
           this.#clear(task);
         } else if (event.type === "embedding") events.push(event);
         else {
           if (event.reason !== "cancelled") this.#crashes = 0;
           this.#retire(task);
-          events.push(times.corrected(event));
+          events.push(task.withTimes(event));
           events.end();
         }
       }
@@ -304,85 +286,26 @@ export class SupervisedEngine implements Engine {
   }
 
   /** The task has got past what may have been its fault. */
-  #clear(task: Task): void {
+  #clear(task: SupervisedTask): void {
     if (this.#onTrial !== task) return;
     this.#onTrial = undefined;
     this.#submitHeld();
   }
 
-  #retire(task: Task): void {
+  #retire(task: SupervisedTask): void {
     this.#tasks.delete(task);
     task.onEnd();
     this.#clear(task);
   }
 
   /** Ends a request that no process knows of. */
-  #cancelHeld(task: Task): void {
+  #cancelHeld(task: SupervisedTask): void {
     this.#held.splice(this.#held.indexOf(task), 1);
     this.#retire(task);
     const usage = { promptTokens: task.request.promptIds.length, cachedTokens: 0, completionTokens: task.said.length };
     const finished = { type: "finished", reason: "cancelled", usage } as const;
-    task.events.push(task.times.corrected({ ...finished, timings: { queuedMs: 0, prefillMs: 0, decodeMs: 0 } }));
+    task.events.push(task.withTimes({ ...finished, timings: { queuedMs: 0, prefillMs: 0, decodeMs: 0 } }));
     task.events.end();
-  }
-}
-
-/** A request on its way through one process or several. */
-interface Task {
-  readonly request: GenerationRequest;
-  readonly events: EventQueue<EngineEvent>;
-  readonly cancellation: AbortController;
-  readonly onEnd: () => void;
-  /** What its reader has been told. */
-  readonly said: number[];
-  readonly times: TaskTimes;
-  /** For how many crashes it was alone to blame. */
-  blames: number;
-  /** Settles when the process has no more to say to it. */
-  following: Promise<void>;
-}
-
-/** What is left of a request, and of its time. */
-function continuation({ request, said, times }: Task): GenerationRequest {
-  const { outputIds = [], timeoutMs, queueTimeoutMs } = request;
-  const left = (time: number): number => Math.max(1, time - times.elapsedMs);
-  times.submit();
-  return {
-    ...request,
-    ...(said.length > 0 && { outputIds: [...outputIds, ...said] }),
-    ...(timeoutMs !== undefined && { timeoutMs: left(timeoutMs) }),
-    // Whoever has said something has waited before.
-    ...(queueTimeoutMs !== undefined && { queueTimeoutMs: said.length > 0 ? Infinity : left(queueTimeoutMs) }),
-  };
-}
-
-/** What a request's reader has seen of time, where the process that finishes it knows a part only. */
-class TaskTimes {
-  readonly #arrived = performance.now();
-  #submissions = 0;
-  #firstToken: number | undefined;
-  #lastToken = 0;
-
-  get elapsedMs(): number {
-    return performance.now() - this.#arrived;
-  }
-
-  submit(): void {
-    this.#submissions++;
-  }
-
-  token(): void {
-    this.#lastToken = performance.now();
-    this.#firstToken ??= this.#lastToken;
-  }
-
-  corrected(event: FinishedEvent): FinishedEvent {
-    if (this.#submissions === 1) return event;
-    const { prefillMs } = event.timings;
-    const firstToken = this.#firstToken ?? performance.now();
-    const queuedMs = Math.max(0, firstToken - this.#arrived - prefillMs);
-    const decodeMs = this.#firstToken === undefined ? 0 : this.#lastToken - this.#firstToken;
-    return { ...event, timings: { queuedMs, prefillMs: firstToken - this.#arrived - queuedMs, decodeMs } };
   }
 }
 
