@@ -1,4 +1,5 @@
-import { writeSafetensors, type Sink } from "../containers/safetensors/write-safetensors.ts";
+import { writeSafetensors } from "../containers/safetensors/write-safetensors.ts";
+import type { Sink } from "../containers/write-tensor.ts";
 import type { Conversion, PlannedTensor } from "./plan-conversion.ts";
 
 /** Where files go. */

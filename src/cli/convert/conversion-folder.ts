@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { Sink } from "../../containers/safetensors/write-safetensors.ts";
+import type { Sink } from "../../containers/write-tensor.ts";
 import type { OutputFolder } from "../../quantize/write-conversion.ts";
 import { diskError } from "../../hub/disk-error.node.ts";
 import { IoError } from "../../util/errors.ts";

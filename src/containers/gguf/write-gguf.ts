@@ -1,9 +1,8 @@
-import { throwIfAborted } from "../../util/abort.ts";
-import { bytesOf } from "../../util/bytes.ts";
 import { RequestError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { ggmlByteLength } from "../ggml/block-bytes.ts";
 import { ggmlTypeId, type GgmlType } from "../ggml/ggml-type.ts";
+import { writeTensor, type Sink, type TensorBytes } from "../write-tensor.ts";
 
 /** A metadata value with the type that the file is to give it; readers of GGUF insist on types. */
 export type MetadataField =
@@ -16,13 +15,10 @@ export type MetadataField =
 
 type NumberName = keyof typeof numberWriters;
 
-export interface GgufTensorToWrite {
-  readonly name: string;
+export interface GgufTensorToWrite extends TensorBytes {
   readonly dtype: GgmlType;
   /** Row length last. */
   readonly shape: readonly number[];
-  /** The bytes in one or more pieces. Called once, when it is this tensor's turn; a piece is not kept past its write. */
-  readonly data: () => Iterable<ArrayBufferView> | AsyncIterable<ArrayBufferView>;
 }
 
 export interface GgufWriteOptions {
@@ -40,24 +36,14 @@ const alignment = 32;
  */
 export async function writeGguf(
   tensors: readonly GgufTensorToWrite[],
-  sink: (bytes: Uint8Array) => void | Promise<void>,
+  sink: Sink,
   { metadata, signal }: GgufWriteOptions,
 ): Promise<void> {
   await sink(encodeHeader(tensors, metadata));
   for (const tensor of tensors) {
-    const wanted = byteLengthOf(tensor);
-    let written = 0;
-    for await (const piece of tensor.data()) {
-      throwIfAborted(signal, "writing GGUF");
-      written += piece.byteLength;
-      if (written > wanted) break;
-      await sink(bytesOf(piece));
-    }
-    if (written !== wanted) {
-      const found = written > wanted ? "more" : String(written);
-      throw new RequestError(`tensor ${quote(tensor.name)} takes ${wanted} bytes, its data has ${found}`);
-    }
-    await sink(new Uint8Array(padding(wanted)));
+    const byteLength = byteLengthOf(tensor);
+    await writeTensor(tensor, byteLength, sink, signal);
+    await sink(new Uint8Array(padding(byteLength)));
   }
 }
 

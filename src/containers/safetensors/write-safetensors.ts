@@ -1,8 +1,7 @@
-import { throwIfAborted } from "../../util/abort.ts";
-import { bytesOf } from "../../util/bytes.ts";
 import { RequestError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import { dtypeBits, tensorByteLength, type Dtype } from "../raw-tensor.ts";
+import { writeTensor, type Sink, type TensorBytes } from "../write-tensor.ts";
 import { lengthBytes } from "./parse-header.ts";
 
 export interface TensorInfo {
@@ -11,13 +10,7 @@ export interface TensorInfo {
   readonly shape: readonly number[];
 }
 
-export interface TensorToWrite extends TensorInfo {
-  /** The bytes in one or more pieces. Called once, when it is this tensor's turn; a piece is not kept past its write. */
-  readonly data: () => Iterable<ArrayBufferView> | AsyncIterable<ArrayBufferView>;
-}
-
-/** Takes bytes in order; may reuse nothing of them once its promise has settled. */
-export type Sink = (bytes: Uint8Array) => void | Promise<void>;
+export type TensorToWrite = TensorInfo & TensorBytes;
 
 export interface WriteOptions {
   readonly metadata?: ReadonlyMap<string, string>;
@@ -36,20 +29,7 @@ export async function writeSafetensors(
 ): Promise<void> {
   const ordered = canonicalOrder(tensors);
   await sink(encodeHeader(ordered, options.metadata));
-  for (const tensor of ordered) {
-    const wanted = byteLengthOf(tensor);
-    let written = 0;
-    for await (const piece of tensor.data()) {
-      throwIfAborted(options.signal, "writing safetensors");
-      written += piece.byteLength;
-      if (written > wanted) break;
-      await sink(bytesOf(piece));
-    }
-    if (written !== wanted) {
-      const found = written > wanted ? "more" : String(written);
-      throw new RequestError(`tensor ${quote(tensor.name)} takes ${wanted} bytes, its data has ${found}`);
-    }
-  }
+  for (const tensor of ordered) await writeTensor(tensor, byteLengthOf(tensor), sink, options.signal);
 }
 
 /** Widest dtype first (so that all data is aligned), then by name in UTF-8 order. Returns a new array. */
