@@ -1,4 +1,4 @@
-import type { Message } from "./conversation.ts";
+import { answered, type Message } from "./conversation.ts";
 import { serverSentEvents } from "../util/server-sent-events.ts";
 import type { Settings } from "./settings.ts";
 
@@ -40,7 +40,7 @@ export class ChatApi {
   /** Streams the answer to a conversation. Throws ServerError, also in the middle, and what fetch throws when `signal` fires. */
   async *chat(
     model: string,
-    messages: readonly Pick<Message, "role" | "content">[],
+    messages: readonly Message[],
     settings: Settings,
     signal: AbortSignal,
   ): AsyncGenerator<ChatPiece> {
@@ -49,7 +49,7 @@ export class ChatApi {
       ...(model !== "" && { model }), // a server without it takes its first
       messages: [
         ...(system === "" ? [] : [{ role: "system", content: system }]),
-        ...messages.map(({ role, content }) => ({ role, content })),
+        ...answered(messages).map(({ role, content }) => ({ role, content })),
       ],
       stream: true,
       stream_options: { include_usage: true },
@@ -69,17 +69,24 @@ export class ChatApi {
       signal,
     });
     if (response.body === null) throw new ServerError(response.status, "the server sent no answer");
-    for await (const data of serverSentEvents(response.body)) {
-      if (data === "[DONE]") return;
-      yield* pieces(JSON.parse(data) as Chunk);
+    try {
+      for await (const data of serverSentEvents(response.body)) {
+        if (data === "[DONE]") return;
+        yield* pieces(JSON.parse(data) as Chunk);
+      }
+    } catch (error) {
+      // What browsers say of it is "network error" or less.
+      if (!(error instanceof TypeError)) throw error;
     }
-    throw new ServerError(response.status, "the connection ended in the middle of the answer");
+    throw new ServerError(response.status, "The connection to the server ended in the middle of the answer.");
   }
 
   async #fetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     if (this.key !== "") headers.set("authorization", `Bearer ${this.key}`);
-    const response = await fetch(path, { ...init, headers });
+    const response = await fetch(path, { ...init, headers }).catch((error: unknown) => {
+      throw error instanceof TypeError ? new ServerError(0, "The server cannot be reached.") : error;
+    });
     if (response.ok) return response;
     const said = await response.text();
     throw new ServerError(response.status, errorMessage(said) ?? `the server answered with status ${response.status}`);

@@ -106,9 +106,8 @@ export class ChatPage {
       this.#models = await this.#api.models();
       this.#say("");
     } catch (error) {
-      const isLocked = error instanceof ServerError && error.status === 401;
-      this.#say(isLocked ? "This server asks for an API key." : `The server is not ready: ${reasonOf(error)}`);
-      if (isLocked) this.#openSettings();
+      this.#say(isLocked(error) ? "This server asks for an API key." : `The server is not ready: ${reasonOf(error)}`);
+      if (isLocked(error)) this.#openSettings();
       else setTimeout(() => void this.#findModels(), retryMs);
       return;
     }
@@ -226,6 +225,7 @@ export class ChatPage {
     } catch (error) {
       end = answering.signal.aborted ? "stopped by you" : "failed";
       if (end === "failed") failure = reasonOf(error);
+      if (isLocked(error)) this.#openSettings();
     }
     const { tokens, firstWordMs, tokensPerSecond } = clock;
     const answer = {
@@ -270,6 +270,10 @@ function withPiece(message: Message, type: "text" | "reasoning", text: string): 
 
 function speedOf({ tokens, tokensPerSecond }: AnswerClock): string {
   return tokensPerSecond === undefined ? "" : `${tokens} tokens · ${tokensPerSecond.toFixed(0)} tokens/s`;
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof ServerError && error.status === 401;
 }
 
 function reasonOf(error: unknown): string {

@@ -46,3 +46,9 @@ export function titleOf({ messages: [first] }: Conversation): string {
   if (words === "") return "New chat";
   return words.length <= 60 ? words : `${words.slice(0, 59).trimEnd()}…`;
 }
+
+/** Without the questions that nothing was said to: a model would take the silence for its own words. */
+export function answered(messages: readonly Message[]): readonly Message[] {
+  const isSilent = (message: Message | undefined): boolean => message?.role === "assistant" && message.content === "";
+  return messages.filter((message, i) => !isSilent(message) && !isSilent(messages[i + 1]));
+}

@@ -1,7 +1,7 @@
 import type { AnswerFacts, Message } from "./conversation.ts";
 import { element } from "./element.ts";
 import { copyButton, iconButton } from "./icon-button.ts";
-import { renderMarkdown } from "./render-markdown.ts";
+import { MarkdownView } from "./markdown-view.ts";
 
 /** What a person may do with a message; absent: not with this one, or not now. */
 export interface MessageActions {
@@ -13,6 +13,14 @@ export interface MessageActions {
 export class MessageView {
   readonly node: HTMLElement;
   readonly #body: HTMLElement;
+  readonly #answer = new MarkdownView();
+  readonly #reasoning = new MarkdownView();
+  readonly #thoughts = element(
+    "details",
+    { class: "thoughts" },
+    element("summary", {}, "Reasoning"),
+    this.#reasoning.node,
+  );
   #message: Message;
   #isDrawn = true;
 
@@ -40,23 +48,20 @@ export class MessageView {
   #draw(): void {
     const { role, content, reasoning, answer } = this.#message;
     const parts: Node[] = [];
-    if (reasoning !== undefined) parts.push(this.#thoughts(reasoning));
+    if (reasoning !== undefined) {
+      this.#reasoning.show(reasoning);
+      parts.push(this.#thoughts);
+    }
     if (role === "user") parts.push(element("p", { class: "as-typed" }, content));
-    else if (content !== "") parts.push(markdown(content));
-    else if (answer === undefined && reasoning === undefined) parts.push(element("span", { class: "waiting" }));
+    else if (content !== "") {
+      this.#answer.show(content);
+      parts.push(this.#answer.node);
+    } else if (answer === undefined && reasoning === undefined) parts.push(element("span", { class: "waiting" }));
     if (answer?.error !== undefined) parts.push(element("p", { class: "error", role: "alert" }, answer.error));
-    this.#body.replaceChildren(...parts);
-  }
-
-  #thoughts(reasoning: string): HTMLElement {
-    const before = this.#body.querySelector("details");
-    const isOpen = before?.open ?? false;
-    return element(
-      "details",
-      { class: "thoughts", open: isOpen },
-      element("summary", {}, "Reasoning"),
-      markdown(reasoning),
-    );
+    const shown = this.#body.childNodes;
+    // A node that is put where it is already loses what is selected in it.
+    if (parts.length !== shown.length || parts.some((part, i) => part !== shown[i]))
+      this.#body.replaceChildren(...parts);
   }
 
   #footer({ onEdit, onRedo }: MessageActions): HTMLElement {
@@ -106,18 +111,6 @@ export class MessageView {
     this.node.replaceChildren(form);
     area.focus();
   }
-}
-
-/** A text too deeply nested for the parser's stack is shown as it is. */
-function markdown(text: string): HTMLElement {
-  const node = element("div", { class: "markdown" });
-  try {
-    node.append(renderMarkdown(text));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    node.replaceChildren(element("p", { class: "as-typed" }, text));
-  }
-  return node;
 }
 
 function describe({ end, tokens, tokensPerSecond, firstWordMs }: AnswerFacts): string {

@@ -6,10 +6,14 @@ import { copyButton } from "./icon-button.ts";
  * Markdown as DOM nodes. The text comes from a model, and through it from whoever wrote what the model has read: HTML in it stays
  * visible text, links lead only to web and mail addresses, and nothing is loaded: an image is a link to it.
  */
-export function renderMarkdown(text: string): DocumentFragment {
-  const fragment = document.createDocumentFragment();
-  fragment.append(...blocks(lexer(text)));
-  return fragment;
+export function renderMarkdown(text: string): readonly MarkdownBlock[] {
+  return lexer(text).map((token) => ({ raw: token.raw, nodes: block(token as MarkedToken) }));
+}
+
+export interface MarkdownBlock {
+  /** Its part of the text: put together, those of all blocks are the text. */
+  readonly raw: string;
+  readonly nodes: readonly Node[];
 }
 
 function blocks(tokens: readonly Token[]): readonly Node[] {

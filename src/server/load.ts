@@ -19,7 +19,11 @@ export class Load {
   requireRoom(): void {
     if (this.isDraining) throw new ApiError(503, "service_unavailable_error", "the server is stopping");
     if (this.#count >= this.#most)
-      throw new ApiError(429, "rate_limit_error", `${this.#count} requests are under way, and no more are taken`);
+      throw new ApiError(
+        429,
+        "rate_limit_error",
+        `${this.#count} requests are under way, and no more are taken; ask again in a moment`,
+      );
   }
 
   /** Throws as `requireRoom`, and what the answer throws. */

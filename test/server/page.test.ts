@@ -4,6 +4,7 @@ import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { hasNative, isBuilt, launcher } from "../cli/fewbit.ts";
 import { browserPath } from "../support/browser-path.ts";
+import { startServe } from "./serve-process.ts";
 
 /** The chat page of `fewbit serve` with the embedded model, in a real browser. */
 describe.skipIf(!isBuilt || !hasNative || browserPath === undefined)("the chat page", () => {
@@ -165,6 +166,41 @@ describe.skipIf(!isBuilt || !hasNative || browserPath === undefined)("the chat p
     await page.locator(".facts").waitFor();
     expect(await page.getByRole("log").getAttribute("aria-busy")).toBe("false");
     expect(announced).toEqual([]);
+  });
+
+  test("what is selected in an answer stays so while it grows", async () => {
+    const page = await openPage(greedy);
+    const question = "Write five paragraphs about the sea, each with a title.";
+    await page.getByLabel("Message", { exact: true }).fill(question);
+    await page.keyboard.press("Enter");
+    const blocks = page.locator(`${answers} > *`);
+    await expect.poll(() => blocks.count(), { timeout: 20_000 }).toBeGreaterThan(1);
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('.markdown').firstElementChild)");
+    const [selected, count] = [await page.evaluate("getSelection().toString()"), await blocks.count()];
+    await expect.poll(() => blocks.count(), { timeout: 20_000 }).toBeGreaterThan(count);
+    expect(await page.evaluate("getSelection().toString()")).toBe(selected);
+    expect(selected).not.toBe("");
+    await page.keyboard.press("Escape");
+    // Drawn anew, all at once, it is the same.
+    await page.locator(".facts").waitFor();
+    const grown = await page.locator(answers).innerHTML();
+    await page.reload();
+    await page.getByRole("navigation").getByRole("button", { name: question }).first().click();
+    expect(await page.locator(answers).innerHTML()).toBe(grown);
+  });
+
+  test("a server that goes in the middle of an answer, and one that is gone", async () => {
+    const other = await startServe([]);
+    const page = await openPage(greedy);
+    await page.goto(other.url);
+    await page.getByLabel("Message", { exact: true }).fill("Tell me a very long story about the sea.");
+    await page.keyboard.press("Enter");
+    await page.locator(answers).waitFor();
+    other.child.kill("SIGKILL");
+    await page.getByText("The connection to the server ended in the middle of the answer.").waitFor();
+    expect(await page.locator(answers).textContent()).not.toBe("");
+    await page.getByRole("button", { name: "Answer again" }).click();
+    await page.getByText("The server cannot be reached.").waitFor();
   });
 
   test("a phone shows the whole page, and its list of conversations on demand", async () => {
