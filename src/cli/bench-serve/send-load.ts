@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { uniformAt } from "../../device/random.ts";
 import type { BenchPrompt } from "./prompts.ts";
@@ -25,6 +26,7 @@ export async function sendLoad(
   signal: AbortSignal,
   onProgress: (done: number) => void,
 ): Promise<LoadOutcome> {
+  setMaxListeners(0, signal); // one for every request under way
   const outcomes: RequestOutcome[] = [];
   const underWay = new Set<Promise<void>>();
   const start = performance.now();
