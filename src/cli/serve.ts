@@ -100,7 +100,7 @@ export function defineServe(command: Command): void {
     .addOption(
       new Option(
         "--kv-cache-memory <size>",
-        "keys and values of all answers together, like 4GiB (default: one context and a little for each answer)",
+        "keys and values of all answers together, like 4GiB (default: one context, and 1,024 tokens for each further answer)",
       ).argParser(byteCount),
     )
     .addOption(

@@ -28,7 +28,7 @@ export interface EngineOptions {
   readonly contextLength?: number | undefined;
   /** Requests that run at once; further ones wait. Default 4. */
   readonly maxSequences?: number | undefined;
-  /** Positions that all requests together may hold; default one whole context and a little for each further request. */
+  /** Positions that all requests together may hold; default one whole context, and 1,024 for each further request. */
   readonly cachePositions?: number | undefined;
   /** The same in bytes, in place of `cachePositions`: as many positions as they hold. Refused before loading where that is no whole context. */
   readonly cacheBytes?: number | undefined;

@@ -8,8 +8,8 @@ test("one whole context for one sequence", () => {
   expect(planMemory({ ...base, contextLength: 17 }).pageCounts).toEqual([2]);
 });
 
-test("a little more for each further sequence", () => {
-  expect(planMemory({ ...base, maxSequences: 4 })).toMatchObject({ maxOutputs: 4, pageCounts: [256 + 3 * 8] });
+test("1,024 positions for each further sequence", () => {
+  expect(planMemory({ ...base, maxSequences: 4 })).toMatchObject({ maxOutputs: 4, pageCounts: [256 + 3 * 64] });
   expect(planMemory({ ...base, contextLength: 16, maxSequences: 3 }).pageCounts).toEqual([3]);
 });
 

@@ -11,12 +11,12 @@ export interface MemoryPlanOptions {
   readonly stepTokens: number;
   /** Rows of logits of one step. */
   readonly maxOutputs: number;
-  /** Positions that all sequences together may hold; absent: one whole context, and a little for each further sequence. */
+  /** Positions that all sequences together may hold; absent: one whole context, and 1,024 for each further sequence. */
   readonly cachePositions?: number | undefined;
 }
 
-/** What every further sequence gets by default: a question and the beginning of an answer. More is found by waiting. */
-const spareContext = 128;
+/** What every further sequence gets by default: a conversation of some length. Who runs out of it waits, or is computed again later. */
+const spareContext = 1024;
 
 /** How large a step and the caches are. A windowed layer needs pages for its window only. */
 export function planMemory(options: MemoryPlanOptions): StepLimits {
