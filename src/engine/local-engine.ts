@@ -18,6 +18,7 @@ import type { CompiledGrammar } from "../text/grammar/compiled-grammar.ts";
 import type { GrammarMatcher } from "../text/grammar/grammar-matcher.ts";
 import { GrammarMatchers } from "../text/grammar/grammar-matchers.ts";
 import type { TokenBytes } from "../text/grammar/token-bytes.ts";
+import { Preparations } from "./preparations.ts";
 import { RequestClock } from "./request-clock.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Sequence } from "./sequence.ts";
@@ -44,8 +45,9 @@ export interface LocalEngineOptions {
   readonly release?: () => Promise<void>;
 }
 
-/** Steps of small models take some milliseconds, and the cores that this uses are theirs. */
-const longestLookAheadMs = 1;
+/** For grammars, with every step: steps of small models take some milliseconds, and the cores that this uses are theirs. */
+const preparationMs = 1;
+const lookAheadMs = 1;
 
 /** An engine in this process. Borrows the executable; its limits say how large a step is and how many sequences run at once. */
 export function createLocalEngine(executable: Executable, options: LocalEngineOptions): LocalEngine {
@@ -62,6 +64,7 @@ export class LocalEngine implements Engine {
   readonly #tokenBytes: LocalEngineOptions["tokenBytes"];
   #grammars: Promise<GrammarMatchers> | undefined;
   readonly #active = new Map<Sequence, ActiveRequest>();
+  readonly #preparations = new Preparations();
   #loop: Promise<void> | undefined;
   #disposal: Promise<void> | undefined;
   #steps = 0;
@@ -114,7 +117,7 @@ export class LocalEngine implements Engine {
       if (request.pooling !== undefined && this.info.hiddenSize === undefined)
         throw new RequestError("the model reports no hidden states, of which embeddings are made");
       if (request.grammar === undefined) submit();
-      else this.#matcher(request.grammar).then(submit).catch(refuse);
+      else this.#prepareMatcher(request.grammar, () => isCancelled, submit, refuse).catch(refuse);
     } catch (error) {
       refuse(error);
     }
@@ -125,10 +128,22 @@ export class LocalEngine implements Engine {
     if (this.#disposal !== undefined) throw new RequestError("the engine has been disposed; it takes no more requests");
   }
 
-  /** Throws RequestError where there is no vocabulary. */
-  async #matcher(grammar: CompiledGrammar): Promise<GrammarMatcher> {
+  /** Submits a request when it is known what it may begin with. Throws RequestError where there is no vocabulary. */
+  async #prepareMatcher(
+    grammar: CompiledGrammar,
+    isCancelled: () => boolean,
+    submit: (matcher: GrammarMatcher) => void,
+    fail: (error: unknown) => void,
+  ): Promise<void> {
     this.#grammars ??= this.#openGrammars();
-    return (await this.#grammars).matcher(grammar);
+    const matcher = (await this.#grammars).matcher(grammar);
+    const isOver = (): boolean => isCancelled() || this.#disposal !== undefined;
+    this.#preparations.add({
+      advance: () => isOver() || matcher.prepare(Infinity),
+      done: () => submit(matcher),
+      fail,
+    });
+    this.#wake();
   }
 
   async #openGrammars(): Promise<GrammarMatchers> {
@@ -183,7 +198,8 @@ export class LocalEngine implements Engine {
 
   async #run(): Promise<void> {
     // Before the first step too: requests that are submitted together start together.
-    for (await yieldToLoop(); this.#scheduler.hasWork; await yieldToLoop()) await this.#step();
+    for (await yieldToLoop(); this.#scheduler.hasWork || this.#preparations.size > 0; await yieldToLoop())
+      await this.#step();
     // At once, not when the promise settles: a request that comes in between must start another loop.
     this.#loop = undefined;
   }
@@ -193,6 +209,7 @@ export class LocalEngine implements Engine {
     let batch: Batch | undefined;
     try {
       this.#expire();
+      this.#preparations.advance(preparationMs);
       batch = this.#scheduler.nextBatch((decoding) => this.#pace.promptTokens(decoding));
       if (batch === undefined) return;
       for (const { sequence } of batch.chunks) this.#active.get(sequence)?.clock.start();
@@ -323,23 +340,44 @@ export class LocalEngine implements Engine {
         this.#finish(sequence, end);
         return;
       }
-      // Here, where what is wrong with one grammar is no other request's fault; the builder finds it done.
-      sequence.requireNext();
+      this.#prepareNext(sequence);
       this.#wake();
     } catch (error) {
       this.#fail(sequence, error);
     }
   }
 
+  /** Here, where what is wrong with one grammar is no other request's fault; who builds the step finds it done. */
+  #prepareNext(sequence: Sequence): void {
+    const endUnlessGoingOn = (): void => {
+      sequence.isPreparing = false;
+      if (sequence.end !== undefined) this.#finish(sequence, sequence.end);
+    };
+    if (sequence.prepareNext()) {
+      endUnlessGoingOn();
+      return;
+    }
+    sequence.isPreparing = true;
+    const isOver = (): boolean => sequence.state === "finished";
+    this.#preparations.add({
+      advance: () => isOver() || sequence.prepareNext(),
+      done: () => {
+        if (!isOver()) endUnlessGoingOn();
+      },
+      fail: (error) => this.#fail(sequence, error),
+    });
+  }
+
   /** While the device computes: finds out what grammars will allow next, as far as that can be guessed and does not take long. */
   #lookAhead({ chunks }: Batch): void {
-    const matchers = chunks.flatMap(({ samples, sequence: { matcher } }) => (samples && matcher ? [matcher] : []));
-    const end = performance.now() + longestLookAheadMs;
-    try {
-      for (const matcher of matchers) matcher.lookAhead(() => performance.now() >= end);
-    } catch {
-      // A request that really comes to where its grammar cannot be followed fails there, alone.
-    }
+    this.#preparations.advance(preparationMs);
+    const end = performance.now() + lookAheadMs;
+    for (const { samples, sequence } of chunks)
+      try {
+        while (samples && sequence.matcher !== undefined && performance.now() < end && !sequence.matcher.lookAhead());
+      } catch {
+        // A request that really comes to where its grammar cannot be followed fails there, alone.
+      }
   }
 
   #finish(sequence: Sequence, reason: FinishReason): void {

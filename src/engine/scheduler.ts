@@ -102,7 +102,7 @@ export class Scheduler {
   }
 
   /**
-   * What the next step is to run, with pages for all of it; undefined when there is nothing to do. The caller runs it, calls
+   * What the next step is to run, with pages for all of it; undefined when there is nothing to do, or all are preparing. The caller runs it, calls
    * `complete` with every chunk whose sequence has not finished meanwhile, and only then asks again. `promptTokens`: how many tokens
    * of prompts, at least 1, a step may hold beside so many sequences that decode.
    */
@@ -118,12 +118,14 @@ export class Scheduler {
     this.#makeRoom();
     // Both loops look at the length each time round: pre-emption takes from the end, where nothing is planned yet.
     for (let i = 0; i < this.#running.length; i++)
-      if (this.#running[i].remaining === 1) this.#planDecode(draft, this.#running[i]);
+      if (this.#running[i].remaining === 1 && !this.#running[i].isPreparing) this.#planDecode(draft, this.#running[i]);
     const decoding = draft.chunks.length;
     draft.tokensLeft = Math.min(draft.tokensLeft, promptTokens(decoding));
     for (let i = 0; i < this.#running.length; i++)
-      if (this.#running[i].remaining > 1) this.#planPrefill(draft, this.#running[i]);
+      if (this.#running[i].remaining > 1 && !this.#running[i].isPreparing) this.#planPrefill(draft, this.#running[i]);
     this.#admit(draft);
+    if (draft.chunks.length === 0 && [...this.#running, ...this.waiting].some(({ isPreparing }) => isPreparing))
+      return undefined;
     if (draft.chunks.length === 0) throw new Error("no sequence can go on, though each would fit alone");
     return { chunks: draft.chunks, tokenCount: draft.chunks.reduce((sum, { start, end }) => sum + end - start, 0) };
   }
@@ -247,6 +249,7 @@ export class Scheduler {
   #admit(draft: Draft): void {
     while (this.waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
       const sequence = this.waiting[0];
+      if (sequence.isPreparing) return;
       this.#begin(sequence);
       if (!this.#hasPagesFor(sequence) || this.#canWaitForPrefix(sequence)) {
         this.#letGo(sequence);

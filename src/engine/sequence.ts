@@ -20,6 +20,8 @@ export class Sequence {
   /** Absent: the answer may be anything. */
   readonly matcher?: GrammarMatcher | undefined;
   state: SequenceState = "waiting";
+  /** Whether it takes longer to find out what may come next: until that is known, the sequence is in no batch. */
+  isPreparing = false;
   /** Where the device remembers its samples; -1 unless running. */
   slot = -1;
   /** Tokens whose keys and values are in the cache. */
@@ -83,10 +85,20 @@ export class Sequence {
     return this.counts !== undefined || this.matcher !== undefined || this.outputLength < minTokens;
   }
 
-  /** Throws RequestError where no id may come next, though the answer cannot end. */
-  requireNext(): void {
-    if (this.matcher === undefined || this.matcher.accepts) return;
-    const allowed = this.#allowed(this.matcher);
+  /**
+   * Works for some hundred microseconds on what may come next; true: that is known, and so is whether the answer is at its end. Throws
+   * RequestError where no id may come next, though the answer cannot end.
+   */
+  prepareNext(): boolean {
+    if (this.matcher === undefined) return true;
+    if (!this.matcher.prepare(this.#limit)) return false;
+    this.#requireNext(this.matcher);
+    return true;
+  }
+
+  #requireNext(matcher: GrammarMatcher): void {
+    if (matcher.accepts) return;
+    const allowed = matcher.allowedWithin(this.#limit);
     const stops = [...this.#stopIds].filter((id) => ((allowed[id >> 5] >>> (id & 31)) & 1) === 1);
     const isStop = (word: number, i: number): boolean =>
       stops.filter((id) => id >> 5 === i).reduce((bits, id) => bits & ~(1 << (id & 31)), word) === 0;
@@ -96,11 +108,10 @@ export class Sequence {
       );
   }
 
-  /** Where the answer can still be ended within its tokens, only what leaves that so. */
-  #allowed(matcher: GrammarMatcher): Uint32Array {
+  /** Tokens that there are to end the answer behind the next. A text that may end needs a stop id for that, or none: then it ends with the last token. */
+  get #limit(): number {
     const left = this.maxTokens - this.outputLength - 1;
-    // A text that may end here needs a stop id for that, or none: then it ends with the last token.
-    return matcher.allowedWithin(this.#stopIds.size > 0 ? left : left + 1);
+    return this.#stopIds.size > 0 ? left : left + 1;
   }
 
   /** What of the grammar's ids may come next: a stop id where the answer may end and nowhere else, whatever its text. */
@@ -109,7 +120,8 @@ export class Sequence {
       words.fill(0xffff_ffff);
       return;
     }
-    words.set(this.#allowed(this.matcher));
+    // Where the answer can still be ended within its tokens, only what leaves that so.
+    words.set(this.matcher.allowedWithin(this.#limit));
     for (const id of this.#stopIds)
       if (this.matcher.accepts) words[id >> 5] |= 1 << (id & 31);
       else words[id >> 5] &= ~(1 << (id & 31));

@@ -6,7 +6,7 @@ import { isFinal, type Automaton } from "./automaton.ts";
  * Johnstone's GLL). All calls of a rule at one place of the text have one frame.
  */
 export interface Frame {
-  /** Equal frames made from one `Configurations` have equal numbers as long as it remembers them. */
+  /** Equal frames made from one `Configurations` have equal numbers as long as it remembers them; others have others. */
   readonly id: number;
   /** Ascending by state, then frame. */
   readonly returns: readonly Place[];
@@ -33,7 +33,7 @@ export interface Configuration {
   readonly toEnd: number;
   /** By byte: what follows; null: nothing may. Filled as needed. */
   readonly next: (Configuration | null | undefined)[];
-  /** `places` and all that they call. */
+  /** As `entered`; filled as needed. */
   entered: readonly Place[] | undefined;
   /** The classes of bytes (token-trie.ts) that change nothing, as bits; filled as needed. */
   idle: number | undefined;
@@ -46,20 +46,23 @@ export const outside: Frame = { id: 1, returns: [], toEnd: 0 };
 
 /** More places than any unambiguous grammar has. */
 const maxPlaces = 4096;
-/** Places that may be looked at for one mask: some seconds' worth. Grammars of a sensible size take a few thousand. */
-const maxWork = 20_000_000;
-/** What is remembered, in configurations and frames; one takes some hundred bytes to some kilobytes. */
-const maxRemembered = 20_000;
+/** Calls from there, for one byte. */
+const maxCalls = 4 * maxPlaces;
+/** What is remembered, in units of some hundred bytes; a configuration is twenty, and one for each of its places. */
+const maxRemembered = 400_000;
+
+/** Of all configurations and frames, since those outlive the memory of who made them. */
+let lastId = outside.id;
 
 /** Makes the configurations of one automaton, equal ones once. */
 export class Configurations {
   readonly start: Configuration;
   readonly #automaton: Automaton;
   readonly #toEnd: Float64Array;
-  #work = 0;
   readonly #frames = new Map<string, Frame>();
   readonly #known = new Map<string, Configuration>();
-  #lastId = 1;
+  #remembered = 0;
+  #work = 0;
 
   /** `toEnd` as tokensToEnd has it for the vocabulary. */
   constructor(automaton: Automaton, toEnd: Float64Array) {
@@ -70,12 +73,17 @@ export class Configurations {
 
   /** Whether what has been made is so much that it should be made anew. */
   get isFull(): boolean {
-    return this.#frames.size + this.#known.size > maxRemembered;
+    return this.#remembered > maxRemembered;
+  }
+
+  /** Places and calls that have been looked at so far. */
+  get work(): number {
+    return this.#work;
   }
 
   /** The configuration of these places, and of all that is left when their rules end here. `isEnd`: the text may end here anyway. */
   at(places: readonly Place[], isEnd = false): Configuration {
-    this.#spend(places.length);
+    this.#work += places.length;
     const found = new PlaceSet();
     let accepts = isEnd;
     let leaves = false;
@@ -93,7 +101,7 @@ export class Configurations {
     let configuration = this.#known.get(key);
     if (configuration === undefined) {
       configuration = {
-        id: ++this.#lastId,
+        id: ++lastId,
         places: open,
         accepts,
         leaves,
@@ -103,6 +111,7 @@ export class Configurations {
         idle: undefined,
       };
       this.#known.set(key, configuration);
+      this.#remembered += 20 + open.length;
     }
     return configuration;
   }
@@ -112,14 +121,9 @@ export class Configurations {
     return this.at(frame.returns, frame === root);
   }
 
-  /** Lets a grammar look at so many places until the next call. */
-  startWork(): void {
-    this.#work = 0;
-  }
-
-  #spend(work: number): void {
-    this.#work += work;
-    if (this.#work > maxWork) throw tooAmbiguous();
+  /** The configuration's places and all that they call. */
+  entered(configuration: Configuration): readonly Place[] {
+    return (configuration.entered ??= this.#enter(configuration.places));
   }
 
   /** What the configuration becomes by one byte more; null: that byte may not follow. */
@@ -133,9 +137,9 @@ export class Configurations {
     const { byteStarts, byteEdges } = this.#automaton;
     const reached: Place[] = [];
     let [from, to] = [0, 255];
-    configuration.entered ??= this.#enter(configuration.places);
-    this.#spend(configuration.entered.length);
-    for (const { state, frame } of configuration.entered)
+    const entered = this.entered(configuration);
+    this.#work += entered.length;
+    for (const { state, frame } of entered)
       for (let i = 3 * byteStarts[state]; i < 3 * byteStarts[state + 1]; i += 3) {
         const [first, last] = [byteEdges[i], byteEdges[i + 1]];
         if (last < byte) from = Math.max(from, last + 1);
@@ -154,23 +158,27 @@ export class Configurations {
   #enter(places: readonly Place[]): readonly Place[] {
     const { callStarts, callEdges, ruleStarts, ranks } = this.#automaton;
     const calls = new Map<number, PlaceSet>();
+    /** The rules that are called and not yet entered, the one of the lowest rank last. */
+    const pending: number[] = [];
     const entered = [...places];
+    const mostWork = this.#work + maxCalls;
     const addCalls = ({ state, frame }: Place): void => {
       for (let i = 2 * callStarts[state]; i < 2 * callStarts[state + 1]; i += 2) {
         let returns = calls.get(callEdges[i]);
-        if (returns === undefined) calls.set(callEdges[i], (returns = new PlaceSet()));
+        if (returns === undefined) {
+          calls.set(callEdges[i], (returns = new PlaceSet()));
+          pending.splice(placeByRank(pending, ranks, callEdges[i]), 0, callEdges[i]);
+        }
+        this.#work++;
         this.#addReturn(returns, { state: callEdges[i + 1], frame });
       }
     };
     places.forEach(addCalls);
-    while (calls.size > 0) {
-      let rule = -1;
-      for (const called of calls.keys()) if (rule < 0 || ranks[called] < ranks[rule]) rule = called;
+    for (let rule = pending.pop(); rule !== undefined; rule = pending.pop()) {
       const returns = calls.get(rule)!;
-      calls.delete(rule);
       const place = { state: ruleStarts[rule], frame: this.#frame(returns.sorted()) };
       entered.push(place);
-      if (entered.length > maxPlaces) throw tooAmbiguous();
+      if (entered.length > maxPlaces || this.#work > mostWork) throw tooAmbiguous();
       addCalls(place);
     }
     return entered;
@@ -188,8 +196,9 @@ export class Configurations {
     const key = returns.map(keyOf).join();
     let frame = this.#frames.get(key);
     if (frame === undefined) {
-      frame = { id: ++this.#lastId, returns, toEnd: this.#leastToEnd(returns) };
+      frame = { id: ++lastId, returns, toEnd: this.#leastToEnd(returns) };
       this.#frames.set(key, frame);
+      this.#remembered += 4 + returns.length;
     }
     return frame;
   }
@@ -197,6 +206,17 @@ export class Configurations {
   #leastToEnd(places: readonly Place[]): number {
     return places.reduce((least, { state, frame }) => Math.min(least, this.#toEnd[state] + frame.toEnd), Infinity);
   }
+}
+
+/** Where a rule belongs among others that descend by rank. */
+function placeByRank(rules: readonly number[], ranks: Int32Array, rule: number): number {
+  let [from, to] = [0, rules.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (ranks[rules[middle]] > ranks[rule]) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function keyOf({ state, frame }: Place): string {
@@ -224,6 +244,6 @@ class PlaceSet {
   }
 }
 
-function tooAmbiguous(): RequestError {
+export function tooAmbiguous(): RequestError {
   return new RequestError("the grammar can be read in too many ways at once; make it less ambiguous");
 }

@@ -19,25 +19,28 @@ export class SharedParts {
   readonly #kept = new Map<number, SharedPart>();
   #words = 0;
 
-  /** As found before, or as `find` finds it. */
-  at(surroundings: Surroundings, find: () => Part): Part {
-    const { hash, states } = surroundings;
-    let shared = this.#kept.get(hash);
-    if (shared !== undefined) this.#remove(hash, shared);
-    if (shared === undefined || !areEqual(shared.content, surroundings.content)) {
-      const content = surroundings.content.slice();
-      const places = new Map(states.map((state, place) => [state, place]));
-      const part = find();
-      shared = { content, part: { ...part, followers: part.followers.map((state) => places.get(state)!) } };
-    }
+  /** Undefined: it is not known. */
+  at({ hash, content, states }: Surroundings): Part | undefined {
+    const shared = this.#kept.get(hash);
+    if (shared === undefined || !areEqual(shared.content, content)) return undefined;
     // A Map is in the order of insertion: what was used last is inserted last.
+    this.#kept.delete(hash);
+    this.#kept.set(hash, shared);
+    return { ...shared.part, followers: shared.part.followers.map((place) => states[place]) };
+  }
+
+  /** Takes the content. */
+  add({ hash, content, states }: Surroundings, part: Part): void {
+    const places = new Map(states.map((state, place) => [state, place]));
+    const shared = { content, part: { ...part, followers: part.followers.map((state) => places.get(state)!) } };
+    const before = this.#kept.get(hash);
+    if (before !== undefined) this.#remove(hash, before);
     this.#kept.set(hash, shared);
     this.#words += sizeOf(shared);
     for (const [oldest, each] of this.#kept) {
       if (this.#words <= maxWords) break;
       this.#remove(oldest, each);
     }
-    return { ...shared.part, followers: shared.part.followers.map((place) => states[place]) };
   }
 
   #remove(hash: number, shared: SharedPart): void {
