@@ -102,7 +102,7 @@ static void pack_grid(int32_t type, const uint8_t *rows, size_t stride, int32_t 
 }
 
 static void pack_scales(int32_t type, const fb_block_form *form, const uint8_t *block, size_t stride, int32_t count, uint8_t *to) {
-  const size_t width = fb_block_factor_bytes(form) ? form->factor_type == FB_F32 ? 4 : 2 : 0;
+  const size_t width = fb_block_factor_bytes(form) ? fb_type_bytes(form->factor_type) : 0;
   uint8_t *rows_to = to + fb_block_factor_bytes(form);
   const int32_t rows = fb_has_grid(form) ? 0 : fb_block_scale_rows(form);
   for (int32_t c = 0; c < count; c++) {

@@ -96,7 +96,7 @@ static inline size_t fb_block_code_bytes(const fb_block_form *form) {
 // Bytes of the factors of a tile's file blocks that lie before the rows of scales.
 static inline size_t fb_block_factor_bytes(const fb_block_form *form) {
   if (form->scales == FB_SCALES_EXPONENT || form->scales == FB_SCALES_E4M3) return 0;
-  return (size_t)(FB_TILE * (form->factor_type == FB_F32 ? 4 : 2) * (1 + form->has_minimum));
+  return FB_TILE * fb_type_bytes(form->factor_type) * (size_t)(1 + form->has_minimum);
 }
 
 // Rows of 16 bytes after the factors.

@@ -137,8 +137,6 @@ typedef struct fb_kernels {
   int64_t (*dot_peak)(int64_t rounds);                        // multiply-adds done
 } fb_kernels;
 
-// Tokens of one attention work item, so that its rows fill the registers and its scratch stays in the cache.
-static inline int32_t fb_attention_tokens(int32_t group) { return group >= 48 ? 1 : 48 / group; }
 static inline size_t fb_attend_scratch(int32_t rows, int32_t head_dim) { return (size_t)rows * (size_t)(head_dim + FB_SEGMENT); }
 // Floats of an fb_attended.
 static inline size_t fb_attended_size(int32_t rows, int32_t wide) { return (size_t)rows * (size_t)(wide + 2); }

@@ -16,7 +16,7 @@ static void dequantize(const fb_kernels *kernels, const fb_weight *w, int32_t ti
 // A row of a dense table is widened; of a quantized one its tile is dequantized, so that a table that serves as head too is in memory once.
 static void look_up(fb_executable *e, const fb_weight *w, int32_t id, float *tile, float *out) {
   if (w->kind == FB_DENSE) {
-    e->device->kernels->widen(w->values + (size_t)id * (size_t)w->in * (w->type == FB_F32 ? 4 : 2), w->type, out, w->in);
+    e->device->kernels->widen(w->values + (size_t)id * (size_t)w->in * fb_type_bytes(w->type), w->type, out, w->in);
     return;
   }
   dequantize(e->device->kernels, w, id / FB_TILE, tile);
