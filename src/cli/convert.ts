@@ -4,6 +4,7 @@ import { encoders } from "../formats/encoders.ts";
 import { ggufTypes, type GgufType } from "../formats/ggml/gguf-type.ts";
 import type { LossyModule } from "../quantize/plan-conversion.ts";
 import type { WantedRounding } from "../quantize/convert-weight.ts";
+import { counted } from "../util/counted.ts";
 import { affineBits, type AffineBits, type FloatType } from "../weights/packed-weight.ts";
 import { convertToGguf } from "./convert/convert-to-gguf.ts";
 import { convertToSafetensors } from "./convert/convert-to-safetensors.ts";
@@ -157,6 +158,6 @@ function report(terminal: Terminal, flags: ConvertFlags, { count, lossy, byteLen
   if (flags.json) terminal.printJson({ out, to, isExact, modules: count, lossy, byteLength, files });
   else {
     const how = isExact ? "no value changed" : `${lossy.length} of them with a loss`;
-    terminal.print(`${out}: ${count} modules as ${to}, ${how}; ${megabytes(byteLength)}`);
+    terminal.print(`${out}: ${counted(count, "module")} as ${to}, ${how}; ${megabytes(byteLength)}`);
   }
 }

@@ -1,5 +1,6 @@
 import type { Checkpoint, CheckpointModule } from "../checkpoint/checkpoint.ts";
 import type { JsonObject, JsonValue } from "../util/json.ts";
+import { counted } from "../util/counted.ts";
 import { quote } from "../util/quote.ts";
 import type { KernelUse, PlannedMemory, Runner } from "./find-runners.ts";
 import { formatTable } from "./format-table.ts";
@@ -106,7 +107,7 @@ function describeMachine({ totalBytes, freeBytes, limitBytes }: MachineMemory): 
 
 function describeUse({ kernel, linears, refusals }: KernelUse): string {
   const others = refusals.map((refusal) => `; not ${refusal.kernel}, which ${refusal.reason}`);
-  return `${kernel} for ${linears} ${linears === 1 ? "linear" : "linears"}${others.join("")}`;
+  return `${kernel} for ${counted(linears, "linear")}${others.join("")}`;
 }
 
 /** Names come from a stranger's file, and a terminal obeys what it is sent. */

@@ -4,12 +4,13 @@ import type { TokenEvent } from "../engine/engine.ts";
 import type { FormOptions } from "../llm/answer-grammar.ts";
 import type { Generation, GenerationResult } from "../llm/generation.ts";
 import type { LLM } from "../llm/llm.ts";
+import { counted } from "../util/counted.ts";
 import { RequestError } from "../util/errors.ts";
 import { addCommonFlags, type CommonFlags } from "./flags/common-flags.ts";
 import { addFormFlags, formOptions, type FormFlags } from "./flags/form-flags.ts";
 import { addGenerationFlags, generateOptions, type GenerationFlags } from "./flags/generation-flags.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
-import { modelAndPrompt } from "./flags/model-and-prompt.ts";
+import { modelAndPrompt, withPositionals } from "./flags/model-and-prompt.ts";
 import { integer } from "./flags/parse-number.ts";
 import { addSystemFlag, type SystemFlag } from "./flags/system-flag.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
@@ -62,14 +63,7 @@ export function defineRun(command: Command): void {
   addSystemFlag(command);
   addGenerationFlags(command);
   addFormFlags(command);
-  addCommonFlags(command)
-    .addHelpText("after", examples)
-    .action((first: string | undefined, second: string | undefined, flags: RunFlags) =>
-      run(
-        [first, second].filter((text) => text !== undefined),
-        flags,
-      ),
-    );
+  addCommonFlags(command).addHelpText("after", examples).action(withPositionals(run));
 }
 
 type Prompt = { readonly ids: readonly number[] } | { readonly text: string };
@@ -179,7 +173,7 @@ function logprobJson({ id, logprob, top = [] }: TokenEvent): unknown {
 function describeTimings({ usage, timings, finishReason, seed }: GenerationResult): string {
   const { prefillTokensPerSecond: prefill, decodeTokensPerSecond: decode } = timings;
   return (
-    `prompt   ${usage.promptTokens} tokens, ${prefill.toFixed(1)} tokens/s\n` +
-    `answer   ${usage.completionTokens} tokens, ${decode.toFixed(1)} tokens/s, ended by ${finishReason}, seed ${seed}`
+    `prompt   ${counted(usage.promptTokens, "token")}, ${prefill.toFixed(1)} tokens/s\n` +
+    `answer   ${counted(usage.completionTokens, "token")}, ${decode.toFixed(1)} tokens/s, ended by ${finishReason}, seed ${seed}`
   );
 }

@@ -13,7 +13,7 @@ import type { Conversation } from "../text/chat-template.ts";
 import { FewbitError, RequestError } from "../util/errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { addHubFlags, type HubFlags } from "./flags/hub-flags.ts";
-import { modelAndPrompt } from "./flags/model-and-prompt.ts";
+import { modelAndPrompt, withPositionals } from "./flags/model-and-prompt.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { addOutputFlags, type OutputFlags } from "./flags/output-flags.ts";
 import { Interruption } from "./interruption.ts";
@@ -54,14 +54,7 @@ export function defineTemplate(command: Command): void {
     .option("--eos <text>", "with --file: what the template knows as eos_token");
   addModelFlag(command);
   addHubFlags(command);
-  addOutputFlags(command)
-    .addHelpText("after", examples)
-    .action((first: string | undefined, second: string | undefined, flags: TemplateFlags) =>
-      template(
-        [first, second].filter((text) => text !== undefined),
-        flags,
-      ),
-    );
+  addOutputFlags(command).addHelpText("after", examples).action(withPositionals(template));
 }
 
 async function template(positionals: readonly string[], flags: TemplateFlags): Promise<void> {

@@ -4,10 +4,11 @@ import { createNodeHost } from "../entry/node.ts";
 import { loadTokenizer } from "../llm/load-tokenizer.ts";
 import { openEmbeddedText } from "../llm/open-embedded-text.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+import { counted } from "../util/counted.ts";
 import { RequestError } from "../util/errors.ts";
 import type { JsonValue } from "../util/json.ts";
 import { addHubFlags, type HubFlags } from "./flags/hub-flags.ts";
-import { modelAndPrompt } from "./flags/model-and-prompt.ts";
+import { modelAndPrompt, withPositionals } from "./flags/model-and-prompt.ts";
 import { addModelFlag, modelDescription, type ModelFlag } from "./flags/model-flag.ts";
 import { addOutputFlags, type OutputFlags } from "./flags/output-flags.ts";
 import { readTokenIds } from "./flags/token-ids.ts";
@@ -45,14 +46,7 @@ export function defineTokenize(command: Command): void {
     .option("--decode", "read a JSON array of arrays of ids, and turn them into text");
   addModelFlag(command);
   addHubFlags(command);
-  addOutputFlags(command)
-    .addHelpText("after", examples)
-    .action((first: string | undefined, second: string | undefined, flags: TokenizeFlags) =>
-      tokenize(
-        [first, second].filter((text) => text !== undefined),
-        flags,
-      ),
-    );
+  addOutputFlags(command).addHelpText("after", examples).action(withPositionals(tokenize));
 }
 
 async function tokenize(positionals: readonly string[], flags: TokenizeFlags): Promise<void> {
@@ -131,5 +125,5 @@ function describe(tokenizer: Tokenizer, text: string, terminal: Terminal): void 
   const rest = stream.finish();
   if (rest !== "") rows.push(["", visibleControls(JSON.stringify(rest)), "", dim("text held back until the end")]);
   if (rows.length > 0) terminal.print(formatTable(rows, ["right", "left", "left", "left"]));
-  terminal.note(`${ids.length} tokens, ${text.length} characters`);
+  terminal.note(`${counted(ids.length, "token")}, ${counted(text.length, "character")}`);
 }

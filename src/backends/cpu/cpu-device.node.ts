@@ -15,6 +15,7 @@ import { checkBinding } from "../../device/check-program.ts";
 import type { KernelChoice } from "../../device/kernel-choice.ts";
 import { partNames } from "../../device/part-names.ts";
 import type { CacheSpec, ExpertLinearOp, Program } from "../../device/program.ts";
+import { counted } from "../../util/counted.ts";
 import { OutOfMemoryError, RequestError, UnsupportedError } from "../../util/errors.ts";
 import { checkWeight } from "../../weights/check-weight.ts";
 import { haveSameRowOrder } from "../../weights/same-row-order.ts";
@@ -69,7 +70,7 @@ export class CpuDevice implements Device {
     this.activations = activations;
     this.cacheType = cacheType;
     this.headType = headType;
-    this.description = `${isa}, ${threads} thread${threads === 1 ? "" : "s"}`;
+    this.description = `${isa}, ${counted(threads, "thread")}`;
     this.#device = new NativeDevice(library, threads, isa, sharesThreads);
   }
 

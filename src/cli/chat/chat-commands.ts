@@ -1,5 +1,6 @@
 import { Help } from "commander";
 import { didYouMean } from "../closest.ts";
+import { counted } from "../../util/counted.ts";
 import { RequestError } from "../../util/errors.ts";
 import { quote } from "../../util/quote.ts";
 import type { ChatControls } from "./chat-controls.ts";
@@ -61,7 +62,7 @@ export const chatCommands: readonly ChatCommand[] = [
       const [, force, path] = /^(-f\s+|--force\s+)?(.*)$/s.exec(text) ?? [];
       if (!path) throw new RequestError("/save needs the name of a file");
       await saveConversation(path, conversation, force !== undefined);
-      terminal.note(`(${count(conversation.turns.length, "message")} in ${path})`);
+      terminal.note(`(${counted(conversation.turns.length, "message")} in ${path})`);
     },
   },
   {
@@ -73,7 +74,7 @@ export const chatCommands: readonly ChatCommand[] = [
       const { system, turns } = await loadConversation(path);
       conversation.system = system;
       conversation.replace(turns);
-      terminal.note(`(${count(turns.length, "message")} from ${path})`);
+      terminal.note(`(${counted(turns.length, "message")} from ${path})`);
     },
   },
   {
@@ -109,8 +110,4 @@ export function runChatCommand(line: string, chat: ChatControls): ReturnType<Cha
   const names = chatCommands.flatMap((known) => known.names);
   const hint = didYouMean(name, names) || "; /help lists them, and a blank before it makes it a message";
   throw new RequestError(`there is no command ${quote(name)}${hint}`);
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

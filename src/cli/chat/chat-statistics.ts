@@ -1,4 +1,5 @@
 import type { GenerationResult } from "../../llm/generation.ts";
+import { counted } from "../../util/counted.ts";
 
 /** What the answers of a chat took. */
 export class ChatStatistics {
@@ -23,14 +24,14 @@ export class ChatStatistics {
     const { usage, timings, finishReason } = this.#last;
     const used = usage.promptTokens + usage.completionTokens;
     return (
-      `${usage.completionTokens} tokens, ${timings.decodeTokensPerSecond.toFixed(1)} tokens/s` +
-      `, prompt ${usage.promptTokens} tokens, ${timings.prefillTokensPerSecond.toFixed(1)} tokens/s` +
+      `${counted(usage.completionTokens, "token")}, ${timings.decodeTokensPerSecond.toFixed(1)} tokens/s` +
+      `, prompt ${counted(usage.promptTokens, "token")}, ${timings.prefillTokensPerSecond.toFixed(1)} tokens/s` +
       `, ended by ${finishReason}, context ${used} of ${this.#contextLength}`
     );
   }
 
   describe(): string {
     if (this.#last === undefined) return "nothing has been answered yet";
-    return `last answer  ${this.describeLast()}\nall answers  ${this.#answers}, ${this.#tokens} tokens; the seed of the last is ${this.#last.seed}`;
+    return `last answer  ${this.describeLast()}\nall answers  ${this.#answers}, ${counted(this.#tokens, "token")}; the seed of the last is ${this.#last.seed}`;
   }
 }

@@ -13,6 +13,17 @@ export interface ModelAndPromptArguments {
   readonly exists: (path: string) => boolean;
 }
 
+/** An action of a command with the arguments `[MODEL] [PROMPT]`: it is given those that are there. */
+export function withPositionals<Flags>(
+  act: (positionals: readonly string[], flags: Flags) => Promise<void>,
+): (first: string | undefined, second: string | undefined, flags: Flags) => Promise<void> {
+  return (first, second, flags) =>
+    act(
+      [first, second].filter((text) => text !== undefined),
+      flags,
+    );
+}
+
 /** Either may be absent: the model that comes with fewbit, the prompt on stdin. */
 export interface ModelAndPrompt {
   readonly model?: string;
