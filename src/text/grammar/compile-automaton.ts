@@ -27,7 +27,7 @@ function addRule(body: Expression, nullable: readonly boolean[], states: StateLi
   const end = nfa.add(body, begin);
   const first = states.count;
   const sets: (readonly number[])[] = [];
-  const numbers = new Map<string, number>();
+  const numbers = new Map<number | string, number>();
   /** By what has been reached, and by all that this reaches without reading. */
   const known = new Map<number | string, number>();
   const numberOf = (given: readonly number[]): number => {
@@ -36,7 +36,7 @@ function addRule(body: Expression, nullable: readonly boolean[], states: StateLi
     let number = known.get(givenKey);
     if (number !== undefined) return number;
     const set = nfa.closure(given);
-    const key = set.join();
+    const key = set.length === 1 ? set[0] : set.join();
     number = numbers.get(key);
     if (number === undefined) {
       number = first + sets.push(set) - 1;

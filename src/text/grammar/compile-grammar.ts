@@ -13,7 +13,7 @@ import { regexDfa } from "./regex-dfa.ts";
 import { RuleSet } from "./rule-set.ts";
 
 /** Less than a hundred milliseconds of work (step-costs.ts). Schemas that people write take some ten thousands to a million. */
-const maxSteps = 1_800_000;
+const maxSteps = 1_700_000;
 /** Characters of all that a request says in its grammar. */
 const maxLength = 2 ** 20;
 const maxDepth = 32;

@@ -41,6 +41,7 @@ class NfaBuilder {
   readonly #silent: number[][] = [];
   readonly #atStart: number[][] = [];
   readonly #atEnd: number[][] = [];
+  #hasEnds = false;
 
   constructor(pattern: string, budget: StepBudget) {
     this.#pattern = pattern;
@@ -110,6 +111,7 @@ class NfaBuilder {
         if (node.assertion !== "text-start" && node.assertion !== "text-end")
           throw this.#unsupported("word borders and borders of lines");
         const to = this.#state();
+        this.#hasEnds ||= node.assertion === "text-end";
         (node.assertion === "text-start" ? this.#atStart : this.#atEnd)[from].push(to);
         return to;
       }
@@ -194,7 +196,8 @@ class NfaBuilder {
   }
 
   #reaches(states: Int32Array, final: number, isAtStart: boolean): boolean {
-    return states.includes(final) || this.#closure([...states], isAtStart, true).includes(final);
+    if (states.includes(final)) return true;
+    return this.#hasEnds && this.#closure([...states], isAtStart, true).includes(final);
   }
 
   /** Splits the characters where one of the states' sets begins or ends. */

@@ -159,6 +159,10 @@ export class RuleNfa {
 
   /** The states that are reached without reading anything, those given included, ascending. */
   closure(states: readonly number[]): readonly number[] {
+    if (states.length === 1 && this.#silent[states[0]].length === 0) {
+      this.#budget.spend(closureCost);
+      return states;
+    }
     const seen = new Set(states);
     for (const state of seen) {
       this.#budget.spend(closureCost);
