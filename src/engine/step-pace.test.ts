@@ -17,11 +17,20 @@ test("whoever decodes waits three times as long, whatever their number", () => {
   }
 });
 
+test("steps of 50 ms are short enough for everybody", () => {
+  const pace = new StepPace();
+  for (const tokens of [512, 16, 1]) pace.observe(tokens, 5 + 0.5 * tokens);
+  const alone = 5 + 0.5;
+  expect(alone + 0.5 * pace.promptTokens(1)).toBeCloseTo(50, 0);
+  const many = 5 + 0.5 * 40;
+  expect((many + 0.5 * pace.promptTokens(40)) / many).toBeCloseTo(3, 1);
+});
+
 test("where nobody waits, prompts have all of a step; where many do, still something", () => {
   const pace = paceOf([512, 1]);
   expect(pace.promptTokens(0)).toBe(Infinity);
   const hasty = new StepPace();
-  for (const tokens of [512, 1, 100]) hasty.observe(tokens, 0.1 + 2 * tokens);
+  for (const tokens of [512, 1, 100]) hasty.observe(tokens, 0.1 + 8 * tokens);
   expect(hasty.promptTokens(1)).toBe(16);
 });
 
