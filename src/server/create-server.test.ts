@@ -227,6 +227,7 @@ describe("what is wrong with a request is said in OpenAI's form", () => {
     ["a form", () => post("/v1/completions", "prompt=a", { headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, {}], // prettier-ignore
     ["JSON that says it is text", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-type": "text/plain" } }), 415, {}], // prettier-ignore
     ["JSON of no type", () => post("/v1/completions", { prompt: "a" }, { headers: { "content-type": "" } }), 415, {}],
+    ["a message without content", () => post("/v1/chat/completions", { messages: [{ role: "user" }] }), 400, { param: "messages.0.content", message: "messages.0.content is missing" }], // prettier-ignore
     ["another path", () => get("/v1/nothing"), 404, { code: "unknown_url" }],
     ["a path without its beginning", () => post("/completions", {}), 404, { message: expect.stringContaining("it is at /v1/completions") as string }], // prettier-ignore
     ["a form that answers cannot have", () => post("/v1/chat/completions", { messages: [{ role: "user", content: "a" }], response_format: { type: "xml" } }), 400, { param: "response_format.type" }], // prettier-ignore

@@ -88,3 +88,12 @@ test("connections without a whole request keep nothing from ending, and answers 
   expect((await buffer(asking)).toString()).toMatch(/late$/);
   await closed;
 });
+
+test("a connection is kept for its next request, and not for ever", async () => {
+  const options = { host: "127.0.0.1", port: 0, sendTimeoutMs: 60_000, keepAliveTimeoutMs: 100 };
+  const { port, close } = await listen(() => Promise.resolve(new Response("a")), options);
+  onTestFinished(close);
+  const socket = connect(port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n");
+  expect((await buffer(socket)).toString()).toMatch(/keep-alive[^]*\r\n\r\na$/);
+});

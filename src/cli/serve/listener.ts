@@ -9,6 +9,8 @@ export interface ListenOptions {
   readonly port: number;
   /** A connection that takes nothing of what waits for it for so long is closed, at the latest after twice that; Infinity: none is. */
   readonly sendTimeoutMs: number;
+  /** How long a connection is kept for its next request. Default 75 s, more than proxies keep theirs: one that they take up is not just ending. */
+  readonly keepAliveTimeoutMs?: number;
 }
 
 /** Whoever sends headers or a body by drops holds a connection no longer than this. */
@@ -24,55 +26,67 @@ export interface Listener {
 /** Answers HTTP by `fetch`; settles when it does. Throws IoError where the address cannot be listened on. */
 export function listen(
   fetch: (request: Request) => Promise<Response>,
-  { host, port, sendTimeoutMs }: ListenOptions,
+  { host, port, sendTimeoutMs, keepAliveTimeoutMs = 75_000 }: ListenOptions,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const options = { fetch, hostname: host, port, serverOptions: limits };
-    const http = serve(options, ({ port }) => resolve({ port, close })) as HttpServer;
+    const serverOptions = { ...limits, keepAliveTimeout: keepAliveTimeoutMs };
+    const http = serve({ fetch, hostname: host, port, serverOptions }, ({ port }) =>
+      resolve({ port, close: () => connections.close() }),
+    ) as HttpServer;
     http.once("error", (cause: NodeJS.ErrnoException) => {
       reject(new IoError(`${host}:${port}: cannot be listened on: ${reasonOf(cause)}`, { cause }));
     });
-    if (sendTimeoutMs !== Infinity) leaveStuckClients(http, sendTimeoutMs);
-    const close = closer(http);
+    const connections = new Connections(http);
+    if (sendTimeoutMs !== Infinity) connections.leaveStuckClients(sendTimeoutMs);
   });
 }
 
-/**
- * Node's own closeIdleConnections leaves those open that have not sent a whole request yet, as browsers keep some in store, and once its
- * server is closed nothing ends them.
- */
-function closer(http: HttpServer): Listener["close"] {
-  const answering = new Map<Socket, number>();
-  const change = (socket: Socket, by: number): void => {
-    const count = (answering.get(socket) ?? 0) + by;
-    if (socket.destroyed) answering.delete(socket);
-    else answering.set(socket, count);
-    if (!http.listening && count === 0) socket.end(() => socket.destroy());
-  };
-  http.on("connection", (socket: Socket) => {
-    change(socket, 0);
-    socket.once("close", () => answering.delete(socket));
-  });
-  http.on("request", ({ socket }, response) => {
-    change(socket, 1);
-    response.once("close", () => change(socket, -1));
-  });
-  return () =>
-    new Promise((resolve) => {
-      http.close(() => resolve());
-      for (const socket of answering.keys()) change(socket, 0);
+/** The connections of a server, and on how many requests each of them waits for an answer. */
+class Connections {
+  readonly #http: HttpServer;
+  readonly #answering = new Map<Socket, number>();
+
+  constructor(http: HttpServer) {
+    this.#http = http;
+    http.on("connection", (socket: Socket) => {
+      this.#change(socket, 0);
+      socket.once("close", () => this.#answering.delete(socket));
     });
-}
+    http.on("request", ({ socket }, response) => {
+      this.#change(socket, 1);
+      response.once("close", () => this.#change(socket, -1));
+    });
+  }
 
-/**
- * Closes connections whose other end takes nothing, as nginx does (send_timeout): an answer that nobody reads would hold its place among
- * the requests, and its memory, for ever. The request is cancelled with its connection. Node's timeout of a socket begins anew with every
- * write, and where it ends in the middle of one, with every part of it that was taken; a client that waits for its answer is left alone.
- */
-function leaveStuckClients(http: HttpServer, timeoutMs: number): void {
-  http.setTimeout(timeoutMs, (socket) => {
-    if (socket.writableLength > 0) socket.destroy();
-  });
+  /**
+   * Closes connections whose other end takes nothing, as nginx does (send_timeout): an answer that nobody reads would hold its place among
+   * the requests, and its memory, for ever. The request is cancelled with its connection. Node's timeout of a socket begins anew with every
+   * write, and where it ends in the middle of one, with every part of it that was taken; a client that waits for its answer is left alone.
+   */
+  leaveStuckClients(timeoutMs: number): void {
+    this.#http.setTimeout(timeoutMs, (socket) => {
+      // Between requests it is the time for that which ends, and whoever listens has to close the connection.
+      if (socket.writableLength > 0 || !this.#answering.get(socket)) socket.destroy();
+    });
+  }
+
+  /**
+   * Node's own closeIdleConnections leaves those open that have not sent a whole request yet, as browsers keep some in store, and once its
+   * server is closed nothing ends them.
+   */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#http.close(() => resolve());
+      for (const socket of this.#answering.keys()) this.#change(socket, 0);
+    });
+  }
+
+  #change(socket: Socket, by: number): void {
+    if (socket.destroyed) return;
+    const count = (this.#answering.get(socket) ?? 0) + by;
+    this.#answering.set(socket, count);
+    if (!this.#http.listening && count === 0) socket.end(() => socket.destroy());
+  }
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {

@@ -21,8 +21,16 @@ export const messages = z.array(message).min(1, "is empty; a chat needs at least
 
 export type Message = z.infer<typeof message>;
 
-/** Messages as chat templates read them: a content of parts is one text, and arguments are what their JSON says. */
+/**
+ * Messages as chat templates read them: a content of parts is one text, and arguments are what their JSON says. Throws ApiError 400 for a
+ * message without content, which only an assistant's may be.
+ */
 export function chatMessages(given: readonly Message[]): readonly ChatMessage[] {
+  const empty = given.findIndex(({ role, content }) => content == null && role !== "assistant");
+  if (empty >= 0) {
+    const param = `messages.${empty}.content`;
+    throw new ApiError(400, "invalid_request_error", `${param} is missing`, { param });
+  }
   return given.map(({ role, content, tool_calls: toolCalls, ...rest }, index) => ({
     ...rest,
     role: role === "developer" ? "system" : role, // OpenAI's later name, which templates do not know
