@@ -7,6 +7,8 @@ import { embeddedModel, serve, type ServedProcess } from "./serve.ts";
 
 /** FEWBIT_GRAMMARS=all: as many as the acceptance asks for. */
 const schemaCount = process.env.FEWBIT_GRAMMARS === "all" ? 300 : 6;
+/** Users that ask at the same time. */
+const atOnce = 6;
 
 interface Answer {
   readonly status: number;
@@ -46,16 +48,20 @@ describe.skipIf(!isBuilt || !hasNative)("answers over HTTP are held to", () => {
   test(`${schemaCount} JSON schemas`, { timeout: 1_800_000 }, async () => {
     const ajv = new Ajv2020({ allErrors: true, strict: false });
     addFormats.default(ajv);
-    for (let seed = 0; seed < schemaCount; seed++) {
+    const wrong: string[] = [];
+    const answer = async (seed: number): Promise<void> => {
       const schema = randomSchema(seed);
-      const { text, finishReason } = await ask(
-        { response_format: { type: "json_schema", json_schema: { name: "answer", strict: true, schema } } },
-        seed,
-      );
-      expect(finishReason).toBe("stop");
-      const validate = ajv.compile(schema);
-      expect(validate(JSON.parse(text)), `${text}\n${JSON.stringify(schema)}`).toBe(true);
-    }
+      const form = { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
+      const { status, text, finishReason } = await ask({ response_format: form }, seed);
+      const isValid = status === 200 && finishReason === "stop" && ajv.compile(schema)(JSON.parse(text));
+      if (!isValid) wrong.push(`${status} ${finishReason} ${text}\n${JSON.stringify(schema)}`);
+    };
+    const seeds = Array.from({ length: schemaCount }, (_, seed) => seed).values();
+    const answerMore = async (): Promise<void> => {
+      for (const seed of seeds) await answer(seed);
+    };
+    await Promise.all(Array.from({ length: atOnce }, answerMore));
+    expect(wrong).toEqual([]);
   });
 
   test("some JSON object", { timeout: 60_000 }, async () => {

@@ -1,7 +1,8 @@
 import { ArgumentsReader } from "./arguments-reader.ts";
 import { BlankTrimmer } from "./blank-trimmer.ts";
-import { CallReader, type CallPart, type PartReader } from "./call-reader.ts";
+import { CallReader } from "./call-reader.ts";
 import { findMark } from "./find-mark.ts";
+import type { CallPart, PartReader } from "./part-reader.ts";
 import { PythonicReader } from "./pythonic-reader.ts";
 import { thinkBegin, thinkEnd, type ToolFormat } from "./tool-format.ts";
 import { XmlCallReader } from "./xml-call-reader.ts";

@@ -1,22 +1,5 @@
+import { PartReader } from "./part-reader.ts";
 import type { ToolFormat } from "./tool-format.ts";
-
-/** What a call is made of, as it comes. */
-export type CallPart =
-  | { readonly type: "tool-call"; readonly name: string }
-  /** More of the arguments, which put together are JSON as far as the model has written it. */
-  | { readonly type: "tool-arguments"; readonly text: string };
-
-/** Reads a call, or a list of them, from text that comes in pieces. */
-export interface PartReader {
-  /** "refused": it is no call, and nothing has been said. */
-  readonly state: "reading" | "ended" | "refused";
-  /** All that was taken. */
-  readonly raw: string;
-  /** Whether a part has been given. */
-  readonly isAnnounced: boolean;
-  /** Takes characters up to the end of the object; says how many. */
-  push(text: string): { readonly taken: number; readonly parts: readonly CallPart[] };
-}
 
 const blank = /\s/;
 
@@ -24,11 +7,10 @@ const blank = /\s/;
  * Reads one call, an object with a name and arguments, from text that comes in pieces. Nothing is said until the name is known and the
  * arguments begin, so that what turns out to be something else can still be given back.
  */
-export class CallReader implements PartReader {
+export class CallReader extends PartReader {
   readonly #argumentsKey: ToolFormat["argumentsKey"];
   /** With it only objects that have arguments, and the name of one of these, are calls. */
   readonly #knownNames: ReadonlySet<string> | undefined;
-  #raw = "";
   #depth = 0;
   #inString = false;
   #isEscaped = false;
@@ -40,41 +22,19 @@ export class CallReader implements PartReader {
   /** The value is the arguments' object, whose characters are said as they come. */
   #isStreamed = false;
   #name: string | undefined;
-  #isAnnounced = false;
   /** Arguments that came before the name. */
   #early = "";
-  #parts: CallPart[] = [];
-  #state: "reading" | "ended" | "refused" = "reading";
 
   constructor(argumentsKey: ToolFormat["argumentsKey"], knownNames?: ReadonlySet<string>) {
+    super();
     this.#argumentsKey = argumentsKey;
     this.#knownNames = knownNames;
   }
 
-  get state(): "reading" | "ended" | "refused" {
-    return this.#state;
-  }
-
-  get raw(): string {
-    return this.#raw;
-  }
-
-  get isAnnounced(): boolean {
-    return this.#isAnnounced;
-  }
-
-  push(text: string): { readonly taken: number; readonly parts: readonly CallPart[] } {
-    this.#parts = [];
-    let taken = 0;
-    while (taken < text.length && this.#state === "reading") this.#take(text[taken++]);
-    return { taken, parts: this.#parts };
-  }
-
-  #take(char: string): void {
-    this.#raw += char;
+  protected take(char: string): void {
     if (this.#inString) this.#takeInString(char);
     else this.#takeOutside(char);
-    if (this.#valueStart >= 0 && this.#key === this.#argumentsKey && this.#isStreamed) this.#say(char);
+    if (this.#valueStart >= 0 && this.#key === this.#argumentsKey && this.#isStreamed) this.#tell(char);
   }
 
   #takeInString(char: string): void {
@@ -82,7 +42,7 @@ export class CallReader implements PartReader {
     else if (char === "\\") this.#isEscaped = true;
     else if (char === '"') {
       this.#inString = false;
-      if (this.#depth === 1 && this.#valueStart < 0) this.#key = asText(this.#raw.slice(this.#stringStart));
+      if (this.#depth === 1 && this.#valueStart < 0) this.#key = asText(this.raw.slice(this.#stringStart));
     }
   }
 
@@ -95,38 +55,38 @@ export class CallReader implements PartReader {
     else if (isOuter && isIdle && !'"},'.includes(char) && !blank.test(char)) return this.#refuse();
     if (char === '"') {
       this.#inString = true;
-      this.#stringStart = this.#raw.length - 1;
+      this.#stringStart = this.raw.length - 1;
     } else if (char === "{" || char === "[") this.#depth++;
     else if (char === "}" || char === "]") {
       this.#depth--;
-      if (this.#depth === 0) this.#end();
+      if (this.#depth === 0) this.#close();
     }
   }
 
   #beginValue(): void {
-    this.#valueStart = this.#raw.length;
+    this.#valueStart = this.raw.length;
     this.#hasValue = false;
     this.#isStreamed = false;
   }
 
   #firstOfValue(char: string): void {
     if (blank.test(char)) {
-      this.#valueStart = this.#raw.length;
+      this.#valueStart = this.raw.length;
       return;
     }
     this.#hasValue = true;
     if (char === '"') {
       this.#inString = true;
-      this.#stringStart = this.#raw.length - 1;
+      this.#stringStart = this.raw.length - 1;
     } else if (char === "{" || char === "[") this.#depth++;
     // Some models write their arguments as a text that holds JSON: it is read when it is whole.
     this.#isStreamed = char === "{";
   }
 
   #endValue(): void {
-    const value = this.#raw.slice(this.#valueStart, -1).trim();
+    const value = this.raw.slice(this.#valueStart, -1).trim();
     if (this.#key === "name") this.#nameIs(asText(value));
-    else if (this.#key === this.#argumentsKey && !this.#isStreamed) this.#say(asText(value) ?? value);
+    else if (this.#key === this.#argumentsKey && !this.#isStreamed) this.#tell(asText(value) ?? value);
     this.#key = undefined;
     this.#valueStart = -1;
     this.#isStreamed = false;
@@ -139,32 +99,30 @@ export class CallReader implements PartReader {
     if (this.#early === "") return;
     const text = this.#early;
     this.#early = "";
-    this.#say(text);
+    this.#tell(text);
   }
 
-  #say(text: string): void {
+  #tell(text: string): void {
     if (this.#name === undefined) {
       this.#early += text;
       return;
     }
-    if (!this.#isAnnounced) this.#parts.push({ type: "tool-call", name: this.#name });
-    this.#isAnnounced = true;
-    const last = this.#parts.at(-1);
-    if (last?.type === "tool-arguments") this.#parts[this.#parts.length - 1] = { ...last, text: last.text + text };
-    else this.#parts.push({ type: "tool-arguments", text });
+    if (!this.isAnnounced) this.announce(this.#name);
+    this.say(text);
   }
 
-  #end(): void {
-    if (this.#isAnnounced) this.#state = "ended";
+  #close(): void {
+    if (this.isAnnounced) this.end();
     else if (this.#name === undefined || this.#knownNames !== undefined) this.#refuse();
     else {
-      this.#say("{}");
-      this.#state = "ended";
+      this.#tell("{}");
+      this.end();
     }
   }
 
+  /** What has been told is told: it goes on. */
   #refuse(): void {
-    if (!this.#isAnnounced) this.#state = "refused";
+    if (!this.isAnnounced) this.refuse();
   }
 }
 

@@ -1,65 +1,46 @@
-import type { CallPart, PartReader } from "./call-reader.ts";
 import { functionBegin, functionEnd, parameterBegin, parameterEnd } from "./marks.ts";
+import { PartReader } from "./part-reader.ts";
 
 /**
  * Reads `<function=name><parameter=key>value</parameter>…</function>`, as Qwen3-Coder writes calls, from text that comes in pieces. A
  * value stands for itself where the tool takes a text, and is JSON where it takes anything else; one line feed on each side is none of it.
  */
-export class XmlCallReader implements PartReader {
+export class XmlCallReader extends PartReader {
   readonly #isText: (tool: string, parameter: string) => boolean;
-  #raw = "";
   /** What of `raw` is not read yet begins here. */
   #at = 0;
   #name: string | undefined;
   #isFirst = true;
   /** The last characters, while a value's end is looked for: not the whole value again and again. */
   #tail: string | undefined;
-  #parts: CallPart[] = [];
-  #state: "reading" | "ended" | "refused" = "reading";
 
   /** `isText`: whether a parameter of a tool is a text, whatever it looks like. */
   constructor(isText: (tool: string, parameter: string) => boolean) {
+    super();
     this.#isText = isText;
   }
 
-  get state(): "reading" | "ended" | "refused" {
-    return this.#state;
+  /** Every mark ends with the same sign. */
+  protected override pieceEnd(text: string, at: number): number {
+    return text.indexOf(">", at) + 1 || text.length;
   }
 
-  get raw(): string {
-    return this.#raw;
-  }
-
-  get isAnnounced(): boolean {
-    return this.#name !== undefined;
-  }
-
-  push(text: string): { readonly taken: number; readonly parts: readonly CallPart[] } {
-    this.#parts = [];
-    let taken = 0;
-    // Every mark ends with this.
-    while (taken < text.length && this.#state === "reading") {
-      const end = text.indexOf(">", taken) + 1 || text.length;
-      const piece = text.slice(taken, end);
-      this.#raw += piece;
-      taken = end;
-      if (this.#tail !== undefined) {
-        this.#tail = (this.#tail + piece).slice(-parameterEnd.length);
-        if (this.#tail !== parameterEnd) continue;
-      }
-      while (this.#state === "reading" && this.#advance());
+  protected take(piece: string): void {
+    if (this.#tail !== undefined) {
+      this.#tail = (this.#tail + piece).slice(-parameterEnd.length);
+      if (this.#tail !== parameterEnd) return;
     }
-    return { taken, parts: this.#parts };
+    while (this.state === "reading" && this.#advance());
   }
 
   /** False: more is needed. */
   #advance(): boolean {
     if (this.#name === undefined) return this.#function();
-    const rest = this.#raw.slice(this.#at);
+    const rest = this.raw.slice(this.#at);
     const text = rest.trimStart();
     if (text.startsWith(functionEnd)) {
-      this.#say(this.#isFirst ? "{}" : "}");
-      this.#state = "ended";
+      this.say(this.#isFirst ? "{}" : "}");
+      this.end();
       return false;
     }
     const open = text.indexOf(">");
@@ -78,23 +59,23 @@ export class XmlCallReader implements PartReader {
     }
     this.#tail = undefined;
     const value = rest.slice(begin, end).replace(/^\n/, "").replace(/\n$/, "");
-    this.#say(`${this.#isFirst ? "{" : ", "}${JSON.stringify(key)}: ${this.#json(key, value)}`);
+    this.say(`${this.#isFirst ? "{" : ", "}${JSON.stringify(key)}: ${this.#json(key, value)}`);
     this.#isFirst = false;
     this.#at += end + parameterEnd.length;
     return true;
   }
 
   #function(): boolean {
-    const end = this.#raw.indexOf(">");
+    const end = this.raw.indexOf(">");
     if (end < 0) return false;
-    const name = this.#raw.slice(functionBegin.length, end).trim();
+    const name = this.raw.slice(functionBegin.length, end).trim();
     if (name === "") {
-      this.#state = "refused";
+      this.refuse();
       return false;
     }
     this.#name = name;
     this.#at = end + 1;
-    this.#parts.push({ type: "tool-call", name });
+    this.announce(name);
     return true;
   }
 
@@ -106,9 +87,5 @@ export class XmlCallReader implements PartReader {
     } catch {
       return JSON.stringify(value);
     }
-  }
-
-  #say(text: string): void {
-    this.#parts.push({ type: "tool-arguments", text });
   }
 }
