@@ -4,7 +4,7 @@
 //          positions in turn. Blocks leave their shares in memory, and the last to arrive adds them up.
 // Why      keys, then values, are the 16 rows of tensor core products and the query heads their 8 columns, so that 8 heads cost what one
 //          does. Both go from memory to the lanes that multiply them, in loads of 16 bytes: inputs of a product may come in any order
-//          that both operands share, and so may its rows.
+//          that both operands share, and so may its rows. What earlier steps have left is fetched before the kernel in front has ended.
 // Order    of sums it depends on where the runs begin, and so on how many tokens the step has: not for f32.
 // Needs    head_dim 64, 128 or 256, at most 8 query heads for one of keys, 16-bit queries whose rows begin at multiples of 16 bytes. Queries
 //          in bf16 must fit f16, as their keys do.
@@ -16,6 +16,7 @@
 
 constexpr int kThreads = 128;
 constexpr int kWarps = kThreads / kWarp;
+constexpr int kBlocks = 4;  // of a multiprocessor
 constexpr int kMostSplits = 16;
 constexpr int kGroup = 8;  // query heads that a product has columns for
 constexpr int kKeys = 16;  // of a product
@@ -29,14 +30,37 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   __shared__ bool is_last;
 
   const AttentionParams &p = params.op;
-  const int token = (int)blockIdx.z, kv_head = (int)blockIdx.y, splits = (int)gridDim.x, group = p.heads / p.kv_heads;
-  if (token >= p.step[kTokens]) return;
+  const int token = (int)blockIdx.z, kv_head = (int)blockIdx.y, group = p.heads / p.kv_heads;
+  if (token >= p.step[kTokens]) return await_previous_kernel();
   const int last = step_ints(p.step, kPositionsAt)[token], first = p.window > 0 ? max(0, last - p.window + 1) : 0;
   const int first_page = first / kPagePositions, page_count = last / kPagePositions - first_page + 1;
-  const int run = (page_count + splits - 1) / splits;
+  // A page or two are no more work for a block's warps than none; blocks that are left without leave.
+  const int run = max((page_count + (int)gridDim.x - 1) / (int)gridDim.x, min(kWarps * kKeys / kPagePositions, page_count));
+  const int splits = (page_count + run - 1) / run;
+  if ((int)blockIdx.x >= splits) return await_previous_kernel();
   const int begin = first_page + (int)blockIdx.x * run, end = min(begin + run, first_page + page_count);
-  const int *pages = pages_of(p.step, p.page_kind, sequence_of(p.step, token));
+  const int sequence = sequence_of(p.step, token);
+  const int *pages = pages_of(p.step, p.page_kind, sequence);
+  const int fresh = step_ints(p.step, kPositionsAt)[step_ints(p.step, kStartsAt)[sequence]];  // from here on this step has written the cache
   const int g = lane_id() / 4, t = lane_id() % 4;
+
+  uint4 k[kPieces][2], v[kWides][4];
+  const auto fetch = [&](int start) {
+    const uint16_t *keys = (const uint16_t *)p.cache + page_plane(pages[start / kPagePositions], 0, kv_head, p.kv_heads, kDim) + start % kPagePositions * kDim;
+    const uint16_t *values = keys + (int64_t)p.kv_heads * kPagePositions * kDim;
+#pragma unroll
+    for (int i = 0; i < kPieces; i++)
+#pragma unroll
+      for (int half = 0; half < 2; half++) k[i][half] = *(const uint4 *)(keys + (g + 8 * half) * kDim + 32 * i + 8 * t);
+#pragma unroll
+    for (int i = 0; i < kWides; i++)
+#pragma unroll
+      for (int j = 0; j < 4; j++) v[i][j] = *(const uint4 *)(values + (2 * t + j % 2 + j / 2 * 8) * kDim + 64 * i + 8 * g);
+  };
+  const int last_part = min(last / kKeys, end * (kPagePositions / kKeys) - 1), first_part = begin * (kPagePositions / kKeys) + warp_id();
+  const bool is_early = first_part <= last_part && (first_part + 1) * kKeys <= fresh;
+  if (is_early) fetch(first_part * kKeys);
+  await_previous_kernel();
 
   // Column g of the queries, 8 numbers of every 32.
   uint32_t queries[kPieces][4];
@@ -54,20 +78,9 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   float largest[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
   // Product m of 64 values has values 8g + 2m in row g and 8g + 2m + 1 in row g + 8.
   float sums[kWides][4][4] = {};
-  const int last_part = min(last / kKeys, end * (kPagePositions / kKeys) - 1);
-  for (int part = begin * (kPagePositions / kKeys) + warp_id(); part <= last_part; part += kWarps) {
+  for (int part = first_part; part <= last_part; part += kWarps) {
     const int start = part * kKeys;
-    const uint16_t *keys = (const uint16_t *)p.cache + page_plane(pages[start / kPagePositions], 0, kv_head, p.kv_heads, kDim) + start % kPagePositions * kDim;
-    const uint16_t *values = keys + (int64_t)p.kv_heads * kPagePositions * kDim;
-    uint4 k[kPieces][2], v[kWides][4];
-#pragma unroll
-    for (int i = 0; i < kPieces; i++)
-#pragma unroll
-      for (int half = 0; half < 2; half++) k[i][half] = *(const uint4 *)(keys + (g + 8 * half) * kDim + 32 * i + 8 * t);
-#pragma unroll
-    for (int i = 0; i < kWides; i++)
-#pragma unroll
-      for (int j = 0; j < 4; j++) v[i][j] = *(const uint4 *)(values + (2 * t + j % 2 + j / 2 * 8) * kDim + 64 * i + 8 * g);
+    if (part != first_part || !is_early) fetch(start);
 
     float scores[4] = {};  // positions g and g + 8 of heads 2t, 2t + 1
 #pragma unroll
@@ -174,12 +187,10 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   }
   if (splits == 1) return;
 
-  __threadfence();
-  __syncthreads();
-  if (threadIdx.x == 0) is_last = atomicAdd(params.arrivals + token * p.kv_heads + kv_head, 1u) == (unsigned)splits - 1;
+  __syncthreads();  // so that the first thread's release is of the whole block's shares
+  if (threadIdx.x == 0) is_last = add_in_order(params.arrivals + token * p.kv_heads + kv_head, 1u) == (unsigned)splits - 1;
   __syncthreads();
   if (!is_last) return;
-  __threadfence();
   // What each share counts for: a thread a head and split, at most 8 * 16.
   __shared__ float weights_of[kGroup][kMostSplits];
   const int own_head = (int)threadIdx.x / kMostSplits, own_split = (int)threadIdx.x % kMostSplits;
@@ -197,20 +208,29 @@ __device__ inline void attend(const AttentionSplitParams &params) {
   if (p.sinks) whole += exp2f(sink - most);
   if (counts) weights_of[own_head][own_split] = weight / whole;
   __syncthreads();
-  for (int i = (int)threadIdx.x; i < group * kDim; i += kThreads) {
+  // Two outputs of a thread next to each other; all that they are sums of is asked for before anything is added.
+#pragma unroll 2
+  for (int i = 2 * (int)threadIdx.x; i < group * kDim; i += 2 * kThreads) {
     const int g = i / kDim, column_of = i % kDim;
     const float *share = shares + g * splits * (kDim + 2) + column_of;
-    float sum = 0;
+    float2 parts[kMostSplits], sum = {0, 0};
+#pragma unroll
+    for (int s = 0; s < kMostSplits; s++) parts[s] = s < splits ? __ldcg((const float2 *)(share + s * (kDim + 2))) : float2{0, 0};
 #pragma unroll
     for (int s = 0; s < kMostSplits; s++)
-      if (s < splits) sum = fmaf(weights_of[g][s], __ldcg(share + s * (kDim + 2)), sum);
-    store(p.out, token, (kv_head * group + g) * kDim + column_of, sum);
+      if (s < splits) {
+        sum.x = fmaf(weights_of[g][s], parts[s].x, sum.x);
+        sum.y = fmaf(weights_of[g][s], parts[s].y, sum.y);
+      }
+    const int to = (kv_head * group + g) * kDim + column_of;
+    store(p.out, token, to, sum.x);
+    store(p.out, token, to + 1, sum.y);
   }
   if (threadIdx.x == 0) params.arrivals[token * p.kv_heads + kv_head] = 0;
 }
 
 #define FB_ATTENTION(dim) \
-  FB_KERNEL(kThreads, attention_split_##dim, AttentionSplitParams) { attend<dim>(p); }
+  FB_EARLY_KERNEL(kThreads, kBlocks, attention_split_##dim, AttentionSplitParams) { attend<dim>(p); }
 
 FB_ATTENTION(64)
 FB_ATTENTION(128)

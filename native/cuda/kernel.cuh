@@ -9,9 +9,13 @@
 
 // Every kernel starts before the one in front of it has ended (programmatic dependent launch), lets the next one start, and waits: whatever
 // it reads or overwrites is then as all before have left it.
-__device__ inline void await_previous_kernel() {
+__device__ inline void let_next_kernel_start() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+__device__ inline void await_previous_kernel() {
+#if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
@@ -20,7 +24,18 @@ __device__ inline void await_previous_kernel() {
 #define FB_KERNEL(threads, name, Params)                                                                    \
   static __device__ __forceinline__ void name##_body(const Params &p);                                      \
   extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p) {            \
+    let_next_kernel_start();                                                                                \
     await_previous_kernel();                                                                                \
+    name##_body(p);                                                                                         \
+  }                                                                                                         \
+  static __device__ __forceinline__ void name##_body(const Params &p)
+
+// One that waits by itself, on every path: until then it reads constants only, the step's arrays (but for what the step reports) and what
+// earlier steps have left. So many blocks are to fit on a multiprocessor at a time.
+#define FB_EARLY_KERNEL(threads, blocks, name, Params)                                                      \
+  static __device__ __forceinline__ void name##_body(const Params &p);                                      \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Params p) {    \
+    let_next_kernel_start();                                                                                \
     name##_body(p);                                                                                         \
   }                                                                                                         \
   static __device__ __forceinline__ void name##_body(const Params &p)
@@ -31,6 +46,8 @@ __device__ inline void await_previous_kernel() {
   type *const name = (type *)fb_dynamic_shared
 #else
 #include "emulation.h"
+__device__ inline void await_previous_kernel() {}
+#define FB_EARLY_KERNEL(threads, blocks, name, Params) FB_KERNEL(threads, name, Params)
 #endif
 
 constexpr int kWarp = 32;
@@ -38,6 +55,17 @@ constexpr unsigned kAllLanes = 0xffffffffu;
 
 __device__ inline int lane_id() { return (int)threadIdx.x % kWarp; }
 __device__ inline int warp_id() { return (int)threadIdx.x / kWarp; }
+
+// Adds to a counter of the device and returns what it was: after all that this thread has seen written, and before all that it does next.
+__device__ inline unsigned add_in_order(unsigned *counter, unsigned value) {
+#ifdef __CUDACC__
+  unsigned before;
+  asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], %2;" : "=r"(before) : "l"(counter), "r"(value) : "memory");
+  return before;
+#else
+  return atomicAdd(counter, value);
+#endif
+}
 
 // Sums of a warp in an order that depends on nothing: every lane gets the same bits.
 template <typename T>

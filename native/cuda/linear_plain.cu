@@ -68,7 +68,7 @@ __device__ inline void expert_rows(const ExpertLinearParams &p) {
   store(p.out, row, choice * p.outputs + output, y);
 }
 
-// Grid: (1, rows).
+// Grid: (columns / 256, rows).
 template <typename Reader>
 __device__ inline void embed_rows(const EmbedParams &p) {
   const int row = (int)blockIdx.y;
@@ -77,7 +77,8 @@ __device__ inline void embed_rows(const EmbedParams &p) {
   int own;
   const Part &part = part_of(*p.table, id, &own);
   const Reader reader(part, own);
-  for (int k = (int)threadIdx.x; k < p.width; k += kThreads) store(p.out, row, k, p.scale * reader.at(k));
+  const int k = (int)(blockIdx.x * kThreads + threadIdx.x);
+  if (k < p.width) store(p.out, row, k, p.scale * reader.at(k));
 }
 
 #define FB_SCHEME(name, Reader)                                                                       \

@@ -12,6 +12,9 @@
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __launch_bounds__(...)
 
+struct float2 {
+  float x, y;
+};
 struct float4 {
   float x, y, z, w;
 };

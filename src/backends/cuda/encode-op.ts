@@ -56,6 +56,9 @@ const warp = 32;
 const linearOutputs = linearThreads / warp;
 const linearRows = 8;
 const ropeThreads = 64;
+/** Of a step: as many as run at the same time; and of a token, however many there are. */
+const ropeBlocks = 4096;
+const leastRopeBlocks = 4;
 const attentionThreads = 128;
 const sampleThreads = 1024;
 
@@ -137,7 +140,7 @@ export function encodeOp(op: Op, places: ProgramPlaces): OpLaunch {
           .float(op.scale ?? 1)
           .bytes(),
         rows: "tokens",
-        grid: (rows) => [1, rows, 1],
+        grid: (rows) => [Math.ceil(op.out.width / linearThreads), rows, 1],
         threads: linearThreads,
       };
     }
@@ -233,7 +236,10 @@ export function encodeOp(op: Op, places: ProgramPlaces): OpLaunch {
           .int(cache.pageKind, floatTypeCodes[places.cacheType], 0)
           .bytes(),
         rows: "tokens",
-        grid: (rows) => [heads + 2 * cache.kvHeads, rows, 1],
+        grid: (rows) => {
+          const units = heads + 2 * cache.kvHeads;
+          return [Math.min(units, Math.max(leastRopeBlocks, Math.ceil(ropeBlocks / rows))), rows, 1];
+        },
         threads: ropeThreads,
       };
     }
