@@ -52,9 +52,19 @@ __device__ inline void tensor_copy(uint32_t to, const void *map, int column, int
                "r"(column), "r"(row), "r"(barrier)
                : "memory");
 }
-// 16 bytes, of which the first `bytes` are read and the others become 0.
+// 16 bytes, of which the first `bytes` are read and the others become 0. A thread waits for its own copies, by groups that it has closed.
 __device__ inline void copy16(uint32_t to, const void *from, int bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+}
+// For copy16_once: what is read goes first when the second cache needs room, so that what is read again and again, such as kernels themselves,
+// stays there.
+__device__ inline uint64_t read_once() {
+  uint64_t policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+__device__ inline void copy16_once(uint32_t to, const void *from, uint64_t policy) {
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "l"(policy) : "memory");
 }
 __device__ inline void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int kPending>

@@ -40,6 +40,16 @@ struct AffineLinearParams {
 };
 FB_SIZE(AffineLinearParams, 128);
 
+// What the decoding kernel takes besides.
+struct AffineDecodeParams {
+  AffineLinearParams linear;
+  const int32_t *order;   // input of each place along k, or none
+  const float *norm;      // weights of an RMS norm of the whole row, by input, or none
+  float norm_eps;
+  int32_t meeting_tiles;  // whose sums there is room for
+};
+FB_SIZE(AffineDecodeParams, 152);
+
 // What the many-rows kernel takes besides. The map is of the input: {inputs, rows of its buffer} elements, boxes of {64, rows of a tile}
 // with the 128-byte swizzle; columns beyond `inputs` are read as 0.
 struct AffineLinearManyParams {

@@ -28,17 +28,34 @@ struct LaneOutputs {
   }
 };
 
-__device__ inline void store_outputs(const AffineLinearParams &p, int tile, int g, int row, const float (&sum)[2]) {
-  const LaneOutputs lane(p, tile, g);
-  float value[2];
-  lane.finish(p, sum, value);
-  const bool has_gate = p.glu != kNone;
+// Two outputs of a row, whose bias and residual are asked for long before there are sums.
+struct OutputPair {
+  LaneOutputs lane;
+  int row;
+  bool stores[2];
+  float residual[2] = {0, 0};
+
+  // Without `exists` nothing is stored.
+  __device__ OutputPair(const AffineLinearParams &p, int tile, int g, int own_row, bool exists) : lane(p, tile, g), row(own_row) {
+    const bool has_gate = p.glu != kNone;
 #pragma unroll
-  for (int i = 0; i < 2; i++) {
-    const int column = lane.outputs[i];
-    if (has_gate ? i == 1 || column >= p.outputs / 2 : column >= p.outputs) continue;
-    store(p.out, row, column, value[i] + (p.residual.base ? load(p.residual, row, column) : 0.0f));
+    for (int i = 0; i < 2; i++) {
+      stores[i] = exists && (has_gate ? i == 0 && lane.outputs[0] < p.outputs / 2 : lane.outputs[i] < p.outputs);
+      if (stores[i] && p.residual.base) residual[i] = load(p.residual, row, lane.outputs[i]);
+    }
   }
+
+  __device__ void finish(const AffineLinearParams &p, const float (&sum)[2]) const {
+    float value[2];
+    lane.finish(p, sum, value);
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+      if (stores[i]) store(p.out, row, lane.outputs[i], value[i] + residual[i]);
+  }
+};
+
+__device__ inline void store_outputs(const AffineLinearParams &p, int tile, int g, int row, const float (&sum)[2]) {
+  OutputPair(p, tile, g, row, true).finish(p, sum);
 }
 
 }  // namespace affine

@@ -66,6 +66,57 @@ const deepRing = 180 << 10;
 /** Tiles that a warp sums at once, f32 of 4 registers a lane for each of their eights of rows. */
 const tilesAtOnce = 3;
 
+/** Of linear_affine_decode: warps, records of a slot of a warp's ring, slots, and rows of tiles whose sums meet at once. */
+const decodeWarps = 16;
+const decodeCopyRecords = 2;
+const decodeSlots = { least: 2, most: 4 } as const;
+const mostMeetingRows = 16;
+const mostDecodeRows = 8;
+
+/** An RMS norm of whole rows that a linear computes for itself. */
+export interface FoldedNorm {
+  readonly weight: DevicePointer;
+  readonly eps: number;
+}
+
+/**
+ * Up to 8 rows whose whole input fits into shared memory (linear_affine_decode.cu). `operands.input` is in its own order, and with a norm not
+ * normed yet. Absent: there are more rows, or no room for two copies of weights for every warp.
+ */
+export function decodeLaunch(operands: AffineOperands, rows: number, norm?: FoldedNorm): AffineLaunch | undefined {
+  if (rows > mostDecodeRows) return undefined;
+  const { records, dtype, multiprocessors } = operands;
+  const count = recordCount(records);
+  const meetingTiles = Math.min(tilesOfBlock(operands), Math.floor(mostMeetingRows / rows));
+  const input = rows * count * recordInputs * 2;
+  const beginnings = count * (recordInputs / records.span) * mostDecodeRows * 8;
+  const sums = 4 * meetingTiles * decodeWarps * (rows * tileOutputs + 2);
+  const squares = 4 * mostDecodeRows * decodeWarps;
+  const fixed = input + beginnings + sums + squares;
+  const slot = decodeWarps * decodeCopyRecords * recordBytes(records);
+  const slots = Math.min(decodeSlots.most, Math.floor((wholeProcessor - fixed) / slot));
+  if (slots < decodeSlots.least) return undefined;
+  const parameters = new Uint8Array(152);
+  parameters.set(linearRecord(operands, rows, slots, 0));
+  parameters.set(
+    new RecordWriter(24)
+      .pointer(records.order)
+      .pointer(norm?.weight)
+      .float(norm?.eps ?? 0)
+      .int(meetingTiles)
+      .bytes(),
+    128,
+  );
+  return {
+    kernel: `linear_affine_decode_${dtype}_${records.bits}_${records.span}`,
+    parameters,
+    grid: [Math.min(tileCount(records), multiprocessors), 1, 1],
+    threads: 32 * decodeWarps,
+    // Never two blocks of a launch on one multiprocessor: they would take twice as long as the others.
+    sharedBytes: Math.max(fixed + slots * slot, halfProcessor + 1024),
+  };
+}
+
 /** Tiles of outputs that fall to each block of a launch. */
 function tilesOfBlock({ records, multiprocessors }: AffineOperands): number {
   return Math.ceil(tileCount(records) / multiprocessors);

@@ -33,7 +33,7 @@ import { sampleBlocks, type ProgramPlaces } from "./encode-op.ts";
 import { chooseLinearKernel, type LinearKernelName } from "./linear-kernels.ts";
 import { makeRecords } from "./make-records.node.ts";
 import { MemoryPlan } from "./memory-plan.ts";
-import { planOp, splitBytes } from "./plan-op.ts";
+import { planOps, splitBytes } from "./plan-op.ts";
 import { floatTypeCodes, weightImage } from "./weight-image.ts";
 
 /** kPagePositions of native/cuda/params.h. */
@@ -216,38 +216,36 @@ export class CudaDevice implements Device {
       ...(program.hidden && { hidden: reportedRows(program.hidden) }),
       plan: (step) => {
         const lists = listsAt.values();
-        return program.ops.map((op) =>
-          planOp(op, {
-            program,
-            dtype: this.dtype,
-            mostRows: rows,
-            mostSequences: limits.maxSequences,
-            multiprocessors: this.#context.facts.multiprocessors,
-            sharedBytes: this.#context.facts.sharedBytes,
-            tensorMap: (of) => this.#context.tensorMap(of),
-            workspace: {
-              sums: at(sumsAt),
-              flags: at(flagsAt),
-              ordered: at(orderedAt),
-              shares: at(sharesAt),
-              arrivals: at(arrivalsAt),
-            },
-            cacheType: this.cacheType,
-            step,
-            lastSamples: at(lastSamplesAt),
-            adjusted: at(adjustedAt),
-            weights,
-            vectors: vectorsAt.map(at),
-            ropes: ropesAt.map(at),
-            caches: cachesAt.map(at),
-            view,
-            keep: (values) => {
-              const to = at(lists.next().value ?? 0);
-              this.#context.write(to, values, values.byteLength);
-              return to;
-            },
-          }),
-        );
+        return planOps({
+          program,
+          dtype: this.dtype,
+          mostRows: rows,
+          mostSequences: limits.maxSequences,
+          multiprocessors: this.#context.facts.multiprocessors,
+          sharedBytes: this.#context.facts.sharedBytes,
+          tensorMap: (of) => this.#context.tensorMap(of),
+          workspace: {
+            sums: at(sumsAt),
+            flags: at(flagsAt),
+            ordered: at(orderedAt),
+            shares: at(sharesAt),
+            arrivals: at(arrivalsAt),
+          },
+          cacheType: this.cacheType,
+          step,
+          lastSamples: at(lastSamplesAt),
+          adjusted: at(adjustedAt),
+          weights,
+          vectors: vectorsAt.map(at),
+          ropes: ropesAt.map(at),
+          caches: cachesAt.map(at),
+          view,
+          keep: (values) => {
+            const to = at(lists.next().value ?? 0);
+            this.#context.write(to, values, values.byteLength);
+            return to;
+          },
+        });
       },
     };
   }

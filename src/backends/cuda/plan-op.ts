@@ -1,6 +1,14 @@
 import type { AttentionOp, BufferRows, LinearOp, Op, RmsNormOp, View } from "../../device/program.ts";
 import type { FloatType } from "../../weights/packed-weight.ts";
-import { fewRowsLaunch, isFewFor32, manyRowsLaunch, manyTileRows, type AffineOperands } from "./affine-linear.ts";
+import {
+  decodeLaunch,
+  fewRowsLaunch,
+  isFewFor32,
+  manyRowsLaunch,
+  manyTileRows,
+  type AffineOperands,
+  type FoldedNorm,
+} from "./affine-linear.ts";
 import type { CudaWeight } from "./cuda-weight.node.ts";
 import {
   encodeOp,
@@ -11,6 +19,7 @@ import {
   type OpLaunch,
   type ProgramPlaces,
 } from "./encode-op.ts";
+import { foldableNorms } from "./folded-norms.ts";
 import { RecordWriter, type DevicePointer, type DeviceView } from "./record-writer.ts";
 
 /** An op as launches, one way or another by the number of rows: the first that takes as many. */
@@ -49,8 +58,21 @@ export interface PlanPlaces extends ProgramPlaces {
   }): Uint8Array;
 }
 
-/** Of an op the fastest kernels that take it. */
-export function planOp(op: Op, places: PlanPlaces): OpPlan {
+/** Of every op the fastest kernels that take it. Norms are folded into the linears behind them as far as these take that. */
+export function planOps(places: PlanPlaces): readonly OpPlan[] {
+  const { ops } = places.program;
+  const plans = ops.map((op) => planOp(op, places));
+  for (const [at, readers] of foldableNorms(places.program)) {
+    const norm = ops[at] as RmsNormOp;
+    const rows = Math.min(...readers.map((reader) => mostFoldedRows(ops[reader] as LinearOp, norm, places)));
+    if (rows === 0) continue;
+    plans[at] = { ...plans[at], ways: [{ mostRows: rows, launches: [] }, ...plans[at].ways] };
+    for (const reader of readers) plans[reader] = withNorm(plans[reader], ops[reader] as LinearOp, norm, rows, places);
+  }
+  return plans;
+}
+
+function planOp(op: Op, places: PlanPlaces): OpPlan {
   const fast =
     op.op === "linear" ? planLinear(op, places) : op.op === "attention" ? planAttention(op, places) : undefined;
   if (fast !== undefined) return fast;
@@ -90,7 +112,7 @@ export function takesRecords(op: LinearOp, view: (of: View) => DeviceView): bool
 function planLinear(op: LinearOp, places: PlanPlaces): OpPlan | undefined {
   const weight = places.weights[op.weight];
   const rows = places.program.buffers[op.out.buffer].rows;
-  if (weight.records !== undefined) return planAffine(op, places, rows, weight);
+  if (weight.records !== undefined) return planAffine(op, places, rows);
   if (weight.shape.scheme === "dense" && op.glu === undefined) return planDense(op, places, rows, weight);
   return undefined;
 }
@@ -127,22 +149,19 @@ function planDense(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: C
   return { rows, ways: [one, ...ways] };
 }
 
-function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: CudaWeight): OpPlan | undefined {
-  const { records } = weight;
+/** What multiplies by the records of a weight, reading `source`; undefined where there are none, or they are of no use. */
+function affineOperands(op: LinearOp, source: View, places: PlanPlaces): AffineOperands | undefined {
+  const { records } = places.weights[op.weight];
   const { dtype, workspace, multiprocessors, sharedBytes } = places;
   if (records === undefined || dtype === "f32") return undefined;
-  const most = places.mostRows[rows];
-  const source = places.view(op.input);
-  const ordered = { base: workspace.ordered, stride: Math.ceil(records.inputs / 8) * 8, type: source.type };
-  const input = records.order === undefined ? source : ordered;
-  const operands: AffineOperands = {
+  return {
     records,
     step: places.step,
     bias: op.bias === undefined ? 0n : places.vectors[op.bias],
-    input,
+    input: places.view(source),
     residual: op.residual && places.view(op.residual),
     out: places.view(op.out),
-    rowsAt: rowsFields[rows],
+    rowsAt: rowsFields[places.program.buffers[op.out.buffer].rows],
     glu: gluCode(op.glu),
     gluLimit: gluLimit(op.glu),
     scale: op.scale ?? 1,
@@ -152,6 +171,17 @@ function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: 
     multiprocessors,
     sharedBytes,
   };
+}
+
+function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows): OpPlan | undefined {
+  const operands = affineOperands(op, op.input, places);
+  if (operands === undefined) return undefined;
+  const { records, dtype } = operands;
+  const most = places.mostRows[rows];
+  const source = operands.input;
+  const ordered = { ...source, base: places.workspace.ordered, stride: Math.ceil(records.inputs / 8) * 8 };
+  const input = records.order === undefined ? source : ordered;
+  const inOrder: AffineOperands = { ...operands, input };
   const gather: readonly KernelLaunch[] =
     records.order === undefined
       ? []
@@ -179,13 +209,16 @@ function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: 
       stride: input.stride,
       boxRows,
     });
-    return manyRowsLaunch(operands, Math.min(count, most), map);
+    return manyRowsLaunch(inOrder, Math.min(count, most), map);
   };
   const ways = [
-    ...[...fewRows, ...(isFewFor32(operands) ? [32] : [])].map((count) => ({
-      mostRows: count,
-      launches: [...gather, fewRowsLaunch(operands, count) ?? many(count)],
-    })),
+    ...[...fewRows, ...(isFewFor32(operands) ? [32] : [])].map((count) => {
+      const decode = decodeLaunch(operands, count);
+      return {
+        mostRows: count,
+        launches: decode ? [decode] : [...gather, fewRowsLaunch(inOrder, count) ?? many(count)],
+      };
+    }),
     ...[...manyRows, Infinity].map((count) => ({ mostRows: count, launches: [...gather, many(count)] })),
   ];
   return {
@@ -196,6 +229,28 @@ function planAffine(op: LinearOp, places: PlanPlaces, rows: BufferRows, weight: 
 
 function firstFor(ways: OpPlan["ways"], rows: number): OpPlan["ways"][number] {
   return ways.find(({ mostRows }) => rows <= mostRows) ?? ways[ways.length - 1];
+}
+
+/** A linear that takes a norm's input and norms it: one launch for up to so many rows. */
+function foldedLaunch(op: LinearOp, norm: RmsNormOp, rows: number, places: PlanPlaces): KernelLaunch | undefined {
+  const { input } = norm;
+  const folded: FoldedNorm = { weight: places.vectors[norm.weight], eps: norm.eps };
+  const isAligned = areAligned(places.view(input));
+  const operands = isAligned && input.width <= widestNorm ? affineOperands(op, input, places) : undefined;
+  return operands && decodeLaunch(operands, rows, folded);
+}
+
+/** Up to how many rows a linear takes a norm; 0: it does not. */
+function mostFoldedRows(op: LinearOp, norm: RmsNormOp, places: PlanPlaces): number {
+  return Math.max(0, ...fewRows.filter((rows) => foldedLaunch(op, norm, rows, places) !== undefined));
+}
+
+/** The same plan, with other launches for up to so many rows. */
+function withNorm(plan: OpPlan, op: LinearOp, norm: RmsNormOp, rows: number, places: PlanPlaces): OpPlan {
+  const folded = fewRows
+    .filter((count) => count <= rows)
+    .map((count) => ({ mostRows: count, launches: [foldedLaunch(op, norm, count, places)!] }));
+  return { ...plan, ways: [...folded, ...plan.ways.filter(({ mostRows }) => mostRows > rows)] };
 }
 
 // -- Norms ---------------------------------------------------------------------------------------------------------------------------
