@@ -4,7 +4,7 @@
     python3 linear_affine.py CUBINS check
     python3 linear_affine.py CUBINS time [--marlin LIBRARY] [--shapes 4096x6144,...] [--rows 1,8,...] [--bits 4] [--rounds 5]
 
-CUBINS is a folder with what nvcc makes of affine_prepare.cu, affine_gather.cu, linear_affine_few.cu and linear_affine_many.cu. Checks
+CUBINS is a folder with what nvcc makes of affine_prepare.cu, affine_gather.cu and linear_affine_{decode,few,many}.cu. Checks
 hold random weights of every width, type, span and epilogue against f64 products. Times are CUDA-graph replays over weights that
 together exceed the cache, all contestants in turn in every round; printed are medians and the spread of rounds. LIBRARY is what
 marlin_bench.py --save keeps. Needs PyTorch; loads libcuda with ctypes, as fewbit does with koffi.
@@ -115,18 +115,26 @@ class Linear:
     def __init__(self, kernels, weight, x, y, rows, kernel=None, bias=None, residual=None, glu=NONE, scale=1.0, work=None, **options):
         self.kernels, self.weight = kernels, weight
         name = {torch.float16: "f16", torch.bfloat16: "bf16"}[x.dtype]
-        kernel = kernel or pick(rows, weight.tiles, weight.bits)
-        self.name = f"linear_affine_{kernel}_{name}_{weight.bits}" + (f"_{weight.span}" if kernel.startswith("few") else "")
+        kernel = kernel or pick(rows, weight)
+        self.name = f"linear_affine_{kernel}_{name}_{weight.bits}" + ("" if kernel.startswith("many") else f"_{weight.span}")
         self.step = torch.tensor([rows], dtype=torch.int32, device="cuda")
         self.gather = None
-        if weight.order is not None:
+        if weight.order is not None and kernel != "decode":
             ordered = torch.empty(x.shape[0], weight.inputs, dtype=x.dtype, device="cuda")
             self.gather = struct.pack("<2Q", self.step.data_ptr(), weight.order.data_ptr()) + view(x) + view(ordered) + struct.pack("<2i", 0, weight.inputs)
             self.gather_grid = (math.ceil(weight.inputs / 2048), min(rows, 1024), 1)
             x = ordered
         self.keep = (x, y, bias, residual, work)
         processors = options.get("processors", 132)
-        if kernel.startswith("few"):
+        if kernel == "decode":
+            meeting = min(math.ceil(weight.tiles / processors), 16 // rows)
+            fixed = rows * weight.records * 256 + weight.records * (128 // weight.span) * 64 + 64 * meeting * (rows * 16 + 2) + 512
+            slots, stages = min(4, (SHARED_LIMIT - fixed) // (32 * weight.record)), 0
+            if slots < 2: raise ValueError("no room for two copies of weights")
+            self.shared = max(fixed + slots * 32 * weight.record, PAIR_LIMIT + 1024)
+            self.grid, self.threads = (min(weight.tiles, processors), 1, 1), 512
+            self.note = f"S{slots} {self.shared >> 10}K"
+        elif kernel.startswith("few"):
             eights = int(kernel[3:]) // 8
             warps = FEW_WARPS[eights]
             warp_records = 2 if eights == 1 else 1
@@ -159,7 +167,9 @@ class Linear:
         params += struct.pack("<7iff4i", 0, weight.inputs, weight.outputs, weight.span, int(weight.zeros), TYPES[weight.scale_type][1], glu, 0.0, scale, rows, slots, stages, 0)
         params += bytes(4) if len(params) % 8 else b""
         assert len(params) == 128, len(params)
-        if not kernel.startswith("few"):
+        if kernel == "decode":
+            params += struct.pack("<2Qfi", pointer(weight.order), 0, 0.0, meeting)
+        elif kernel.startswith("many"):
             tensor_map = ctypes.create_string_buffer(128 + 64)
             at = (ctypes.addressof(tensor_map) + 63) // 64 * 64
             box = (ctypes.c_uint32 * 2)(64, tile_rows)
@@ -172,9 +182,12 @@ class Linear:
         self.kernels.launch(self.name, self.params, self.grid, self.threads, self.shared, overlap)
 
 
-def pick(rows, tiles, bits):
-    """The kernel for so many rows and tiles of 16 outputs, as measured on an H200. Copies of 8-bit weights are too large beside 16 rows."""
-    if rows <= 8: return "few8"
+def pick(rows, weight):
+    """The kernel for so many rows, as measured on an H200. Copies of 8-bit weights are too large beside 16 rows."""
+    tiles, bits = weight.tiles, weight.bits
+    if rows <= 8:
+        input_bytes = rows * weight.records * 256 + weight.records * (128 // weight.span) * 64 + 64 * (16 // rows) * (rows * 16 + 2) + 512
+        return "decode" if input_bytes + 64 * weight.record <= SHARED_LIMIT else "few8"
     if rows <= 16: return "few16" if bits < 8 else "many128x32"
     if rows <= 32: return "few32" if tiles <= 4 * 132 else "many128x32"
     if rows <= 64: return "many128x64"
@@ -214,7 +227,7 @@ def check(kernels, a):
         expected *= scale
         if gated: expected = torch.nn.functional.silu(expected[:, :width]) * expected[:, width:]
         if residual is not None: expected += residual.double()
-        kernel_names = {pick(rows, math.ceil(outputs / 16), bits), random.choice(("many128x32", "many128x64", "many128x128", "many256x128"))}
+        kernel_names = {pick(rows, weight), random.choice(("many128x32", "many128x64", "many128x128", "many256x128"))}
         for kernel in kernel_names:
             y = torch.full((rows, width), float("nan"), dtype=torch_type, device="cuda")
             linear = Linear(kernels, weight, x, y, rows, kernel, bias, residual, SILU if gated else NONE, scale, work)
@@ -295,9 +308,9 @@ def measure(kernels, a):
             x = torch.randn(rows, inputs, device="cuda", dtype=torch.half)
             y = torch.empty(rows, outputs, device="cuda", dtype=torch.half)
             contestants = {}
-            for variant in (a.variants.split(",") if a.variants else [pick(rows, weights[0].tiles, a.bits)]):
+            for variant in (a.variants.split(",") if a.variants else [pick(rows, weights[0])]):
                 kernel, tuning = parse_variant(variant)
-                if kernel == "auto": kernel = pick(rows, weights[0].tiles, a.bits)
+                if kernel == "auto": kernel = pick(rows, weights[0])
                 if kernel.startswith("few") and rows > int(kernel[3:]): continue
                 overlap = bool(tuning.pop("overlap", 1))
                 try:
@@ -339,7 +352,7 @@ def once_each(kernels, a):
         for rows in map(int, a.rows.split(",")):
             x = torch.randn(rows, inputs, device="cuda", dtype=torch.half)
             y = torch.empty(rows, outputs, device="cuda", dtype=torch.half)
-            for kernel in a.variants.split(",") if a.variants else [pick(rows, weight.tiles, weight.bits)]:
+            for kernel in a.variants.split(",") if a.variants else [pick(rows, weight)]:
                 Linear(kernels, weight, x, y, rows, kernel, work=work).run(False)
             torch.cuda.synchronize()
 
