@@ -197,6 +197,12 @@ describe("/v1/embeddings", () => {
 });
 
 describe("what is wrong with a request is said in OpenAI's form", () => {
+  test("more values than are parsed", async () => {
+    const response = await serverOf({}).post("/v1/completions", { prompt: Array<number>(2 ** 18).fill(1) });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { message: "the body holds more than 262144 values" } });
+  });
+
   const { post, get } = serverOf({ maxBodyBytes: 2000 });
   test.each<readonly [string, () => Promise<Response>, number, object]>([
     ["no JSON", () => post("/v1/completions", "{"), 400, { message: "the body is not valid JSON in UTF-8" }],

@@ -48,7 +48,7 @@ export interface ServerOptions {
    * Default: anybody may call.
    */
   readonly hosts?: readonly string[] | undefined;
-  /** Bytes of a request's body. Default 8 MiB. */
+  /** Bytes of a request's body. Default 16 MiB. */
   readonly maxBodyBytes?: number | undefined;
   /** How long a request's body may take, beside a second for every 64 KiB of it. Default 10,000. */
   readonly bodyTimeoutMs?: number | undefined;
@@ -80,7 +80,7 @@ export interface Server {
 const modelRequest = z.object({ model: z.string() });
 
 export function createServer(options: ServerOptions): Server {
-  const { apiKeys = [], maxBodyBytes = 2 ** 23, maxRequests = 256, onError = console.error } = options;
+  const { apiKeys = [], maxBodyBytes = 2 ** 24, maxRequests = 256, onError = console.error } = options;
   const models = new ServedModels(options.models);
   const authentication = new Authentication(apiKeys);
   const load = new Load(maxRequests);

@@ -1,10 +1,12 @@
 import type { z, ZodType } from "zod";
-import { isNestedDeeper } from "../util/json.ts";
+import { excessOf } from "../util/json.ts";
 import { ApiError } from "./api-error.ts";
 import type { BodyReader } from "./body-reader.ts";
 
 /** Levels of a body: a chat template's tojson may then go through them by recursion. */
-const deepest = 256;
+const maxDepth = 256;
+/** Values of a body, a prompt of token ids among them: what takes longer to parse keeps all others waiting. */
+const maxValues = 2 ** 18;
 
 /**
  * A request's body as JSON of the schema's form. Throws ApiError: 415 for another content type, for none, and for what is compressed; what the reader throws; 400
@@ -25,7 +27,9 @@ export async function readJson<Value>(request: Request, schema: ZodType<Value>, 
   if (encoding.toLowerCase() !== "identity")
     throw new ApiError(415, "invalid_request_error", `the body must be plain, and its content-encoding is ${encoding}`);
   const bytes = await bodies.read(request);
-  if (isNestedDeeper(bytes, deepest)) throw invalid(`the body is nested more than ${deepest} levels deep`);
+  const excess = excessOf(bytes, { maxDepth, maxValues });
+  if (excess === "depth") throw invalid(`the body is nested more than ${maxDepth} levels deep`);
+  if (excess === "values") throw invalid(`the body holds more than ${maxValues} values`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FormatError } from "./errors.ts";
-import { isJsonObject, parseJson, parseJsonObject } from "./json.ts";
+import { excessOf, isJsonObject, parseJson, parseJsonObject } from "./json.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -40,4 +40,14 @@ describe("parseJson", () => {
     expect(() => parseJson(Uint8Array.of(0x22, 0xff, 0x22), "f")).toThrow("not valid UTF-8");
     expect(() => parseJson(bytes('"1234567"'), "f", { maxBytes: 8, maxDepth: 1 })).toThrow("has 9 bytes; at most 8");
   });
+});
+
+test("values are counted outside of strings", () => {
+  const limits = { maxDepth: 8, maxValues: 4 };
+  expect(excessOf(bytes("[1,2,3]"), limits)).toBeUndefined();
+  expect(excessOf(bytes('[1,2,"a,b,[{\\",,"]'), limits)).toBeUndefined();
+  expect(excessOf(bytes("[1,2,3,4]"), limits)).toBe("values");
+  expect(excessOf(bytes('{"a":[{}]}'), limits)).toBeUndefined();
+  expect(excessOf(bytes('{"a":[{}],"b":{}}'), limits)).toBe("values");
+  expect(excessOf(bytes("[".repeat(9)), { maxDepth: 8, maxValues: 100 })).toBe("depth");
 });

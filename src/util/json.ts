@@ -62,19 +62,40 @@ export function jsonType(value: JsonValue): string {
 
 /** Counts the brackets of JSON outside of strings, before anything is built: the walk over the result may then recurse. */
 export function isNestedDeeper(bytes: Uint8Array, maxDepth: number): boolean {
+  return excessOf(bytes, { maxDepth, maxValues: Infinity }) === "depth";
+}
+
+/**
+ * Which limit JSON is beyond, found out before anything is built. Values are counted by the commas and brackets outside of strings: what
+ * parsing costs goes by them, some microsecond each, and long texts are hardly any.
+ */
+export function excessOf(
+  bytes: Uint8Array,
+  { maxDepth, maxValues }: { readonly maxDepth: number; readonly maxValues: number },
+): "depth" | "values" | undefined {
+  // Of typed arrays V8 knows `length` better than `byteLength`: five times as fast.
+  const { length } = bytes;
   let depth = 0;
-  let inString = false;
-  for (let i = 0; i < bytes.byteLength; i++) {
+  let values = 1;
+  for (let i = 0; i < length; i++) {
     const byte = bytes[i];
-    if (inString) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > maxDepth) return true;
+    if (byte === 0x22) i = stringEnd(bytes, i + 1);
+    else if (byte === 0x2c) {
+      if (++values > maxValues) return "values";
+    } else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > maxDepth) return "depth";
+      if (++values > maxValues) return "values";
     } else if (byte === 0x5d || byte === 0x7d) depth--;
   }
-  return false;
+  return undefined;
+}
+
+/** The place of the quotation mark that ends a string, or the end of the bytes. */
+function stringEnd(bytes: Uint8Array, start: number): number {
+  const { length } = bytes;
+  let i = start;
+  while (i < length && bytes[i] !== 0x22) i += bytes[i] === 0x5c ? 2 : 1;
+  return i;
 }
 
 function withoutPrototypes(value: JsonValue): JsonValue {
