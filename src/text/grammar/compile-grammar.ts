@@ -21,6 +21,8 @@ const maxRepetitions = 10_000;
 
 /** Equal for equal grammars. Throws RequestError for one that is too large to be looked at. */
 export function grammarKey(spec: GrammarSpec): string {
+  // Texts of many megabytes are not written out first.
+  if (Object.values(spec).some((value) => typeof value === "string" && value.length > maxLength)) throw tooLong();
   const key = JSON.stringify(spec);
   if (key.length > maxLength) throw tooLong();
   return key;
