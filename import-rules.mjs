@@ -129,7 +129,7 @@ export default {
       comment:
         "what sources import is in package.json's dependencies; the page alone carries what it needs in its bundle",
       severity: "error",
-      from: { path: "^src/", pathNot: [test, "^src/page/"] },
+      from: { path: "^src/", pathNot: [test, ...testKits, "^src/page/"] },
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
     },
     {

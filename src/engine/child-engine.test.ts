@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "tsdown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AbortedError, CrashError, RequestError, UnsupportedError } from "../util/errors.ts";
 import type { LoadProgress } from "../util/load-progress.ts";
+import { buildModules } from "./build-test-kit.ts";
 import { startChildEngine, type ChildEngineOptions } from "./child-engine.node.ts";
 import { collect, expectIdle, nullEngine, request, runAlone } from "./engine-test-kit.ts";
 import type { EngineEvent } from "./engine.ts";
@@ -17,22 +17,9 @@ import type { NullEngineChildOptions } from "./null-engine-child.node.ts";
 const folder = mkdtempSync(join(tmpdir(), "fewbit-child-engine-"));
 const modulePath = join(folder, "child.mjs");
 
-// Node 20 runs no TypeScript, and the child is a process of its own, out of the test runner's reach.
 beforeAll(async () => {
   const entry = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-  await build({
-    config: false,
-    entry: { child: entry("null-engine-child.node.ts"), parent: entry("child-engine.node.ts") },
-    outDir: folder,
-    format: "esm",
-    platform: "node",
-    target: "node20.19",
-    fixedExtension: true,
-    dts: false,
-    clean: false,
-    report: false,
-    logLevel: "silent",
-  });
+  await buildModules({ child: entry("null-engine-child.node.ts"), parent: entry("child-engine.node.ts") }, folder);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,31 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "tsdown";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileGrammar } from "../text/grammar/compile-grammar.ts";
 import type { GrammarSpec } from "../text/grammar/grammar-spec.ts";
 import { RequestError } from "../util/errors.ts";
+import { buildModules } from "./build-test-kit.ts";
 import { GrammarThread } from "./grammar-thread.node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fewbit-grammar-thread-"));
 const moduleOf = (name: string): URL => pathToFileURL(join(folder, `${name}.mjs`));
 
-// Node 20 runs no TypeScript.
 beforeAll(async () => {
-  await build({
-    config: false,
-    entry: { thread: fileURLToPath(new URL("serve-grammars.node.ts", import.meta.url)) },
-    outDir: folder,
-    format: "esm",
-    platform: "node",
-    target: "node20.19",
-    fixedExtension: true,
-    dts: false,
-    clean: false,
-    report: false,
-    logLevel: "silent",
-  });
+  await buildModules({ thread: fileURLToPath(new URL("serve-grammars.node.ts", import.meta.url)) }, folder);
   writeFileSync(moduleOf("entry"), 'import { serveGrammars } from "./thread.mjs"; serveGrammars();');
   // What a grammar might do that no grammar should: the second one in the thread ends it.
   writeFileSync(
