@@ -41,12 +41,11 @@ export class FairQueue {
     this.#waiting.splice(this.#waiting.indexOf(sequence), 1);
   }
 
-  /** Takes the first, for `running`, which is in the same order. */
-  admitFirst(running: Sequence[]): Sequence {
-    const sequence = this.#waiting.shift()!;
+  /** Takes one that waits, for `running`, which is in the same order. */
+  admit(sequence: Sequence, running: Sequence[]): void {
+    this.remove(sequence);
     this.#turn = Math.max(this.#turn, sequence.place.turn);
     insert(running, sequence);
-    return sequence;
   }
 }
 

@@ -47,6 +47,19 @@ describe("a step's plan", () => {
     expect(scheduler.pool.used).toBe(0);
   });
 
+  test("who is preparing keeps nobody else from beginning, nor takes their place", () => {
+    const scheduler = schedulerOf({ maxSequences: 1 });
+    const preparing = scheduler.add(request({ promptLength: 6, priority: -1 }));
+    preparing.isPreparing = true;
+    expect(runStep(scheduler)).toEqual([]);
+    const other = scheduler.add(request({ promptLength: 9 }));
+    expect([runStep(scheduler), runStep(scheduler)]).toEqual([[[0, 9]], [[9, 10]]]);
+    expect([preparing.state, other.state, scheduler.preemptions]).toEqual(["waiting", "running", 0]);
+    preparing.isPreparing = false;
+    expect(runStep(scheduler)).toEqual([[0, 6]]);
+    expect([preparing.state, other.state, scheduler.preemptions]).toEqual(["running", "waiting", 1]);
+  });
+
   test("decoding comes first; prompts share what is left, in order of arrival", () => {
     const scheduler = schedulerOf();
     scheduler.add(request({ promptLength: 6 }));

@@ -151,9 +151,14 @@ export class Scheduler {
     return chunks.length === 0 ? undefined : { chunks, tokenCount: chunks.length };
   }
 
+  /** Who is preparing keeps nobody else from being admitted. */
+  get #firstInLine(): Sequence | undefined {
+    return this.waiting.find(({ isPreparing }) => !isPreparing);
+  }
+
   /** Whether the first in line could have a slot, a free one or that of a sequence of worse priority. */
   get #mayAdmit(): boolean {
-    const [first] = this.waiting;
+    const first = this.#firstInLine;
     if (first === undefined) return false;
     const last = this.#running.at(-1);
     return this.#freeSlots.length > 0 || (last !== undefined && last.place.priority > first.place.priority);
@@ -227,7 +232,7 @@ export class Scheduler {
 
   /** Pre-empts running sequences of a worse priority than the first in line, as far as that needs it. */
   #makeRoom(): void {
-    for (let first = this.waiting.at(0); first !== undefined;) {
+    for (let first = this.#firstInLine; first !== undefined;) {
       const last = this.#running.at(-1);
       if (last === undefined || last.place.priority <= first.place.priority) return;
       if (this.#freeSlots.length > 0) {
@@ -237,7 +242,7 @@ export class Scheduler {
         if (fits) return;
       }
       this.#preemptLast();
-      first = this.waiting.at(0);
+      first = this.#firstInLine;
     }
   }
 
@@ -247,15 +252,15 @@ export class Scheduler {
   }
 
   #admit(draft: Draft): void {
-    while (this.waiting.length > 0 && this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
-      const sequence = this.waiting[0];
-      if (sequence.isPreparing) return;
+    while (this.#freeSlots.length > 0 && draft.tokensLeft > 0) {
+      const sequence = this.#firstInLine;
+      if (sequence === undefined) return;
       this.#begin(sequence);
       if (!this.#hasPagesFor(sequence) || this.#canWaitForPrefix(sequence)) {
         this.#letGo(sequence);
         return;
       }
-      this.#queue.admitFirst(this.#running);
+      this.#queue.admit(sequence, this.#running);
       sequence.state = "running";
       sequence.slot = this.#freeSlots.pop()!;
       sequence.reusedTokens ??= Math.min(sequence.computed, sequence.promptLength);
