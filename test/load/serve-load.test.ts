@@ -28,8 +28,8 @@ const questions: readonly Question[] = [
   { prompt: "Write a poem", maxTokens: 90, temperature: 1, seed: 7 },
 ];
 
-/** 13 pages, of which a long prompt takes five: requests wait for each other, and long answers that grow pre-empt the last ones. */
-const flags = [...exactFlags, "--max-num-seqs", "16", "--max-model-len", "256", "--kv-cache-memory", "20MB"];
+/** 10 pages, of which a long prompt takes five: requests wait for each other, and long answers that grow pre-empt the last ones. */
+const flags = [...exactFlags, "--max-num-seqs", "16", "--max-model-len", "256", "--kv-cache-memory", "15MB"];
 
 describe.skipIf(!isBuilt || !hasNative)(`${streams} clients for ${seconds} s`, () => {
   let server: ServeProcess;
